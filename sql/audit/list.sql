@@ -1,0 +1,22 @@
+-- Lists operations, newest first. A filter that was not given is null.
+--   $1 timestamptz  since          $2 timestamptz  until
+--   $3 text         actor: database role, operating system's user or the application's
+--   $4 text         action         $5 text         outcome
+--   $6 text         token: key or label of a row that it changed
+--   $7 text         owner: key or login of such a row
+--   $8 bigint       at most so many rows
+select {%- include "audit/columns.sql" %}
+  from breakglass.operation as o
+ where ($1::timestamptz is null or o.occurred_at >= $1::timestamptz)
+   and ($2::timestamptz is null or o.occurred_at < $2::timestamptz)
+   and ($3::text is null or $3::text in (o.db_user, o.os_user, o.app_actor))
+   and ($4::text is null or o.action = $4::text)
+   and ($5::text is null or o.outcome = $5::text)
+   and (($6::text is null and $7::text is null)
+        or exists (select
+                     from breakglass.change as c
+                    where c.operation_id = o.id
+                      and ($6::text is null or $6::text in (c.key, c.label))
+                      and ($7::text is null or $7::text in (c.owner_id, c.owner_login))))
+order by o.occurred_at desc, o.id desc
+ limit $8::bigint

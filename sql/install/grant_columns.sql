@@ -1,0 +1,1 @@
+grant {{ privilege }} ({{ columns }}) on table {{ table }} to {{ role }}

@@ -1,0 +1,1 @@
+grant {{ privileges }} on table {{ table }} to {{ role }}

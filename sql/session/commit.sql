@@ -1,0 +1,2 @@
+-- Makes the change permanent; sent by db::Change alone, after the counts were looked at.
+commit

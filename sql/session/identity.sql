@@ -1,0 +1,12 @@
+-- Says which database this is, who we are in it, and whether it can be written.
+select current_database()::text                                as name,
+       session_user::text                                      as role,
+       current_setting('server_version')                       as server_version,
+       current_setting('server_version_num')::integer          as server_version_num,
+       pg_is_in_recovery()                                     as in_recovery,
+       current_setting('default_transaction_read_only') = 'on' as read_only_by_default,
+       case when has_function_privilege('pg_control_system()', 'execute')
+            then (select system_identifier::text from pg_control_system())
+       end                                                     as system_identifier,
+       (select rolsuper from pg_roles where rolname = current_user) as superuser,
+       now()                                                   as as_of

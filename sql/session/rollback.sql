@@ -1,0 +1,2 @@
+-- Ends a transaction that must leave nothing behind.
+rollback

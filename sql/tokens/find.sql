@@ -1,0 +1,16 @@
+-- Finds tokens by key or by label; what is null is not looked for.
+--   $1 text[]  keys
+--   $2 text[]  labels, among the kinds $3
+--   $3 text[]  kinds that a label may mean
+--   $4 text    owner of a label: key, login or email
+select {%- include "tokens/columns.sql" %}
+  from {{ table }} as t
+{%- include "tokens/owner.sql" %}
+ where ($1::text[] is not null and {{ key_begins("$1") }})
+    or ($2::text[] is not null and {{ label }} = any ($2::text[])
+        and {{ kind }} = any ($3::text[])
+        and ($4::text is null
+             or {{ owner.id }} = $4::text
+             or lower({{ owner.login }}) = lower($4::text)
+             or lower({{ owner.email }}) = lower($4::text)))
+order by {{ key }}

@@ -1,0 +1,17 @@
+{#- The request and its plan, unpacked: the first common tables of every change. #}
+with request as (
+  select *
+    from jsonb_to_record($1::jsonb)
+      as r (id uuid, parent_id uuid, cause text, action text, adapter text, os_user text, host text,
+            app_actor text, app_actor_id text, reason text, ticket text, selector text,
+            plan_digest text, application_audit text, secret_verified boolean, tool_version text,
+            server_host text, server_port integer, system_identifier text)
+), planned as (
+  select *
+    from jsonb_to_recordset($2::jsonb)
+      as p (key text, fixed jsonb, vital jsonb, owner_login text)
+), planned_companion as (
+  select *
+    from jsonb_to_recordset($3::jsonb)
+      as p (relation text, key text, token text, vital jsonb)
+)

@@ -1,0 +1,263 @@
+//! An adapter that was held against the catalogue: every name in it exists, with a type that
+//! its rules can work on.
+
+use super::catalogue::{Catalogue, Relation};
+use super::file::{Adapter, Companion, Dead, Kind, Set, Time, Unit, When};
+
+/// A name of the adapter that the database lacks, or a type that does not suit its rule.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misfit(pub String);
+
+/// An adapter and the tables that it found.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The data file.
+    pub adapter: Adapter,
+    /// The token table.
+    pub token: Relation,
+    /// The owners' table.
+    pub owner: Option<Relation>,
+    /// The companions whose tables exist.
+    pub companions: Vec<(Companion, Relation)>,
+    /// The application's own audit log, when its table exists.
+    pub audit: Option<Relation>,
+    /// The table in which `--app-actor` is looked up.
+    pub actor: Option<Relation>,
+}
+
+impl Bound {
+    /// Holds every name of the adapter against the catalogue.
+    ///
+    /// # Errors
+    ///
+    /// The first name that is missing, or whose type does not suit.
+    pub(super) fn new(adapter: Adapter, catalogue: &Catalogue, schema: &str) -> Result<Self, Misfit> {
+        let find = |table: &str| {
+            catalogue
+                .relation(schema, table)
+                .cloned()
+                .ok_or_else(|| Misfit(format!("there is no table {schema}.{table}")))
+        };
+        let token = find(&adapter.token.table)?;
+        let owner = adapter.owner.as_ref().map(|owner| find(&owner.table)).transpose()?;
+        let mut companions = Vec::new();
+        for companion in &adapter.companions {
+            match find(&companion.table) {
+                Ok(relation) => companions.push((companion.clone(), relation)),
+                Err(_absent) if companion.optional => {}
+                Err(misfit) => return Err(misfit),
+            }
+        }
+        let audit = adapter.application_audit.as_ref().and_then(|audit| {
+            let relation = catalogue.relation(schema, &audit.table)?;
+            audit.columns.keys().all(|column| relation.columns.contains_key(column)).then(|| relation.clone())
+        });
+        let actor = adapter
+            .application_audit
+            .as_ref()
+            .and_then(|audit| audit.actor.as_ref())
+            .and_then(|actor| catalogue.relation(schema, &actor.table).cloned());
+        let bound = Self { adapter, token, owner, companions, audit, actor };
+        bound.check()?;
+        Ok(bound)
+    }
+
+    fn check(&self) -> Result<(), Misfit> {
+        if !matches!(self.token.kind.as_str(), "r" | "p") {
+            return Err(Misfit(format!("{} is not a table", self.token.display_name())));
+        }
+        for column in self.columns_read() {
+            require(&self.token, &column)?;
+            if self.is_secret(&column) {
+                return Err(Misfit(format!("column {column} is secret and cannot be shown or compared")));
+            }
+        }
+        require(&self.token, &self.adapter.token.key)?;
+        if let (Some(owner), Some(relation)) = (&self.adapter.owner, &self.owner) {
+            require(relation, &owner.key)?;
+            require(relation, &owner.login)?;
+            for column in owner.email.iter().chain(&owner.details) {
+                require(relation, column)?;
+            }
+        }
+        for time in self.times().into_iter().flatten() {
+            check_unit(&self.token, time)?;
+        }
+        self.check_rules(&self.token, &self.adapter.dead)?;
+        if let Some(expire) = &self.adapter.expire {
+            for (column, set) in &expire.set {
+                self.check_set(&self.token, column, set)?;
+            }
+        }
+        for (companion, relation) in &self.companions {
+            require(relation, &companion.key)?;
+            require(relation, &companion.token)?;
+            self.check_rules(relation, &companion.dead)?;
+            for (column, set) in &companion.expire.set {
+                self.check_set(relation, column, set)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rules(&self, relation: &Relation, rules: &[Dead]) -> Result<(), Misfit> {
+        for rule in rules {
+            require(relation, &rule.column)?;
+            match rule.when {
+                When::Past => {
+                    self.unit(relation, &rule.column)?;
+                }
+                When::True | When::False => require_type(relation, &rule.column, "boolean")?,
+                When::NotNull => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_set(&self, relation: &Relation, column: &str, set: &Set) -> Result<(), Misfit> {
+        match set {
+            Set::Flag(_) => require_type(relation, column, "boolean"),
+            Set::Word(_) => self.unit(relation, column).map(|_unit| ()),
+        }
+    }
+
+    /// How a column holds its time: as the adapter says, else as its type says.
+    pub(super) fn unit(&self, relation: &Relation, column: &str) -> Result<Unit, Misfit> {
+        let told = self.times().into_iter().flatten().find(|time| {
+            relation.name == self.token.name && time.column == column
+        });
+        if let Some(time) = told {
+            return Ok(time.unit);
+        }
+        match type_of(relation, column)? {
+            "timestamp with time zone" => Ok(Unit::Timestamptz),
+            "timestamp without time zone" => Ok(Unit::Utc),
+            "date" => Ok(Unit::Date),
+            other => Err(Misfit(format!(
+                "{}.{column} is {other}: say its unit under [times]",
+                relation.display_name()
+            ))),
+        }
+    }
+
+    /// Created, last used, expires; each where the adapter has it.
+    pub(super) fn times(&self) -> [Option<&Time>; 3] {
+        let times = &self.adapter.times;
+        [times.created.as_ref(), times.last_used.as_ref(), times.expires.as_ref()]
+    }
+
+    /// Whether the adapter marks a column of the token table as secret.
+    #[must_use]
+    pub fn is_secret(&self, column: &str) -> bool {
+        let verify = self.adapter.secret.as_ref().and_then(|secret| secret.verify.as_ref());
+        (self.adapter.token.key_is_secret && column == self.adapter.token.key)
+            || verify.is_some_and(|verify| verify.column == column)
+    }
+
+    /// The column of the stored hash, if the adapter has one.
+    #[must_use]
+    pub fn secret_column(&self) -> Option<&str> {
+        let verify = self.adapter.secret.as_ref()?.verify.as_ref()?;
+        Some(&verify.column)
+    }
+
+    /// The kinds whose conditions name columns that exist.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.adapter.kinds.iter().filter(|kind| {
+            kind.when.iter().all(|condition| self.token.columns.contains_key(&condition.column))
+        })
+    }
+
+    /// Detail columns that exist in this release of the application.
+    pub(super) fn details(&self) -> impl Iterator<Item = &String> {
+        self.adapter.token.details.iter().filter(|column| self.has(column))
+    }
+
+    fn has(&self, column: &str) -> bool {
+        !self.adapter.token.optional.iter().any(|optional| optional == column)
+            || self.token.columns.contains_key(column)
+    }
+
+    /// Columns that decide over life and death: compared, unless the row is dead by now.
+    #[must_use]
+    pub fn vital(&self) -> Vec<String> {
+        let adapter = &self.adapter;
+        let mut columns: Vec<String> = adapter.dead.iter().map(|rule| rule.column.clone()).collect();
+        columns.extend(adapter.expire.iter().flat_map(|expire| expire.set.keys().cloned()));
+        columns.extend(adapter.times.expires.iter().map(|time| time.column.clone()));
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Columns that must be as they were shown.
+    #[must_use]
+    pub fn fixed(&self) -> Vec<String> {
+        let adapter = &self.adapter;
+        let vital = self.vital();
+        let mut columns: Vec<String> = self.details().cloned().collect();
+        columns.extend(adapter.token.label.clone());
+        columns.extend(adapter.owner.iter().map(|owner| owner.column.clone()));
+        columns.extend(adapter.times.created.iter().map(|time| time.column.clone()));
+        columns.extend(self.kinds().flat_map(|kind| kind.when.iter().map(|condition| condition.column.clone())));
+        columns.retain(|column| !vital.contains(column) && !adapter.token.moving.contains(column));
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Every column that a delete records.
+    #[must_use]
+    pub fn tracked(&self) -> Vec<String> {
+        let mut columns = self.fixed();
+        columns.extend(self.vital());
+        columns.extend(self.details().cloned());
+        columns.extend(self.adapter.times.last_used.iter().map(|time| time.column.clone()));
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Every column of the token table that is read, besides the key and the secret.
+    #[must_use]
+    pub fn columns_read(&self) -> Vec<String> {
+        self.tracked()
+    }
+}
+
+fn type_of<'a>(relation: &'a Relation, column: &str) -> Result<&'a str, Misfit> {
+    relation
+        .columns
+        .get(column)
+        .map(|column| column.type_name.as_str())
+        .ok_or_else(|| Misfit(format!("{} has no column {column}", relation.display_name())))
+}
+
+fn require(relation: &Relation, column: &str) -> Result<(), Misfit> {
+    type_of(relation, column).map(|_type| ())
+}
+
+fn require_type(relation: &Relation, column: &str, wanted: &str) -> Result<(), Misfit> {
+    let found = type_of(relation, column)?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Misfit(format!("{}.{column} is {found}, not {wanted}", relation.display_name())))
+}
+
+fn check_unit(relation: &Relation, time: &Time) -> Result<(), Misfit> {
+    match time.unit {
+        Unit::Timestamptz => require_type(relation, &time.column, "timestamp with time zone"),
+        Unit::Utc => require_type(relation, &time.column, "timestamp without time zone"),
+        Unit::Date => require_type(relation, &time.column, "date"),
+        Unit::Seconds | Unit::Milliseconds => match type_of(relation, &time.column)? {
+            "bigint" | "integer" | "numeric" => Ok(()),
+            found => Err(Misfit(format!(
+                "{}.{} is {found}, not an integer",
+                relation.display_name(),
+                time.column
+            ))),
+        },
+    }
+}

@@ -1,0 +1,164 @@
+//! The vocabulary of an adapter's file as SQL expressions: times, states, kinds, texts.
+
+use super::bound::{Bound, Misfit};
+use super::catalogue::Relation;
+use super::file::{Condition, Dead, Encoding, Hash, Kind, Never, Set, SetWord, Time, Unit, When};
+use super::quote::{Sql, sql};
+
+/// A column's time as `timestamptz`.
+pub(super) fn instant(alias: &'static str, column: &str, unit: Unit) -> Sql {
+    let column = Sql::column(alias, column);
+    match unit {
+        Unit::Timestamptz => column,
+        Unit::Utc => sql!("({column} at time zone 'UTC')"),
+        Unit::Seconds => sql!("to_timestamp({column})"),
+        Unit::Milliseconds => sql!("to_timestamp({column} / 1000.0)"),
+        Unit::Date => sql!("({column}::timestamp at time zone 'UTC')"),
+    }
+}
+
+/// The same, null where the value means never.
+fn instant_or_never(alias: &'static str, time: &Time) -> Sql {
+    let instant = instant(alias, &time.column, time.unit);
+    let column = Sql::column(alias, &time.column);
+    match time.never {
+        None => instant,
+        Some(Never::Epoch) => sql!("case when {instant} > 'epoch' then {instant} end"),
+        Some(Never::Zero) => sql!("case when {column} <> 0 then {instant} end"),
+        Some(Never::MinusOne) => sql!("case when {column} <> -1 then {instant} end"),
+    }
+}
+
+/// A time to show: null also for infinity, which no client type holds.
+pub(super) fn shown_time(alias: &'static str, time: Option<&Time>) -> Sql {
+    let Some(time) = time else { return Sql::text("null::timestamptz") };
+    let instant = instant_or_never(alias, time);
+    sql!("(case when isfinite({instant}) then {instant} end)")
+}
+
+/// What a column is set to.
+pub(super) fn set_value(set: &Set, unit: impl FnOnce() -> Result<Unit, Misfit>) -> Result<Sql, Misfit> {
+    let word = match set {
+        Set::Flag(true) => return Ok(Sql::text("true")),
+        Set::Flag(false) => return Ok(Sql::text("false")),
+        Set::Word(word) => word,
+    };
+    let now = match word {
+        SetWord::Now => "now()",
+        SetWord::NowMinusOneSecond => "(now() - interval '1 second')",
+    };
+    Ok(Sql::text(match unit()? {
+        Unit::Timestamptz => now.to_owned(),
+        Unit::Utc => format!("({now} at time zone 'UTC')"),
+        Unit::Seconds => format!("floor(extract(epoch from {now}))::bigint"),
+        Unit::Milliseconds => format!("floor(extract(epoch from {now}) * 1000)::bigint"),
+        Unit::Date => format!("({now} at time zone 'UTC')::date"),
+    }))
+}
+
+/// Whether one rule says dead; never null.
+fn rule(bound: &Bound, relation: &Relation, alias: &'static str, rule: &Dead) -> Result<Sql, Misfit> {
+    let column = Sql::column(alias, &rule.column);
+    Ok(match rule.when {
+        When::True => sql!("coalesce({column}, false)"),
+        When::False => sql!("not coalesce({column}, true)"),
+        When::NotNull => sql!("{column} is not null"),
+        When::Past => {
+            let expires = bound.adapter.times.expires.as_ref();
+            let instant = match expires.filter(|time| alias == "t" && time.column == rule.column) {
+                Some(time) => instant_or_never(alias, time),
+                None => instant(alias, &rule.column, bound.unit(relation, &rule.column)?),
+            };
+            sql!("coalesce({instant} <= now(), false)")
+        }
+    })
+}
+
+/// Whether any rule says dead.
+pub(super) fn dead(bound: &Bound, relation: &Relation, alias: &'static str, rules: &[Dead]) -> Result<Sql, Misfit> {
+    if rules.is_empty() {
+        return Ok(Sql::text("false"));
+    }
+    let parts = rules.iter().map(|each| rule(bound, relation, alias, each)).collect::<Result<Vec<_>, _>>()?;
+    let any = Sql::join(parts, " or ");
+    Ok(sql!("({any})"))
+}
+
+/// The state by the first rule that holds.
+pub(super) fn state(bound: &Bound, relation: &Relation, alias: &'static str, rules: &[Dead]) -> Result<Sql, Misfit> {
+    if rules.is_empty() {
+        return Ok(Sql::text("'active'"));
+    }
+    let mut branches = Vec::new();
+    for each in rules {
+        let holds = rule(bound, relation, alias, each)?;
+        let state = Sql::literal(each.state.as_str());
+        branches.push(sql!("when {holds} then {state}"));
+    }
+    let branches = Sql::join(branches, " ");
+    Ok(sql!("(case {branches} else 'active' end)"))
+}
+
+/// The first kind whose conditions hold.
+pub(super) fn kind<'a>(kinds: impl Iterator<Item = &'a Kind>) -> Sql {
+    let mut branches = Vec::new();
+    for each in kinds {
+        let name = Sql::literal(&each.name);
+        if each.when.is_empty() {
+            if branches.is_empty() {
+                return sql!("{name}::text");
+            }
+            let branches = Sql::join(branches, " ");
+            return sql!("(case {branches} else {name} end)");
+        }
+        let holds = Sql::join(each.when.iter().map(condition), " and ");
+        branches.push(sql!("when {holds} then {name}"));
+    }
+    let branches = Sql::join(branches, " ");
+    sql!("(case {branches} else 'other' end)")
+}
+
+fn condition(condition: &Condition) -> Sql {
+    let column = Sql::column("t", &condition.column);
+    let Condition { column: _, is, starts_with, ends_with, contains } = condition;
+    if let Some(text) = is {
+        let text = Sql::literal(text);
+        sql!("{column}::text = {text}")
+    } else if let Some(text) = starts_with {
+        let text = Sql::literal(text);
+        sql!("starts_with({column}::text, {text})")
+    } else if let Some(text) = ends_with {
+        let text = Sql::literal(text);
+        sql!("right({column}::text, length({text})) = {text}")
+    } else if let Some(text) = contains {
+        let text = Sql::literal(text);
+        sql!("{text} = any ({column}::text[])")
+    } else {
+        Sql::text("false")
+    }
+}
+
+/// Columns as one JSON object of their texts.
+pub(super) fn texts(alias: &'static str, columns: &[String]) -> Sql {
+    let pairs = columns.iter().map(|column| {
+        let (name, column) = (Sql::literal(column), Sql::column(alias, column));
+        sql!("{name}, {column}::text")
+    });
+    let pairs = Sql::join(pairs, ", ");
+    sql!("jsonb_build_object({pairs})")
+}
+
+/// The digest of a stored secret, to be compared with one that was computed here.
+pub(super) fn digest(column: &str, hash: Hash, encoding: Encoding) -> Sql {
+    let column = Sql::column("t", column);
+    match (hash, encoding) {
+        (Hash::None, _) => sha256_of(&column),
+        (_, Encoding::Raw) => sql!("encode({column}, 'hex')"),
+        (_, Encoding::Hex | Encoding::Text) => sql!("lower({column}::text)"),
+    }
+}
+
+/// sha256 of a column's text, in hex: the key of the model where the key is the secret.
+pub(super) fn sha256_of(column: &Sql) -> Sql {
+    sql!("encode(sha256(convert_to({column}::text, 'UTF8')), 'hex')")
+}

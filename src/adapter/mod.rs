@@ -1,0 +1,32 @@
+//! Where an application keeps its tokens and what kills one, as data.
+//!
+//! [`file`] holds the types of an adapter's TOML file, [`catalogue`] what the database says,
+//! [`detect`] chooses the adapter that fits, [`bound`] holds its names against the catalogue,
+//! [`render`] turns both into the statements under `sql/tokens`, and [`secret`] leads a pasted
+//! secret to its row. Nothing here talks to a database.
+
+mod audit;
+mod bound;
+mod builtin;
+mod cascade;
+mod catalogue;
+pub mod detect;
+mod expression;
+mod file;
+mod quote;
+mod record;
+mod render;
+mod secret;
+mod template;
+
+pub use audit::{ActorTable, ApplicationAudit};
+pub use bound::{Bound, Misfit};
+pub use builtin::{LoadError, builtin, load};
+pub use catalogue::{Catalogue, Column, ForeignKey, Relation};
+pub use detect::Choice;
+pub use file::{Adapter, Companion, Expire, Hash, Kind};
+pub use render::{RenderError, SortKey, Statements};
+pub use secret::{KeyShape, SecretParts, SecretShape};
+
+pub(crate) use quote::Sql;
+pub(crate) use template::{Context, fill, install};

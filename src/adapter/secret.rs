@@ -1,0 +1,172 @@
+//! What a word on the command line can be: a secret, a key, or a label. Decided locally, before
+//! anything is sent anywhere.
+
+use std::fmt;
+
+use regex::Regex;
+use sha2::{Digest as _, Sha256, Sha512};
+
+use super::bound::Bound;
+use super::file::{Adapter, Hash, Secret};
+use crate::model::hex;
+
+/// Fewest digits of a digest that name a row.
+const SHORTEST_PREFIX: usize = 8;
+
+/// What a pasted secret leads to. The secret itself is gone by now.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretParts {
+    /// The key of its row, where the secret carries it or is it.
+    pub key: Option<String>,
+    /// What the application stores of it, where that can be compared.
+    pub digest: Option<String>,
+}
+
+impl fmt::Debug for SecretParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretParts").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// How an application's secrets look.
+#[derive(Debug)]
+pub struct SecretShape<'a> {
+    pattern: Regex,
+    secret: &'a Secret,
+    key_is_secret: bool,
+}
+
+impl<'a> SecretShape<'a> {
+    /// The shape that an adapter describes; `None` where it describes none.
+    #[must_use]
+    pub fn of(adapter: &'a Adapter) -> Option<Self> {
+        let secret = adapter.secret.as_ref()?;
+        let pattern = Regex::new(&secret.pattern).ok()?;
+        Some(Self { pattern, secret, key_is_secret: adapter.token.key_is_secret })
+    }
+
+    /// Reads a word as a secret; `None` when it is not one. Quotes and white space around it are
+    /// ignored, and so is text before it that cannot belong to it, such as a header's name.
+    #[must_use]
+    pub fn read(&self, word: &str) -> Option<SecretParts> {
+        let outside = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ':' | ',' | ';');
+        let secret = word.split(outside).find(|piece| self.pattern.is_match(piece))?;
+        if self.key_is_secret {
+            return Some(SecretParts { key: Some(hex(&Sha256::digest(secret))), digest: None });
+        }
+        let parts: Vec<&str> = match &self.secret.split {
+            Some(separator) => secret.split(separator.as_str()).collect(),
+            None => vec![secret],
+        };
+        let key = self.secret.key_part.and_then(|part| parts.get(part)).map(|&key| key.to_owned());
+        let digest = self.secret.verify.as_ref().and_then(|verify| {
+            let hashed = match verify.part {
+                Some(part) => *parts.get(part)?,
+                None => secret,
+            };
+            Some(match verify.hash {
+                Hash::None | Hash::Sha256 => hex(&Sha256::digest(hashed)),
+                Hash::Sha512 => hex(&Sha512::digest(hashed)),
+            })
+        });
+        Some(SecretParts { key, digest })
+    }
+
+    /// Whether a word that is no secret looks like one that was cut or mistyped: it begins with
+    /// a key and goes on with random characters. Such a word is not sent either.
+    #[must_use]
+    pub fn looks_damaged(&self, word: &str, keys: &KeyShape) -> bool {
+        let (Some(separator), Some(0)) = (&self.secret.split, self.secret.key_part) else { return false };
+        let Some((key, rest)) = word.trim().split_once(separator.as_str()) else { return false };
+        let random = |test: fn(&char) -> bool| rest.chars().any(|c| test(&c));
+        keys.accepts(key).is_some()
+            && rest.len() >= 12
+            && rest.chars().all(|c| c.is_ascii_alphanumeric())
+            && random(char::is_ascii_digit)
+            && random(char::is_ascii_uppercase)
+            && random(char::is_ascii_lowercase)
+    }
+
+    /// The shape in words.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.secret.shape
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyType {
+    Text,
+    Integer,
+    Uuid,
+    Digest,
+    Other,
+}
+
+/// What a key of a table looks like.
+#[derive(Clone, Debug)]
+pub struct KeyShape {
+    key_type: KeyType,
+    pattern: Option<Regex>,
+}
+
+impl KeyShape {
+    pub(super) fn of(bound: &Bound) -> Self {
+        let table = &bound.adapter.token;
+        let column = bound.token.columns.get(&table.key);
+        let mut shape = Self::of_type(column.map(|column| column.type_name.as_str()));
+        if table.key_is_secret {
+            shape.key_type = KeyType::Digest;
+        }
+        shape.pattern = table.key_pattern.as_ref().and_then(|pattern| Regex::new(pattern).ok());
+        shape
+    }
+
+    pub(super) fn of_type(type_name: Option<&str>) -> Self {
+        let key_type = match type_name {
+            Some("text" | "character varying") => KeyType::Text,
+            Some("smallint" | "integer" | "bigint") => KeyType::Integer,
+            Some("uuid") => KeyType::Uuid,
+            _ => KeyType::Other,
+        };
+        Self { key_type, pattern: None }
+    }
+
+    /// The word as a key, in the spelling that the database uses; `None` when it cannot be one.
+    #[must_use]
+    pub fn accepts(&self, word: &str) -> Option<String> {
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(word)) {
+            return None;
+        }
+        match self.key_type {
+            KeyType::Text | KeyType::Other => Some(word.to_owned()),
+            KeyType::Integer => word.parse::<i64>().ok().map(|number| number.to_string()),
+            KeyType::Uuid => uuid::Uuid::parse_str(word).ok().map(|id| id.to_string()),
+            KeyType::Digest => {
+                let word = word.to_ascii_lowercase();
+                ((SHORTEST_PREFIX..=64).contains(&word.len()) && word.chars().all(|c| c.is_ascii_hexdigit()))
+                    .then_some(word)
+            }
+        }
+    }
+
+    /// Whether a typed key names this row: its whole key, or the beginning of a digest.
+    #[must_use]
+    pub fn names(&self, typed: &str, key: &str) -> bool {
+        if self.is_digest() { key.starts_with(typed) } else { key == typed }
+    }
+
+    /// Whether the key is a digest of the secret.
+    #[must_use]
+    pub fn is_digest(&self) -> bool {
+        self.key_type == KeyType::Digest
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.key_type == KeyType::Text
+    }
+
+    pub(super) fn is_typed(&self) -> bool {
+        matches!(self.key_type, KeyType::Integer | KeyType::Uuid)
+    }
+}

@@ -1,0 +1,3 @@
+//! Breakglass.
+pub mod adapter;
+pub mod model;

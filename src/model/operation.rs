@@ -1,0 +1,241 @@
+//! The record: one operation a request, one change a row, one observation a look afterwards.
+//!
+//! The same types are filled from the statement that changes and from the audit log that is
+//! read later, so that a receipt and `audit show` cannot tell different stories.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Cascade, Owner};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Make it stop working, keep the row.
+    Expire,
+    /// Remove the row.
+    Delete,
+}
+
+impl Action {
+    /// The word in the record; also the stem of the SQL file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expire => "expire",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A dry run: it would have been applied. Never stands in the audit log.
+    Planned,
+    /// Every planned row is dead, at least one by this operation.
+    Applied,
+    /// Every planned row was dead already.
+    Unchanged,
+    /// Breakglass or the operator declined before anything changed.
+    Refused,
+    /// The database did not do it; nothing changed.
+    Failed,
+}
+
+impl Outcome {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the application's own audit log has the action too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationAudit {
+    /// Written in the same transaction.
+    Written,
+    /// The adapter knows of none, or the table is missing.
+    None,
+    /// Left out with `--no-app-audit`.
+    Off,
+    /// The role may not insert into it.
+    NotGranted,
+}
+
+impl ApplicationAudit {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::None => "none",
+            Self::Off => "off",
+            Self::NotGranted => "not_granted",
+        }
+    }
+}
+
+/// Who acted, as far as it can be known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The operating system's user that ran breakglass, as told by the client.
+    pub os_user: Option<String>,
+    /// The client's host name, as told by the client.
+    pub host: Option<String>,
+    /// The database role that logged in; written by the server, not by the client.
+    pub db_user: Option<String>,
+    /// Where the connection came from; written by the server. `None` for a unix socket.
+    pub client_address: Option<String>,
+    /// The application's user named with `--app-actor`.
+    pub app_actor: Option<String>,
+}
+
+/// Which database it was, so that a record cannot be mistaken for another cluster's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseIdentity {
+    /// The host or socket directory that was connected to.
+    pub host: Option<String>,
+    /// The server's port.
+    pub port: Option<u16>,
+    /// The database's name.
+    pub name: String,
+    /// `server_version` as the server tells it.
+    pub server_version: String,
+    /// The cluster's identifier, made by initdb; `None` where the role may not ask.
+    pub system_identifier: Option<String>,
+}
+
+/// One request of one actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// A uuid v7 made before the transaction.
+    pub id: Uuid,
+    /// What was asked for.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Start of the transaction by the database's clock; `None` where none was recorded.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Name of the adapter, where one was found.
+    pub adapter: Option<String>,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// The ticket that asked for it.
+    pub ticket: Option<String>,
+    /// How the targets were named, without any secret.
+    pub selector: String,
+    /// sha256 of the plan, in hex.
+    pub plan_digest: Option<String>,
+    /// Tokens in the plan.
+    pub planned: Option<i32>,
+    /// Planned tokens that were still as shown when they were locked.
+    pub matched: Option<i32>,
+    /// Tokens that this operation changed.
+    pub changed: Option<i32>,
+    /// Planned tokens that were dead already.
+    pub unchanged: Option<i32>,
+    /// Companion rows (refresh tokens and the like) that this operation changed.
+    pub companions_changed: Option<i32>,
+    /// Rows that a delete took along, a relation each.
+    pub cascades: Option<Vec<Cascade>>,
+    /// Whether the application's own audit log has it.
+    pub application_audit: Option<ApplicationAudit>,
+    /// False when a pasted secret could not be compared with the stored hash; `None` when
+    /// none was pasted.
+    pub secret_verified: Option<bool>,
+    /// What went wrong, for a refusal or a failure.
+    pub error: Option<String>,
+    /// Version of breakglass that wrote it.
+    pub tool_version: String,
+    /// Where.
+    pub database: DatabaseIdentity,
+}
+
+/// One row that an operation changed: a token, or a companion of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The table, with its schema.
+    pub relation: String,
+    /// The row's primary key as text.
+    pub key: String,
+    /// The adapter's kind; for a companion the companion's name.
+    pub kind: String,
+    /// The token's human name.
+    pub label: Option<String>,
+    /// Whom it acts for.
+    pub owner: Option<Owner>,
+    /// State before, by the adapter's rule.
+    pub state_before: String,
+    /// State after; `deleted` when the row is gone.
+    pub state_after: String,
+    /// The columns that the operation set (for a delete: every tracked column) as text.
+    pub before: Map<String, Value>,
+    /// The same columns afterwards; `None` when the row is gone.
+    pub after: Option<Map<String, Value>>,
+}
+
+/// What was seen after the commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When, by the database's clock.
+    pub observed_at: DateTime<Utc>,
+    /// Which token.
+    pub key: String,
+    /// What the adapter's rule said of it.
+    pub verdict: Verdict,
+    /// The state that was read, or why none could be.
+    pub detail: String,
+}
+
+/// Whether a token that was killed was seen dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Read back on a fresh connection, and dead by the adapter's rule.
+    Dead,
+    /// Read back, and alive again: something wrote it back.
+    Resurrected,
+    /// It could not be read back.
+    Unknown,
+}
+
+impl Verdict {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Resurrected => "resurrected",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What a mutation hands back: the record as written, and what was seen afterwards.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Operation, Verdict};
+
+/// The answer to one mutation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The JSON interface's number, [`super::JSON_SCHEMA`].
+    pub schema: u32,
+    /// The operation as recorded; for a dry run as it would have been.
+    pub operation: Operation,
+    /// The rows that changed, tokens first.
+    pub changes: Vec<Change>,
+    /// What the read-back saw; `None` when nothing was committed.
+    pub verdict: Option<Verdict>,
+    /// What this did not kill, from the adapter.
+    pub still_works: Vec<String>,
+}
