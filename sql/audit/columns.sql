@@ -1,4 +1,4 @@
-{#- The columns of an operation, in the words of the model. #}
+       -- the columns of an operation, in the words of the model
        o.id, o.action, o.outcome, o.occurred_at, o.adapter, o.os_user, o.host, o.db_user,
        host(o.client_address) as client_address, o.app_actor, o.reason, o.ticket, o.selector,
        o.plan_digest, o.planned, o.matched, o.changed, o.unchanged, o.companions_changed,

@@ -5,7 +5,7 @@
 --   $6 text         token: key or label of a row that it changed
 --   $7 text         owner: key or login of such a row
 --   $8 bigint       at most so many rows
-select {%- include "audit/columns.sql" %}
+select /* columns */
   from breakglass.operation as o
  where ($1::timestamptz is null or o.occurred_at >= $1::timestamptz)
    and ($2::timestamptz is null or o.occurred_at < $2::timestamptz)

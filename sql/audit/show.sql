@@ -1,6 +1,6 @@
 -- Shows one operation.
 --   $1 text  its id, or the beginning of it
-select {%- include "audit/columns.sql" %}
+select /* columns */
   from breakglass.operation as o
  where o.id::text like $1::text || '%'
 order by o.id

@@ -9,4 +9,5 @@ select current_database()::text                                as name,
             then (select system_identifier::text from pg_control_system())
        end                                                     as system_identifier,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
+       pg_backend_pid()                                        as pid,
        now()                                                   as as_of

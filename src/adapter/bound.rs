@@ -174,6 +174,13 @@ impl Bound {
         self.adapter.token.details.iter().filter(|column| self.has(column))
     }
 
+    /// The names of all details that a token of this database has.
+    #[must_use]
+    pub fn detail_names(&self) -> Vec<String> {
+        let owner = self.adapter.owner.iter().flat_map(|owner| &owner.details);
+        self.details().cloned().chain(owner.map(|column| format!("owner_{column}"))).collect()
+    }
+
     fn has(&self, column: &str) -> bool {
         !self.adapter.token.optional.iter().any(|optional| optional == column)
             || self.token.columns.contains_key(column)

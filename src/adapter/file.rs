@@ -4,6 +4,7 @@
 //! words mean is rendered in one place, [`super::render`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -252,6 +253,16 @@ pub enum Set {
     Flag(bool),
     /// A word.
     Word(SetWord),
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Word(SetWord::Now) => f.write_str("now"),
+            Self::Word(SetWord::NowMinusOneSecond) => f.write_str("now - 1 s"),
+        }
+    }
 }
 
 /// What a column is set to, by the database's clock and in the column's own unit.

@@ -167,6 +167,27 @@ impl<'a> Statements<'a> {
         Ok(render("tokens/delete.sql", &context)?)
     }
 
+    /// `sql/tokens/actor.sql`; `None` where the application keeps no users that it could name.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn actor(&self) -> Result<Option<String>, RenderError> {
+        let actor = self.bound.adapter.application_audit.as_ref().and_then(|audit| audit.actor.as_ref());
+        let (Some(actor), Some(relation)) = (actor, &self.bound.actor) else { return Ok(None) };
+        let as_text = |name: &String| {
+            let column = Sql::column("t", name);
+            sql!("{column}::text")
+        };
+        let context = Context::from([
+            ("table", Sql::table(&relation.schema, &relation.name).into()),
+            ("key", as_text(&actor.key).into()),
+            ("login", as_text(&actor.login).into()),
+            ("email", actor.email.as_ref().map_or_else(|| Sql::text("null"), as_text).into()),
+        ]);
+        Ok(Some(render("tokens/actor.sql", &context)?))
+    }
+
     /// The companions that a delete does not take along by itself.
     #[must_use]
     pub fn left_by_delete(&self, keys: &[ForeignKey]) -> Vec<&'a (Companion, Relation)> {

@@ -138,6 +138,13 @@ impl KeyShape {
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(word)) {
             return None;
         }
+        self.spell(word)
+    }
+
+    /// The word as a key whatever its pattern, for one that was called a key; `None` when the
+    /// column's type cannot hold it.
+    #[must_use]
+    pub fn spell(&self, word: &str) -> Option<String> {
         match self.key_type {
             KeyType::Text | KeyType::Other => Some(word.to_owned()),
             KeyType::Integer => word.parse::<i64>().ok().map(|number| number.to_string()),

@@ -4,7 +4,7 @@
 //! for and nobody gave is an error, never an empty string.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -14,7 +14,8 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 13] = templates![
+const TEMPLATES: [(&str, &str); 14] = templates![
+    "tokens/actor.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
     "tokens/list.sql",
@@ -36,6 +37,8 @@ pub(crate) mod install {
     pub(crate) const CREATE_ROLE: &str = include_str!("../../sql/install/create_role.sql");
     /// Lets it use a schema.
     pub(crate) const GRANT_SCHEMA: &str = include_str!("../../sql/install/grant_schema.sql");
+    /// Takes everything on a schema away.
+    pub(crate) const REVOKE_SCHEMA: &str = include_str!("../../sql/install/revoke_schema.sql");
     /// Takes everything on a table away.
     pub(crate) const REVOKE_TABLE: &str = include_str!("../../sql/install/revoke_table.sql");
     /// Grants privileges on a whole table.
@@ -68,7 +71,7 @@ pub(crate) type Context = BTreeMap<&'static str, Value>;
 
 /// A value with parts of its own.
 pub(super) fn nested<const N: usize>(parts: [(&'static str, Value); N]) -> Value {
-    Value::from_iter(parts)
+    Value::from_object(Context::from(parts))
 }
 
 /// Fills in a statement under `sql/`.
@@ -77,7 +80,7 @@ pub(super) fn nested<const N: usize>(parts: [(&'static str, Value); N]) -> Value
 ///
 /// When the template asks for something that `context` lacks, or that is not SQL.
 pub(super) fn render(name: &str, context: &Context) -> Result<String, Error> {
-    environment()?.get_template(name)?.render(Value::from_iter(context.clone()))
+    environment()?.get_template(name)?.render(Value::from_object(context.clone()))
 }
 
 /// Fills in a statement that includes no other.
@@ -86,5 +89,5 @@ pub(super) fn render(name: &str, context: &Context) -> Result<String, Error> {
 ///
 /// As [`render`].
 pub(crate) fn fill(text: &str, context: &Context) -> Result<String, Error> {
-    environment()?.render_str(text, Value::from_iter(context.clone()))
+    environment()?.render_str(text, Value::from_object(context.clone()))
 }

@@ -1,0 +1,2 @@
+-- Makes breakglass's own schema; in the transaction that fills it.
+create schema if not exists breakglass

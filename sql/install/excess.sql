@@ -1,0 +1,12 @@
+-- Says what a role may do beyond its grants, which no revoke from the role itself takes away.
+--   $1 text  role
+select c.relname::text as relation,
+       string_agg(p.privilege, ', ' order by p.privilege) as privileges
+  from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+ cross join unnest(array['update', 'delete', 'truncate']) as p (privilege)
+ where n.nspname = 'breakglass'
+   and c.relname in ('operation', 'change', 'observation', 'schema_history')
+   and has_table_privilege($1, c.oid, p.privilege)
+group by c.relname
+order by c.relname

@@ -1,0 +1,1 @@
+revoke all privileges on schema {{ schema }} from {{ role }}

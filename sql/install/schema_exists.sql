@@ -1,0 +1,2 @@
+-- Says whether breakglass's schema is there.
+select from pg_namespace where nspname = 'breakglass'

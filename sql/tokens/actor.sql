@@ -1,0 +1,10 @@
+-- Finds the application's user on whose behalf the operator acts.
+--   $1 text  key, login or email
+select {{ key }} as id,
+       {{ login }} as login
+  from {{ table }} as t
+ where {{ key }} = $1::text
+    or lower({{ login }}) = lower($1::text)
+    or lower({{ email }}) = lower($1::text)
+order by 1
+ limit 2

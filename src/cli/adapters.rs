@@ -1,0 +1,60 @@
+//! `adapters ls` and `adapters show`.
+
+use std::io::Write as _;
+
+use super::Run;
+use super::args::{AdapterShowArgs, AdaptersCommand};
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::adapter::detect;
+use crate::ops::{Context, Error, statements};
+use crate::view;
+
+/// Runs a command about adapters.
+pub(super) async fn run(run: &mut Run, command: AdaptersCommand) -> Result<Exit, Failure> {
+    let context = run.connecting.context(&run.interrupt)?;
+    match command {
+        AdaptersCommand::List => list(run, &context).await,
+        AdaptersCommand::Show(args) => show(run, &context, &args).await,
+    }
+}
+
+async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
+    let mut fits = None;
+    if run.connecting.names_a_database() {
+        match context.open().await {
+            Ok(desk) => {
+                run.screen.note(&format!("{}: {}", desk.identity.line(), desk.bound.adapter.title));
+                fits = Some(desk.bound.adapter.name);
+            }
+            Err(error @ Error::Detect(_)) => run.screen.note(&format!("note: {error}")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut out = run.screen.data();
+    view::adapters(&mut out, &context.adapters, fits.as_deref(), run.screen.width())?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+async fn show(run: &mut Run, context: &Context, args: &AdapterShowArgs) -> Result<Exit, Failure> {
+    let Some(adapter) = context.adapters.iter().find(|adapter| adapter.name == args.name) else {
+        return Err(Error::from(detect::Error::Unknown(args.name.clone())).into());
+    };
+    let mut out = run.screen.data();
+    if !args.sql {
+        view::adapter(&mut out, adapter)?;
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    // Which columns exist decides what is sent, so the statements are those for one database.
+    let mut context = context.clone();
+    context.choice.adapter = Some(args.name.clone());
+    let desk = context.open().await?;
+    run.screen.note(&desk.identity.line());
+    for (name, statement) in statements(&desk).await? {
+        writeln!(out, "-- {name}\n{};\n", statement.trim_end())?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}

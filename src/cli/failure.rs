@@ -1,0 +1,156 @@
+//! How a command fails: the error, what is on record of it, and the exit code.
+
+use std::io;
+
+use crate::adapter::LoadError;
+use crate::db;
+use crate::db::conninfo::ConninfoError;
+use crate::ops::{Error, Recording, Refusal};
+
+use super::exit::Exit;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The command line is wrong in a way that clap cannot see.
+    Usage { message: String, hint: Option<String> },
+    /// An operation was refused or failed.
+    Operation(Error),
+    /// The same for a mutation, with its record.
+    Mutation(Box<Refusal>),
+    /// The operator pressed Ctrl-C before anything was begun.
+    Interrupted,
+    /// Standard output is closed or full.
+    Output(io::Error),
+    /// Something around the operation: the demo's server, a file.
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// The exit code.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::Operation(error) => error.class().into(),
+            Self::Mutation(refusal) => refusal.error.class().into(),
+            Self::Interrupted => Exit::Interrupted,
+            // Whoever closed the pipe has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Output(_) | Self::Other(_) => Exit::Refused,
+        }
+    }
+
+    /// A word for programs.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "usage",
+            Self::Operation(error) => error.code(),
+            Self::Mutation(refusal) => refusal.error.code(),
+            Self::Interrupted => "interrupted",
+            Self::Output(_) => "output",
+            Self::Other(_) => "failed",
+        }
+    }
+
+    /// The whole of it, each cause once.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Usage { message, .. } => message.clone(),
+            Self::Operation(error) => chain(error),
+            Self::Mutation(refusal) => match &refusal.error {
+                Error::Declined => "declined; nothing was changed".to_owned(),
+                Error::Database(db::Error::Interrupted) => "interrupted; nothing was changed".to_owned(),
+                error => chain(error),
+            },
+            Self::Interrupted => "interrupted; nothing was changed".to_owned(),
+            Self::Output(error) => format!("cannot write the output: {error}"),
+            Self::Other(error) => format!("{error:#}"),
+        }
+    }
+
+    /// What to do next.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Operation(error) => error.hint(),
+            Self::Mutation(refusal) => refusal.error.hint(),
+            Self::Interrupted | Self::Output(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// The operation, and whether it is on record.
+    pub(super) fn operation(&self) -> Option<(String, bool)> {
+        match self {
+            Self::Mutation(refusal) => {
+                Some((refusal.operation.to_string(), refusal.recording == Recording::Recorded))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An error and its causes, joined once.
+fn chain(error: &Error) -> String {
+    if let Error::Database(db::Error::Open(error)) = error {
+        return error.chain();
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(db::Error::Interrupted) => Self::Interrupted,
+            error => Self::Operation(error),
+        }
+    }
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        Self::from(Error::from(error))
+    }
+}
+
+impl From<Box<Refusal>> for Failure {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Mutation(refusal)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Operation(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<ConninfoError> for Failure {
+    fn from(error: ConninfoError) -> Self {
+        Self::Usage { message: error.to_string(), hint: None }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}

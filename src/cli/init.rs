@@ -1,0 +1,66 @@
+//! `init`: install the schema, and give an operator role the least that works.
+
+use std::io::Write as _;
+
+use super::Run;
+use super::args::Init;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::ops::{Install, InstallReport, OperatorRole};
+
+/// Installs, or prints what an installation would run.
+pub(super) async fn run(run: &mut Run, args: &Init) -> Result<Exit, Failure> {
+    let context = run.connecting.context(&run.interrupt)?;
+    let role = args.operator_role.as_ref().map(|name| OperatorRole {
+        name: name.clone(),
+        allow_delete: args.allow_delete,
+        allow_secret_check: args.allow_secret_check,
+    });
+    let request = Install { role, adopt: args.yes };
+    let mut out = run.screen.data();
+    if args.print {
+        let statements = request.script(&context).await?;
+        writeln!(out, "begin;")?;
+        for statement in statements {
+            writeln!(out, "\n{};", statement.trim().trim_end_matches(';'))?;
+        }
+        writeln!(out, "\ncommit;")?;
+    } else {
+        let report = request.run(&context).await?;
+        tell(&mut out, args, &report)?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn tell(out: &mut dyn std::io::Write, args: &Init, report: &InstallReport) -> std::io::Result<()> {
+    let InstallReport { applied, adapter, created_role, granted, revoked, notes } = report;
+    if applied.is_empty() {
+        writeln!(out, "schema breakglass is up to date")?;
+    }
+    for migration in applied {
+        writeln!(out, "applied migration {migration}")?;
+    }
+    match adapter {
+        Some(adapter) => writeln!(out, "the application is one that adapter `{adapter}` knows")?,
+        None => writeln!(out, "no adapter fits this database; name one with --adapter-file")?,
+    }
+    if let Some(role) = &args.operator_role {
+        if *created_role {
+            writeln!(out, "created role {role} (nologin)")?;
+        }
+        for privilege in granted {
+            writeln!(out, "granted {privilege}")?;
+        }
+        for privilege in revoked {
+            writeln!(out, "revoked {privilege}")?;
+        }
+        if granted.is_empty() && revoked.is_empty() {
+            writeln!(out, "role {role} has exactly what it needs")?;
+        }
+    }
+    for note in notes {
+        writeln!(out, "note: {note}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Selectors from the command line, and secrets from standard input or a prompt.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use super::Run;
+use super::failure::Failure;
+use super::prompt;
+use crate::ops::Selector;
+
+/// More of standard input than this cannot be secrets.
+const LARGEST_INPUT: u64 = 1 << 20;
+
+/// What the words on the command line name.
+pub(super) struct Named {
+    pub(super) selectors: Vec<Selector>,
+    pub(super) owner: Option<String>,
+}
+
+/// Reads selectors: `owner:` goes with `--name`, `-` is read from standard input or asked for.
+pub(super) async fn selectors(run: &Run, words: &[String], name: Option<&String>) -> Result<Named, Failure> {
+    let mut named = Named { selectors: Vec::new(), owner: None };
+    for word in words {
+        if let Some(owner) = word.strip_prefix("owner:") {
+            if named.owner.replace(owner.to_owned()).is_some() {
+                return Err(Failure::usage("more than one owner: selector", "run the command once for each owner"));
+            }
+        } else if word == "-" {
+            named.selectors.extend(pasted(run).await?.into_iter().map(Selector::Pasted));
+        } else if word.is_empty() {
+            return Err(Failure::usage("an empty selector", "give a key, a name, or `-` to paste a secret"));
+        } else {
+            named.selectors.push(Selector::parse(word));
+        }
+    }
+    match (&named.owner, name) {
+        (Some(_), Some(name)) => named.selectors.push(Selector::Name(name.clone())),
+        (Some(_), None) if named.selectors.is_empty() => {
+            return Err(Failure::usage("owner: needs --name", "add `--name NAME`, or see `breakglass tokens ls --owner OWNER`"));
+        }
+        (None, Some(name)) => named.selectors.push(Selector::Name(name.clone())),
+        (_, None) => {}
+    }
+    Ok(named)
+}
+
+/// Secrets from a prompt, or one a line from standard input.
+async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(vec![prompt::secret(&run.interrupt, "secret (not shown)").await?]);
+    }
+    let read = tokio::task::spawn_blocking(|| {
+        let mut text = String::new();
+        std::io::stdin().take(LARGEST_INPUT).read_to_string(&mut text).map(|_length| text)
+    });
+    let text = tokio::select! {
+        text = read => text,
+        () = run.interrupt.raised() => return Err(Failure::Interrupted),
+    };
+    let text = match text {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => return Err(Failure::usage(format!("cannot read standard input: {error}"), "give one secret a line")),
+        Err(error) => return Err(anyhow::Error::new(error).into()),
+    };
+    let secrets: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if secrets.is_empty() {
+        return Err(Failure::usage("`-` was given, but standard input is empty", "pipe the secret in, one a line"));
+    }
+    Ok(secrets)
+}

@@ -1,0 +1,173 @@
+//! `tokens rm`: plan, show, ask, carry out, tell.
+
+use std::io::Write as _;
+
+use uuid::Uuid;
+
+use super::Run;
+use super::args::{RemoveArgs, SingleFormat};
+use super::connection::{actor, host_name};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::prompt;
+use super::reading::selectors;
+use crate::db::Installed;
+use crate::model::{Action, Outcome, Receipt, Verdict};
+use crate::ops::{Context, Error, Install, Planned, Refusal, Request};
+use crate::view;
+
+/// What is said of a secret that was typed on the command line.
+pub(super) const SECRET_ON_ARGV: &str =
+    "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
+
+/// Removes tokens.
+pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Failure> {
+    if called_delete(run) && !args.delete {
+        run.screen.note("note: `delete` without --delete expires: the row stays");
+    }
+    check_unattended(run, &args)?;
+    let context = run.connecting.context(&run.interrupt)?;
+    if run.connecting.shows_password() {
+        run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
+    }
+    let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
+    let request = Request {
+        id: Uuid::now_v7(),
+        action: args.action(),
+        selectors: named.selectors,
+        owner: named.owner,
+        expect: args.expect,
+        reason: reason(run, &args).await?,
+        ticket: args.ticket.clone(),
+        dry_run: args.dry_run,
+        application_audit: !args.no_app_audit,
+        app_actor: args.app_actor.clone(),
+        os_user: actor(),
+        host: host_name(),
+    };
+    let planned = plan(run, &context, request).await?;
+    if planned.names_secret_on_argv() {
+        run.screen.warn(SECRET_ON_ARGV);
+    }
+    let width = run.screen.talk_width();
+    run.screen.talk(|out| view::plan(out, &planned, width));
+    let planned = approve(run, &args, planned).await?;
+    let receipt = planned.carry_out().await?;
+    tell(run, &args, &receipt)
+}
+
+/// `rm` has an alias that promises more than it does.
+fn called_delete(run: &Run) -> bool {
+    let mut words = run.typed.iter().filter_map(|word| word.to_str());
+    words.any(|word| word == "tokens" || word == "token") && words.next() == Some("delete")
+}
+
+/// Without a terminal everything that would be asked must be said, before anything is touched.
+fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
+    if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Failure::usage("--reason is empty", "say why: the record is worth as much as its reason"));
+    }
+    if args.dry_run || run.screen.can_ask() {
+        return Ok(());
+    }
+    if args.reason.is_none() {
+        return Err(Failure::usage("--reason is required without a terminal", "add `--reason 'why'`"));
+    }
+    if args.delete && args.confirm.is_empty() {
+        return Err(Failure::usage("--delete needs --confirm KEY without a terminal", "add `--confirm KEY`, once for each token"));
+    }
+    if !args.delete && !args.yes {
+        return Err(Failure::usage("there is no terminal to ask on", "add `--yes`, or look first with `--dry-run`"));
+    }
+    Ok(())
+}
+
+async fn reason(run: &Run, args: &RemoveArgs) -> Result<String, Failure> {
+    match &args.reason {
+        Some(reason) => Ok(reason.clone()),
+        // Nothing of a dry run stays, so nobody has to justify one.
+        None if args.dry_run => Ok("dry run".to_owned()),
+        None => prompt::line(&run.interrupt, "reason").await,
+    }
+}
+
+/// Plans; where nothing is installed yet and somebody can be asked, installs first.
+async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned, Failure> {
+    let refusal = match request.clone().plan(context).await {
+        Ok(planned) => return Ok(planned),
+        Err(refusal) => refusal,
+    };
+    let missing = matches!(refusal.error, Error::NotInstalled(Installed::No | Installed::Older(_)));
+    if !missing || !run.screen.can_ask() {
+        return Err(refusal.into());
+    }
+    run.screen.note(&refusal.error.to_string());
+    if !prompt::confirm(&run.interrupt, "install breakglass's own schema now?").await? {
+        return Err(refusal.into());
+    }
+    let report = Install { role: None, adopt: false }.run(context).await?;
+    run.screen.note(&format!("installed: {}", report.applied.join(", ")));
+    Ok(request.plan(context).await?)
+}
+
+/// Asks, where something has to be asked. Saying no is on record.
+async fn approve(run: &Run, args: &RemoveArgs, planned: Planned) -> Result<Planned, Failure> {
+    if args.dry_run || !planned.changes_anything() {
+        return Ok(planned);
+    }
+    let approved = match planned.plan().action {
+        Action::Expire if args.yes => Ok(true),
+        Action::Expire => prompt::confirm(&run.interrupt, "expire?").await,
+        Action::Delete => confirm_delete(run, args, &planned).await,
+    };
+    match approved {
+        Ok(true) => Ok(planned),
+        Ok(false) => Err(declined(planned).await.into()),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn declined(planned: Planned) -> Box<Refusal> {
+    planned.decline(Error::Declined).await
+}
+
+/// A delete wants each key, typed or given with `--confirm`.
+async fn confirm_delete(run: &Run, args: &RemoveArgs, planned: &Planned) -> Result<bool, Failure> {
+    for token in &planned.plan().tokens {
+        let key = &token.token.key;
+        if args.confirm.iter().any(|confirmed| planned.confirms(confirmed, key)) {
+            continue;
+        }
+        if !run.screen.can_ask() || !args.confirm.is_empty() {
+            run.screen.note(&format!("--confirm does not name {key}"));
+            return Ok(false);
+        }
+        let shown: String = key.chars().take(16).collect();
+        let typed = prompt::any_line(&run.interrupt, &format!("type the key ({shown}) to delete it for good")).await?;
+        if !planned.confirms(typed.trim(), key) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure> {
+    let mut out = run.screen.data();
+    let written = match args.output {
+        SingleFormat::Table => view::receipt(&mut out, receipt),
+        SingleFormat::Json => view::document(&mut out, receipt),
+    }
+    .and_then(|()| out.flush());
+    let exit = match (receipt.operation.outcome, receipt.verdict) {
+        (Outcome::Planned, _) | (_, None | Some(Verdict::Dead)) => Exit::Done,
+        (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
+    };
+    if let Some(Verdict::Resurrected) = receipt.verdict {
+        run.screen.note("hint: run the command again; --delete cannot be written back");
+    }
+    // The change stands whoever reads of it: a closed pipe does not turn it into a failure.
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(exit),
+    }
+}

@@ -1,0 +1,136 @@
+//! Standard output for data, standard error for talk.
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::ops::{Error, Recording};
+use crate::view::{Clock, JsonError, candidates, visible};
+
+/// What the operator sees. A program that asked for JSON gets data on standard output, and on
+/// standard error either nothing or one error object.
+pub(super) struct Screen {
+    json: bool,
+    warnings: Vec<String>,
+}
+
+impl Screen {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, warnings: Vec::new() }
+    }
+
+    /// Whether a person can be asked.
+    #[expect(clippy::unused_self, reason = "what can be asked belongs to the screen")]
+    pub(super) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// The width of tables on standard output; `None` when nobody looks.
+    #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
+    pub(super) fn width(&self) -> Option<u16> {
+        io::stdout().is_terminal().then(terminal_width)
+    }
+
+    /// The width of tables on standard error.
+    #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
+    pub(super) fn talk_width(&self) -> Option<u16> {
+        io::stderr().is_terminal().then(terminal_width)
+    }
+
+    /// Whether standard output is a terminal.
+    #[expect(clippy::unused_self, reason = "the terminal belongs to the screen")]
+    pub(super) fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Where data goes.
+    #[expect(clippy::unused_self, reason = "the output belongs to the screen")]
+    pub(super) fn data(&self) -> BufWriter<io::StdoutLock<'static>> {
+        BufWriter::with_capacity(1 << 16, io::stdout().lock())
+    }
+
+    /// Whether talk is wanted.
+    pub(super) fn talks(&self) -> bool {
+        !self.json
+    }
+
+    /// Talks, unless a program listens. Talk that nobody hears is not an error.
+    pub(super) fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if self.talks() {
+            let mut out = BufWriter::new(io::stderr().lock());
+            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+        }
+    }
+
+    /// One line of talk.
+    pub(super) fn note(&self, text: &str) {
+        self.talk(|out| writeln!(out, "{}", visible(text)));
+    }
+
+    /// A warning: said at once to a person, kept for the end for a program.
+    pub(super) fn warn(&mut self, text: &str) {
+        if self.json {
+            self.warnings.push(text.to_owned());
+        } else {
+            self.note(&format!("warning: {text}"));
+        }
+    }
+
+    /// Says the warnings that were kept; after success they cannot be taken for an error.
+    pub(super) fn flush_warnings(&mut self) {
+        for warning in self.warnings.drain(..) {
+            let _heard = writeln!(io::stderr(), "warning: {}", visible(&warning)).is_ok();
+        }
+    }
+
+    /// Tells why a command failed.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Exit {
+        let exit = failure.exit();
+        if exit == Exit::Done {
+            return exit;
+        }
+        let mut out = BufWriter::new(io::stderr().lock());
+        let told = if self.json {
+            let error = JsonError {
+                code: failure.code().to_owned(),
+                message: failure.message(),
+                hint: failure.hint(),
+                operation: failure.operation(),
+                warnings: std::mem::take(&mut self.warnings),
+            };
+            error.write(&mut out)
+        } else {
+            tell(&mut out, failure, self.talk_width())
+        };
+        let _heard = told.and_then(|()| out.flush()).is_ok();
+        exit
+    }
+}
+
+fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Result<()> {
+    writeln!(out, "error: {}", visible(&failure.message()))?;
+    let error = match failure {
+        Failure::Mutation(refusal) => Some(&refusal.error),
+        Failure::Operation(error) => Some(error),
+        _ => None,
+    };
+    if let Some(Error::Ambiguous { found, as_of, .. }) = error {
+        candidates(out, found, Clock { as_of: *as_of }, width)?;
+    }
+    if let Some(hint) = failure.hint() {
+        writeln!(out, "hint: {}", visible(&hint))?;
+    }
+    if let Failure::Mutation(refusal) = failure {
+        match &refusal.recording {
+            Recording::Recorded => writeln!(out, "recorded as {}", refusal.operation)?,
+            Recording::NotWanted => {}
+            Recording::Impossible(why) => writeln!(out, "nothing was recorded: {}", visible(why))?,
+        }
+    }
+    Ok(())
+}
+
+fn terminal_width() -> u16 {
+    let (_rows, columns) = dialoguer::console::Term::stdout().size_checked().unwrap_or((24, 80));
+    columns.max(20)
+}

@@ -1,0 +1,205 @@
+//! `tokens ls` and `tokens show`.
+
+use std::io::Write as _;
+use std::pin::pin;
+
+use futures_util::{Stream, StreamExt as _};
+
+use super::Run;
+use super::args::{Format, ListArgs, ShowArgs, SingleFormat, Sort};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::reading::selectors;
+use crate::adapter::SortKey;
+use crate::model::{JSON_SCHEMA, Token};
+use crate::ops::{Desk, Error, Filter, ListTokens, ShowToken};
+use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
+
+/// Lists tokens.
+pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure> {
+    let desk = run.connecting.context(&run.interrupt)?.open().await?;
+    let kinds = kinds(&desk, &args.kind)?;
+    let details: Vec<String> = desk.bound.detail_names();
+    let columns = columns(args, &details, kinds.as_ref().is_none_or(|kinds| kinds.len() > 1))?;
+    let (sort, largest_first) = match args.sort {
+        Sort::Key => (SortKey::Key, false),
+        Sort::Name => (SortKey::Label, false),
+        Sort::Owner => (SortKey::Owner, false),
+        Sort::Created => (SortKey::Created, true),
+        Sort::LastUsed => (SortKey::LastUsed, true),
+        Sort::Expires => (SortKey::Expires, false),
+    };
+    let request = ListTokens {
+        filter: Filter {
+            include_expired: args.include_expired,
+            kinds,
+            owner: args.owner.clone(),
+            name: args.name.clone(),
+            unused_for: args.unused_for,
+            expires_within: args.expires_within,
+            created_before: args.created_before.map(|when| when.resolve(desk.identity.as_of)),
+        },
+        sort,
+        descending: largest_first != args.reverse,
+        limit: (args.limit > 0).then_some(args.limit),
+    };
+    let tokens = pin!(request.run(&desk).await?);
+    let mut limited = Limited { tokens, left: request.limit, truncated: false };
+    let written = match args.output {
+        Format::Table => table(run, &desk, &mut limited, &columns).await?,
+        Format::Json => json(run, &mut limited).await?,
+        Format::Jsonl => jsonl(run, &mut limited).await?,
+        Format::Csv => csv(run, &mut limited, columns).await?,
+    };
+    if limited.truncated && args.output != Format::Json {
+        run.screen.warn(&format!("there are more than {written} tokens; --limit shows more, --limit 0 all"));
+    }
+    Ok(Exit::Done)
+}
+
+/// `all`, or the kinds that the adapter knows.
+fn kinds(desk: &Desk, asked: &[String]) -> Result<Option<Vec<String>>, Failure> {
+    let adapter = &desk.bound.adapter;
+    if asked.is_empty() {
+        return Ok(Some(vec![adapter.token.default_kind.clone()]));
+    }
+    if asked.iter().any(|kind| kind == "all") {
+        return Ok(None);
+    }
+    let mut known: Vec<&str> = adapter.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    known.dedup();
+    match asked.iter().find(|kind| !known.contains(&kind.as_str())) {
+        None => Ok(Some(asked.to_vec())),
+        Some(unknown) => Err(Failure::usage(
+            format!("--kind `{unknown}` is none that adapter `{}` knows", adapter.name),
+            format!("give {}, or all", known.join(", ")),
+        )),
+    }
+}
+
+fn columns(args: &ListArgs, details: &[String], kinds: bool) -> Result<Vec<Column>, Failure> {
+    if args.column.is_empty() {
+        return Ok(if args.output == Format::Csv { Column::for_csv() } else { Column::for_table(kinds) });
+    }
+    args.column
+        .iter()
+        .map(|name| Column::named(name, details))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Usage { message: error.to_string(), hint: None })
+}
+
+/// A stream that ends at its limit and knows whether there was more.
+struct Limited<S> {
+    tokens: S,
+    left: Option<u32>,
+    truncated: bool,
+}
+
+impl<S: Stream<Item = Result<Token, Error>> + Unpin> Limited<S> {
+    async fn next(&mut self) -> Result<Option<Token>, Error> {
+        let Some(token) = self.tokens.next().await.transpose()? else { return Ok(None) };
+        match &mut self.left {
+            Some(0) => {
+                self.truncated = true;
+                Ok(None)
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(Some(token))
+            }
+            None => Ok(Some(token)),
+        }
+    }
+}
+
+async fn table<S>(run: &Run, desk: &Desk, tokens: &mut Limited<S>, columns: &[Column]) -> Result<usize, Failure>
+where
+    S: Stream<Item = Result<Token, Error>> + Unpin,
+{
+    let mut collected = Vec::new();
+    while let Some(token) = tokens.next().await? {
+        collected.push(token);
+    }
+    if collected.is_empty() {
+        run.screen.note("no tokens; dead ones need --include-expired, other kinds --kind all");
+        return Ok(0);
+    }
+    let mut out = run.screen.data();
+    view::tokens_table(&mut out, &collected, columns, Clock { as_of: desk.identity.as_of }, run.screen.width())?;
+    out.flush()?;
+    Ok(collected.len())
+}
+
+async fn json<S>(run: &Run, tokens: &mut Limited<S>) -> Result<usize, Failure>
+where
+    S: Stream<Item = Result<Token, Error>> + Unpin,
+{
+    let mut out = run.screen.data();
+    let mut list = ListWriter::begin(&mut out, "tokens")?;
+    let mut written = 0;
+    while let Some(token) = tokens.next().await? {
+        list.member(&mut out, &token)?;
+        written += 1;
+    }
+    list.end(&mut out, tokens.truncated)?;
+    out.flush()?;
+    Ok(written)
+}
+
+async fn jsonl<S>(run: &Run, tokens: &mut Limited<S>) -> Result<usize, Failure>
+where
+    S: Stream<Item = Result<Token, Error>> + Unpin,
+{
+    let mut out = run.screen.data();
+    let mut written = 0;
+    while let Some(token) = tokens.next().await? {
+        view::line(&mut out, &token)?;
+        written += 1;
+    }
+    out.flush()?;
+    Ok(written)
+}
+
+async fn csv<S>(run: &Run, tokens: &mut Limited<S>, columns: Vec<Column>) -> Result<usize, Failure>
+where
+    S: Stream<Item = Result<Token, Error>> + Unpin,
+{
+    let mut out = CsvWriter::begin(run.screen.data(), columns, run.screen.is_terminal())?;
+    let mut written = 0;
+    while let Some(token) = tokens.next().await? {
+        out.token(&token)?;
+        written += 1;
+    }
+    out.end()?;
+    Ok(written)
+}
+
+/// Shows one token.
+pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure> {
+    let context = run.connecting.context(&run.interrupt)?;
+    let named = selectors(run, std::slice::from_ref(&args.selector), args.name.as_ref()).await?;
+    let [selector] = named.selectors.as_slice() else {
+        return Err(Failure::usage("give exactly one token to show", "see `breakglass tokens ls`"));
+    };
+    let desk = context.open().await?;
+    let request = ShowToken { selector: selector.clone(), owner: named.owner };
+    if request.is_secret_on_argv(&desk) {
+        run.screen.warn(super::remove::SECRET_ON_ARGV);
+    }
+    let shown = request.run(&desk).await?;
+    let mut out = run.screen.data();
+    match args.output {
+        SingleFormat::Table => view::token(&mut out, &shown, Clock { as_of: desk.identity.as_of })?,
+        SingleFormat::Json => {
+            #[derive(serde::Serialize)]
+            struct Document<'a> {
+                schema: u32,
+                #[serde(flatten)]
+                shown: &'a crate::ops::Shown,
+            }
+            view::document(&mut out, &Document { schema: JSON_SCHEMA, shown: &shown })?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,210 @@
+//! Connection parameters by keyword, before their values mean anything.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::error::{ConninfoError, Origin};
+use super::{keyword, uri};
+
+/// What this program acts on.
+const SUPPORTED: [&str; 21] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "fallback_application_name",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// What libpq (up to 18) knows besides, each with the values, in lower case, that are accepted
+/// because they ask for what happens anyway. An empty value asks for nothing.
+const NOT_YET: [(&str, &[&str]); 30] = [
+    ("client_encoding", &["utf8", "auto", "utf-8"]),
+    ("gssdelegation", &["0"]),
+    ("gssencmode", &["disable", "prefer"]),
+    ("gsslib", &[]),
+    ("krbsrvname", &[]),
+    ("max_protocol_version", &[]),
+    ("min_protocol_version", &[]),
+    ("oauth_client_id", &[]),
+    ("oauth_client_secret", &[]),
+    ("oauth_issuer", &[]),
+    ("oauth_scope", &[]),
+    ("passfile", &[]),
+    ("replication", &["false", "off", "no", "0"]),
+    ("require_auth", &[]),
+    ("requirepeer", &[]),
+    ("scram_client_key", &[]),
+    ("scram_server_key", &[]),
+    ("service", &[]),
+    ("servicefile", &[]),
+    ("ssl_max_protocol_version", &[]),
+    ("ssl_min_protocol_version", &["tlsv1.2"]),
+    ("sslcert", &[]),
+    ("sslcertmode", &["disable"]),
+    ("sslcompression", &["0"]),
+    ("sslcrl", &[]),
+    ("sslcrldir", &[]),
+    ("sslkey", &[]),
+    ("sslkeylogfile", &[]),
+    ("sslpassword", &[]),
+    ("sslsni", &["1"]),
+];
+
+/// Connection parameters by keyword: every keyword is known and supported, no value is checked.
+///
+/// Sets are put on top of one another with [`Parameters::or`]: flags, the connection string, a
+/// service (later), the environment.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Parameters(BTreeMap<&'static str, (String, Origin)>);
+
+impl Parameters {
+    /// Reads a connection string: a URL, keywords and values, or else the name of a database.
+    pub fn parse(text: &str) -> Result<Self, ConninfoError> {
+        if uri::is_uri(text) {
+            return uri::parse(text);
+        }
+        if is_another_url(text) {
+            return Err(ConninfoError::Url(
+                "it must start with postgresql:// or postgres://",
+            ));
+        }
+        if text.contains('=') {
+            return keyword::parse(text);
+        }
+        let mut parameters = Self::default();
+        if !text.trim().is_empty() {
+            parameters.set("dbname", text)?;
+        }
+        Ok(parameters)
+    }
+
+    /// Sets one parameter, over what it was.
+    pub fn set(&mut self, keyword: &str, value: &str) -> Result<(), ConninfoError> {
+        self.set_from(keyword, value, Origin::Parameter)
+    }
+
+    /// Sets one parameter; an unknown name that does not look like one is told by its number.
+    pub(super) fn set_numbered(
+        &mut self,
+        keyword: &str,
+        value: &str,
+        number: usize,
+    ) -> Result<(), ConninfoError> {
+        let mut characters = keyword.chars();
+        let is_name = (1..=40).contains(&keyword.len())
+            && characters.all(|c| c.is_ascii_alphabetic() || c == '_');
+        match self.set(keyword, value) {
+            Err(ConninfoError::Unknown(_)) if !is_name => {
+                Err(ConninfoError::UnknownHidden { number })
+            }
+            result => result,
+        }
+    }
+
+    /// Sets one parameter and remembers where it came from.
+    pub(super) fn set_from(
+        &mut self,
+        keyword: &str,
+        value: &str,
+        origin: impl Fn(&'static str) -> Origin,
+    ) -> Result<(), ConninfoError> {
+        if keyword == "requiressl" {
+            // What sslmode was before PostgreSQL 8; libpq still reads it.
+            let mode = if value.starts_with('1') {
+                "require"
+            } else {
+                "prefer"
+            };
+            return self.set_from("sslmode", mode, origin);
+        }
+        if let Some(&keyword) = SUPPORTED.iter().find(|known| **known == keyword) {
+            let origin = origin(keyword);
+            check_text(keyword, value, origin)?;
+            self.0.insert(keyword, (value.to_owned(), origin));
+            return Ok(());
+        }
+        let Some((keyword, harmless)) = NOT_YET.iter().find(|(known, _)| *known == keyword) else {
+            return Err(ConninfoError::Unknown(keyword.to_owned()));
+        };
+        if value.is_empty() || harmless.contains(&value.to_ascii_lowercase().as_str()) {
+            return Ok(());
+        }
+        Err(ConninfoError::NotSupportedYet {
+            origin: origin(keyword),
+            other_than: harmless,
+        })
+    }
+
+    /// Fills in what is not set here from a set with less say.
+    #[must_use]
+    pub fn or(mut self, weaker: Self) -> Self {
+        for (keyword, value) in weaker.0 {
+            self.0.entry(keyword).or_insert(value);
+        }
+        self
+    }
+
+    /// The value of a parameter, an empty one included.
+    #[must_use]
+    pub fn get(&self, keyword: &str) -> Option<&str> {
+        self.0.get(keyword).map(|(value, _)| value.as_str())
+    }
+
+    /// The value of a parameter and where it came from.
+    pub(super) fn get_with_origin(&self, keyword: &str) -> Option<(&str, Origin)> {
+        self.0
+            .get(keyword)
+            .map(|(value, origin)| (value.as_str(), *origin))
+    }
+}
+
+/// Shows which parameters are set, never to what.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Tells `mysql://…` from a keyword string and from the name of a database.
+fn is_another_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty()
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    })
+}
+
+/// Refuses what would be shown or sent as something that it is not.
+fn check_text(keyword: &'static str, value: &str, origin: Origin) -> Result<(), ConninfoError> {
+    if value.contains('\0') {
+        return Err(ConninfoError::Value {
+            origin,
+            expected: "free of zero bytes",
+        });
+    }
+    // A database's name is shown; a whole connection string in its place may hold a password.
+    if keyword == "dbname" && (uri::is_uri(value) || value.contains("password=")) {
+        return Err(ConninfoError::Value {
+            origin,
+            expected: "a name, not a connection string",
+        });
+    }
+    Ok(())
+}

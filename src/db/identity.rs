@@ -1,0 +1,77 @@
+//! Which database this is, and who we are in it.
+
+use chrono::{DateTime, Utc};
+
+use super::conninfo::Place;
+use super::session::Session;
+use super::sqlstate::Error;
+use crate::model::DatabaseIdentity;
+
+const IDENTITY: &str = include_str!("../../sql/session/identity.sql");
+
+/// Which database this is, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Host, port, name, version, cluster.
+    pub database: DatabaseIdentity,
+    /// The role that logged in.
+    pub role: String,
+    /// Whether it is a superuser, whom no grant restrains.
+    pub superuser: bool,
+    /// Whether the server is a standby.
+    pub in_recovery: bool,
+    /// The server's version as a number, such as 150018.
+    pub version_number: i32,
+    /// Process id of the backend; another one at the next transaction behind a pooler.
+    pub pid: i32,
+    /// The database's clock.
+    pub as_of: DateTime<Utc>,
+}
+
+impl Identity {
+    /// Asks the database.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub async fn read(session: &Session) -> Result<Self, Error> {
+        let rows = session.read(IDENTITY, &[]).await?;
+        let row = rows.first().ok_or_else(|| Error::Answer("no identity".to_owned()))?;
+        let server = session.endpoint().server();
+        let host = match &server.place {
+            Place::Socket { directory, .. } => directory.clone(),
+            Place::Network { host, .. } => host.clone(),
+        };
+        Ok(Self {
+            database: DatabaseIdentity {
+                host: Some(host),
+                port: Some(server.port),
+                name: row.try_get("name")?,
+                server_version: row.try_get("server_version")?,
+                system_identifier: row.try_get("system_identifier")?,
+            },
+            role: row.try_get("role")?,
+            superuser: row.try_get::<_, Option<bool>>("superuser")?.unwrap_or(false),
+            in_recovery: row.try_get("in_recovery")?,
+            version_number: row.try_get("server_version_num")?,
+            pid: row.try_get("pid")?,
+            as_of: row.try_get("as_of")?,
+        })
+    }
+
+    /// One line that a tired person can check: role, place, kind of server, version.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let database = &self.database;
+        let place = match (&database.host, database.port) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.clone(),
+            (None, _) => "?".to_owned(),
+        };
+        let kind = if self.in_recovery { "standby" } else { "primary" };
+        format!(
+            "database {} on {place} as {}, {kind}, PostgreSQL {}",
+            database.name, self.role, database.server_version
+        )
+    }
+}

@@ -1,0 +1,133 @@
+//! What went wrong on the server, told apart once, by SQLSTATE and constraint, never by the
+//! message's text.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use super::open::OpenError;
+
+/// Kinds of refusal by the server that an operator has to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A lock did not come within `lock_timeout` (55P03).
+    LockTimeout,
+    /// The statement ran into `statement_timeout`, or was cancelled (57014).
+    StatementTimeout,
+    /// The role may not do it (42501).
+    Permission,
+    /// The counts did not add up: the record's own CHECK refused it.
+    NotAsPlanned,
+    /// The database cannot be written (25006).
+    ReadOnly,
+    /// Another transaction was in the way; trying again may help (40001, 40P01).
+    Conflict,
+    /// Rows of other tables still point at the row (23503, 23001).
+    Referenced,
+    /// A table or schema is not there (42P01, 3F000).
+    Missing,
+    /// The server is going away or has just come back (57P01 to 57P03).
+    Shutdown,
+    /// Anything else.
+    Other,
+}
+
+/// An error message of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerError {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its SQLSTATE.
+    pub code: String,
+    /// Its message.
+    pub message: String,
+    /// Its detail. Never printed for constraint violations, where it holds the row.
+    pub detail: Option<String>,
+    /// Where it happened: the function or trigger.
+    pub context: Option<String>,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.code)
+    }
+}
+
+/// Why the database gave no answer, or not the one that was hoped for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The server refused.
+    #[error("{0}")]
+    Server(ServerError),
+    /// The connection broke.
+    #[error("the connection was lost{}", because(.0))]
+    Lost(Option<String>),
+    /// No answer came in time.
+    #[error("the server did not answer within {} s", .0.as_secs())]
+    Deadline(Duration),
+    /// The operator pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// An answer was not what the statement promises.
+    #[error("unexpected answer of the server: {0}")]
+    Answer(String),
+}
+
+fn because(notice: &Option<String>) -> String {
+    notice.as_ref().map(|notice| format!(": {notice}")).unwrap_or_default()
+}
+
+impl Error {
+    /// The kind of the server's refusal, if it was one.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Server(error) => Some(error.kind),
+            Self::Open(_) | Self::Lost(_) | Self::Deadline(_) | Self::Interrupted | Self::Answer(_) => None,
+        }
+    }
+
+    /// Sorts what the driver says; `notice` is the last thing the server said unasked.
+    pub(super) fn from_driver(error: &tokio_postgres::Error, notice: Option<String>) -> Self {
+        if let Some(server) = error.as_db_error() {
+            let context = server.where_().map(str::to_owned);
+            return Self::Server(ServerError {
+                kind: kind(server.code(), server.constraint()),
+                code: server.code().code().to_owned(),
+                message: server.message().to_owned(),
+                detail: server.detail().map(str::to_owned),
+                context,
+            });
+        }
+        if error.is_closed() || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()) {
+            return Self::Lost(notice);
+        }
+        let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        Self::Answer(format!("{error}{source}"))
+    }
+}
+
+fn kind(code: &SqlState, constraint: Option<&str>) -> Kind {
+    match code {
+        &SqlState::LOCK_NOT_AVAILABLE => Kind::LockTimeout,
+        &SqlState::QUERY_CANCELED => Kind::StatementTimeout,
+        &SqlState::INSUFFICIENT_PRIVILEGE => Kind::Permission,
+        &SqlState::READ_ONLY_SQL_TRANSACTION => Kind::ReadOnly,
+        &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Kind::Conflict,
+        &SqlState::FOREIGN_KEY_VIOLATION | &SqlState::RESTRICT_VIOLATION => Kind::Referenced,
+        &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME => Kind::Missing,
+        &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => Kind::Shutdown,
+        &SqlState::CHECK_VIOLATION
+            if constraint.is_some_and(|name| {
+                name == "operation_did_what_was_planned" || name == "operation_unchanged_changed_nothing"
+            }) =>
+        {
+            Kind::NotAsPlanned
+        }
+        _ => Kind::Other,
+    }
+}

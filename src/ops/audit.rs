@@ -1,0 +1,207 @@
+//! Reading breakglass's own audit log.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::error::Error;
+use crate::db::{self, Installed, Session, installed};
+use crate::model::{Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome, Owner, Verdict};
+
+const LIST: &str = include_str!("../../sql/audit/list.sql");
+const SHOW: &str = include_str!("../../sql/audit/show.sql");
+const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
+const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
+
+/// Which operations are wanted. What is `None` is not filtered by.
+#[derive(Clone, Debug, Default)]
+pub struct ListOperations {
+    /// Not before.
+    pub since: Option<DateTime<Utc>>,
+    /// Before.
+    pub until: Option<DateTime<Utc>>,
+    /// Database role, operating system's user or the application's.
+    pub actor: Option<String>,
+    /// Expire or delete.
+    pub action: Option<Action>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Key or label of a row that it changed.
+    pub token: Option<String>,
+    /// Key or login of such a row's owner.
+    pub owner: Option<String>,
+    /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
+    pub limit: Option<u32>,
+}
+
+/// One operation with everything that is recorded of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    /// The operation.
+    pub operation: Operation,
+    /// What it changed.
+    pub changes: Vec<Change>,
+    /// What was seen afterwards.
+    pub observations: Vec<Observation>,
+}
+
+/// A request for one operation, by its id or the beginning of it.
+#[derive(Clone, Debug)]
+pub struct ShowOperation {
+    /// The id, or its beginning.
+    pub id: String,
+}
+
+impl ListOperations {
+    /// Runs it, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is installed, or the database refuses.
+    pub async fn run(&self, session: &Session) -> Result<Vec<Operation>, Error> {
+        require_installed(session).await?;
+        self.read(session).await
+    }
+
+    /// The same, where the caller knows that the log is there.
+    pub(super) async fn read(&self, session: &Session) -> Result<Vec<Operation>, Error> {
+        let limit = self.limit.map(|limit| i64::from(limit) + 1);
+        let (action, outcome) = (self.action.map(Action::as_str), self.outcome.map(Outcome::as_str));
+        let parameters: [db::Parameter<'_>; 8] = [
+            (&self.since, Type::TIMESTAMPTZ),
+            (&self.until, Type::TIMESTAMPTZ),
+            (&self.actor, Type::TEXT),
+            (&action, Type::TEXT),
+            (&outcome, Type::TEXT),
+            (&self.token, Type::TEXT),
+            (&self.owner, Type::TEXT),
+            (&limit, Type::INT8),
+        ];
+        let list = with_columns(LIST);
+        let rows = session.read(&list, &parameters).await?;
+        Ok(rows.iter().map(operation_of).collect::<Result<_, _>>()?)
+    }
+}
+
+impl ShowOperation {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one operation begins so.
+    pub async fn run(&self, session: &Session) -> Result<History, Error> {
+        require_installed(session).await?;
+        let id = self.id.to_ascii_lowercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(Error::NoSuchOperation(self.id.clone()));
+        }
+        let show = with_columns(SHOW);
+        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
+        let operation = match rows.as_slice() {
+            [row] => operation_of(row)?,
+            [] => return Err(Error::NoSuchOperation(self.id.clone())),
+            _ => return Err(Error::AmbiguousOperation(self.id.clone())),
+        };
+        let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
+        let changes = session.read(CHANGES, &by_id).await?;
+        let observations = session.read(OBSERVATIONS, &by_id).await?;
+        Ok(History {
+            changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
+            observations: observations.iter().map(observation_of).collect::<Result<_, _>>()?,
+            operation,
+        })
+    }
+}
+
+/// Refuses where there is no audit log to read.
+pub(super) async fn require_installed(session: &Session) -> Result<(), Error> {
+    match installed(session).await? {
+        Installed::Current | Installed::Newer(_) => Ok(()),
+        other => Err(Error::NotInstalled(other)),
+    }
+}
+
+fn with_columns(statement: &str) -> String {
+    const COLUMNS: &str = include_str!("../../sql/audit/columns.sql");
+    statement.replace("/* columns */", COLUMNS)
+}
+
+fn operation_of(row: &Row) -> Result<Operation, db::Error> {
+    let id: Uuid = row.try_get("id")?;
+    let word = |name: &str| row.try_get::<_, String>(name);
+    let cascades: Option<Value> = row.try_get("cascades")?;
+    let audit: Option<String> = row.try_get("application_audit")?;
+    let port: Option<i32> = row.try_get("server_port")?;
+    Ok(Operation {
+        id,
+        action: enumerated(&word("action")?)?,
+        outcome: enumerated(&word("outcome")?)?,
+        occurred_at: row.try_get("occurred_at")?,
+        adapter: row.try_get("adapter")?,
+        actor: Actor {
+            os_user: row.try_get("os_user")?,
+            host: row.try_get("host")?,
+            db_user: row.try_get("db_user")?,
+            client_address: row.try_get("client_address")?,
+            app_actor: row.try_get("app_actor")?,
+        },
+        reason: row.try_get("reason")?,
+        ticket: row.try_get("ticket")?,
+        selector: row.try_get("selector")?,
+        plan_digest: row.try_get("plan_digest")?,
+        planned: row.try_get("planned")?,
+        matched: row.try_get("matched")?,
+        changed: row.try_get("changed")?,
+        unchanged: row.try_get("unchanged")?,
+        companions_changed: row.try_get("companions_changed")?,
+        cascades: cascades.map(serde_json::from_value).transpose().map_err(|error| db::Error::Answer(error.to_string()))?,
+        application_audit: audit.as_deref().map(enumerated::<ApplicationAudit>).transpose()?,
+        secret_verified: row.try_get("secret_verified")?,
+        error: row.try_get("error")?,
+        tool_version: row.try_get("tool_version")?,
+        database: DatabaseIdentity {
+            host: row.try_get("server_host")?,
+            port: port.and_then(|port| u16::try_from(port).ok()),
+            name: row.try_get("database_name")?,
+            server_version: row.try_get("server_version")?,
+            system_identifier: row.try_get("system_identifier")?,
+        },
+    })
+}
+
+/// A word of the log as the model's enum, by the spelling that serde knows.
+fn enumerated<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, db::Error> {
+    serde_json::from_value(Value::String(word.to_owned())).map_err(|error| db::Error::Answer(error.to_string()))
+}
+
+fn change_of(row: &Row) -> Result<Change, db::Error> {
+    let owner_id: Option<String> = row.try_get("owner_id")?;
+    let object = |value: Value| match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    };
+    let login: Option<String> = row.try_get("owner_login")?;
+    Ok(Change {
+        relation: row.try_get("relation")?,
+        key: row.try_get("key")?,
+        kind: row.try_get("kind")?,
+        label: row.try_get("label")?,
+        owner: owner_id.map(|id| Owner { id, login, email: None }),
+        state_before: row.try_get("state_before")?,
+        state_after: row.try_get("state_after")?,
+        before: object(row.try_get("before")?).unwrap_or_default(),
+        after: row.try_get::<_, Option<Value>>("after")?.and_then(object),
+    })
+}
+
+fn observation_of(row: &Row) -> Result<Observation, db::Error> {
+    let verdict: String = row.try_get("verdict")?;
+    Ok(Observation {
+        observed_at: row.try_get("observed_at")?,
+        key: row.try_get("key")?,
+        verdict: enumerated::<Verdict>(&verdict)?,
+        detail: row.try_get("detail")?,
+    })
+}

@@ -1,0 +1,271 @@
+//! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
+//! plan said, and a read-back on a fresh connection.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::error::{Error, Refusal};
+use super::explain::explain;
+use super::plan::Planned;
+use super::read_back::read_back;
+use super::record::{fence, refuse};
+use super::request::Known;
+use crate::db::{self, Blocker, Change, CommitError, Database, Identity, Kind};
+use crate::model::{
+    Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner, Receipt,
+};
+
+/// How often the holder of a lock is looked for, and how long the first look waits.
+const BLOCKER_POLL: Duration = Duration::from_millis(200);
+
+/// How often a fence is tried while the database comes back.
+const FENCE_POLL: Duration = Duration::from_millis(500);
+
+/// Attempts at a change that a serialization failure or a deadlock ended.
+const ATTEMPTS: usize = 3;
+
+impl Planned {
+    /// Locks the planned rows, compares them, changes exactly them and records it, or does
+    /// nothing. A dry run does the same and rolls it back.
+    ///
+    /// # Errors
+    ///
+    /// When it was refused or failed; nothing changed then, and that is on record where it can
+    /// be. Only [`Error::OutcomeUnknown`] leaves open whether it happened.
+    pub async fn carry_out(mut self) -> Result<Receipt, Box<Refusal>> {
+        match self.attempt().await {
+            Ok(receipt) => Ok(receipt),
+            Err(error) => {
+                let Self { request, desk, known, .. } = self;
+                Err(refuse(&request, &known, Some(&desk.identity), &desk.database, error).await)
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Receipt, Error> {
+        self.same_database().await?;
+        let mut attempt = 1;
+        let (change, operation, changes) = loop {
+            match self.apply().await {
+                Ok(applied) => break applied,
+                Err(Error::Database(error)) if error.kind() == Some(Kind::Conflict) && attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let proof = change.recorded(self.application_audit() == ApplicationAudit::Written)??;
+        if self.request.dry_run {
+            change.roll_back().await?;
+            let operation = Operation { outcome: Outcome::Planned, ..operation };
+            return Ok(self.receipt(operation, changes, None));
+        }
+        match change.commit(proof).await {
+            Ok(()) => {}
+            Err(CommitError::Aborted(error)) => return Err(error.into()),
+            Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
+        }
+        let verdict = read_back(&self.desk, &self.plan, operation.id).await;
+        Ok(self.receipt(operation, changes, Some(verdict)))
+    }
+
+    fn receipt(&self, operation: Operation, changes: Vec<ChangedRow>, verdict: Option<crate::model::Verdict>) -> Receipt {
+        Receipt { schema: JSON_SCHEMA, operation, changes, verdict, still_works: self.still_works() }
+    }
+
+    /// Runs the statement, and turns a refusal by the database into what a person can use.
+    async fn apply(&self) -> Result<(Change<'_>, Operation, Vec<ChangedRow>), Error> {
+        let (operation, tokens, companions, keys) = self.parameters();
+        let parameters: [db::Parameter<'_>; 4] = [
+            (&operation, Type::JSONB),
+            (&tokens, Type::JSONB),
+            (&companions, Type::JSONB),
+            (&keys, Type::TEXT_ARRAY),
+        ];
+        let change = Change::apply(&self.desk.database, &self.desk.session, &self.statement, &parameters);
+        let pid = self.desk.identity.pid;
+        let (applied, blockers) = watch_lock(&self.desk.database, pid, change).await;
+        match applied {
+            Ok(change) => {
+                let operation = operation_of(&self.request, &self.known, &self.desk.identity, change.row())?;
+                let changes = changes_of(change.row())?;
+                Ok((change, operation, changes))
+            }
+            Err(error) => Err(match error.kind() {
+                Some(Kind::LockTimeout) => {
+                    Error::Locked { waited_ms: self.desk.database.limits().lock.as_millis(), blockers }
+                }
+                Some(Kind::NotAsPlanned) => explain(&self.desk, &self.plan).await,
+                _ => error.into(),
+            }),
+        }
+    }
+
+    /// Makes sure of a session on the very database that was shown: a proxy may have cut the one
+    /// that planned while a person was thinking, and another server may answer now.
+    async fn same_database(&mut self) -> Result<(), Error> {
+        if !self.desk.session.is_closed() {
+            return Ok(());
+        }
+        let session = self.desk.database.session().await?;
+        let found = Identity::read(&session).await?;
+        let shown = &self.desk.identity;
+        let same = found.database.system_identifier == shown.database.system_identifier
+            && found.database.name == shown.database.name
+            && found.role == shown.role;
+        if !same {
+            return Err(Error::OtherDatabase(found.line()));
+        }
+        if found.in_recovery {
+            return Err(Error::Standby);
+        }
+        self.desk.identity = found;
+        self.desk.session = session;
+        Ok(())
+    }
+
+    fn parameters(&self) -> (Value, Value, Value, Vec<String>) {
+        let operation = Value::Object(self.request.record(&self.known, &self.desk.identity));
+        let tokens = self.plan.tokens.iter().map(|planned| {
+            json!({
+                "key": planned.token.key,
+                "fixed": planned.fixed,
+                "vital": planned.vital,
+                "owner_login": planned.token.owner.as_ref().and_then(|owner| owner.login.as_ref()),
+            })
+        });
+        let companions = self.plan.companions.iter().map(|companion| {
+            json!({
+                "relation": companion.relation,
+                "key": companion.key,
+                "token": companion.token,
+                "vital": companion.vital,
+            })
+        });
+        let keys = self.plan.tokens.iter().map(|planned| planned.token.key.clone()).collect();
+        (operation, tokens.collect(), companions.collect(), keys)
+    }
+
+    /// Finds out what became of a COMMIT whose answer was lost: the fence takes the operation's
+    /// id, or finds it taken.
+    async fn settle_commit(&self, lost: &db::Error) -> Result<(), Error> {
+        let limits = *self.desk.database.limits();
+        let started = tokio::time::Instant::now();
+        let text = "the connection was lost at COMMIT; fenced: the transaction can never commit";
+        loop {
+            let fenced =
+                fence(&self.request, &self.known, &self.desk.identity, &self.desk.database, Outcome::Failed, text).await;
+            match fenced {
+                Ok(true) => return Err(Error::NotCommitted),
+                Ok(false) => return Ok(()),
+                Err(error) if started.elapsed() > limits.resolve => {
+                    return Err(Error::OutcomeUnknown {
+                        operation: self.request.id,
+                        cause: format!("{lost}; asking again failed: {error}"),
+                    });
+                }
+                Err(_not_yet) => tokio::time::sleep(FENCE_POLL).await,
+            }
+        }
+    }
+}
+
+/// Awaits the change and, when it takes long, asks on another connection who holds the lock.
+async fn watch_lock<'a>(
+    database: &Database,
+    pid: i32,
+    change: impl Future<Output = Result<Change<'a>, db::Error>>,
+) -> (Result<Change<'a>, db::Error>, Vec<Blocker>) {
+    let mut blockers = Vec::new();
+    let mut second = None;
+    tokio::pin!(change);
+    loop {
+        let look = async {
+            tokio::time::sleep(BLOCKER_POLL).await;
+            let session = match second.take() {
+                Some(session) => session,
+                None => database.session().await.ok()?,
+            };
+            let found = session.blockers(pid).await.ok()?;
+            Some((session, found))
+        };
+        tokio::select! {
+            applied = &mut change => return (applied, blockers),
+            found = look => if let Some((session, found)) = found {
+                second = Some(session);
+                if !found.is_empty() {
+                    blockers = found;
+                }
+            },
+        }
+    }
+}
+
+/// The operation as the statement recorded it.
+fn operation_of(request: &super::Request, known: &Known, identity: &Identity, row: &Row) -> Result<Operation, db::Error> {
+    let count = |name: &str| row.try_get::<_, i32>(name).map(Some);
+    let changed = count("changed")?;
+    let companions_changed = count("companions_changed")?;
+    let nothing = changed == Some(0) && companions_changed == Some(0);
+    let cascades: Option<Value> = row.try_get("cascades")?;
+    Ok(Operation {
+        id: request.id,
+        action: request.action,
+        outcome: if nothing { Outcome::Unchanged } else { Outcome::Applied },
+        occurred_at: row.try_get("occurred_at")?,
+        adapter: known.adapter.clone(),
+        actor: Actor {
+            os_user: request.os_user.clone(),
+            host: request.host.clone(),
+            db_user: row.try_get("db_user")?,
+            client_address: row.try_get("client_address")?,
+            app_actor: request.app_actor.clone(),
+        },
+        reason: Some(request.reason.clone()),
+        ticket: request.ticket.clone(),
+        selector: known.selector.clone(),
+        plan_digest: known.plan_digest.clone(),
+        planned: count("planned")?,
+        matched: count("matched")?,
+        changed,
+        unchanged: count("unchanged")?,
+        companions_changed,
+        cascades: cascades.map(serde_json::from_value).transpose().map_err(answer)?,
+        application_audit: known.application_audit,
+        secret_verified: known.secret_verified,
+        error: None,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: identity.database.clone(),
+    })
+}
+
+/// The changed rows as the statement recorded them.
+fn changes_of(row: &Row) -> Result<Vec<ChangedRow>, db::Error> {
+    let changes: Value = row.try_get("changes")?;
+    let Value::Array(changes) = changes else { return Ok(Vec::new()) };
+    changes.into_iter().map(|change| change_of(&change)).collect()
+}
+
+fn change_of(change: &Value) -> Result<ChangedRow, db::Error> {
+    let text = |name: &str| change.get(name).and_then(Value::as_str).map(str::to_owned);
+    let required = |name: &str| text(name).ok_or_else(|| db::Error::Answer(format!("a change without {name}")));
+    let object = |name: &str| -> Option<Map<String, Value>> { change.get(name)?.as_object().cloned() };
+    Ok(ChangedRow {
+        relation: required("relation")?,
+        key: required("key")?,
+        kind: required("kind")?,
+        label: text("label"),
+        owner: text("owner_id").map(|id| Owner { id, login: text("owner_login"), email: None }),
+        state_before: required("state_before")?,
+        state_after: required("state_after")?,
+        before: object("before").unwrap_or_default(),
+        after: object("after"),
+    })
+}
+
+fn answer(error: serde_json::Error) -> db::Error {
+    db::Error::Answer(error.to_string())
+}

@@ -1,0 +1,40 @@
+//! Removing tokens for good, with what the database takes along.
+
+use tokio_postgres::types::Type;
+
+use super::desk::Desk;
+use super::error::Error;
+use crate::adapter::ForeignKey;
+use crate::db::referencing;
+use crate::model::Cascade;
+
+/// The statement that deletes, and what points at the token table.
+///
+/// # Errors
+///
+/// When the catalogue cannot be read.
+pub(super) async fn statement(desk: &Desk) -> Result<(String, Vec<ForeignKey>), Error> {
+    let keys = referencing(&desk.session, &desk.bound.token).await?;
+    Ok((desk.statements().delete(&keys)?, keys))
+}
+
+/// How many rows of other tables the foreign keys concern.
+///
+/// # Errors
+///
+/// When they cannot be counted.
+pub(super) async fn cascades(desk: &Desk, references: &[ForeignKey], keys: &[String]) -> Result<Vec<Cascade>, Error> {
+    let Some(statement) = desk.statements().cascades(references)? else { return Ok(Vec::new()) };
+    let rows = desk.session.read(&statement, &[(&keys, Type::TEXT_ARRAY)]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Cascade {
+                relation: row.try_get("relation")?,
+                constraint: row.try_get("constraint")?,
+                on_delete: row.try_get("on_delete")?,
+                rows: row.try_get("rows")?,
+            })
+        })
+        .collect::<Result<_, crate::db::Error>>()
+        .map_err(Error::from)
+}

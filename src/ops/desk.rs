@@ -1,0 +1,108 @@
+//! Where an operation works: the database it found, and the adapter that fits it.
+
+use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
+use crate::db::{Database, Identity, Session, catalogue};
+
+use super::error::Error;
+
+/// What every operation is given.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The database.
+    pub database: Database,
+    /// The adapters to choose from.
+    pub adapters: Vec<Adapter>,
+    /// What the operator said about the choice.
+    pub choice: Choice,
+}
+
+/// A session on a database that is known, with the adapter that fits it.
+#[derive(Debug)]
+pub struct Desk {
+    /// The database, for further sessions.
+    pub database: Database,
+    /// The session.
+    pub session: Session,
+    /// Which database it is.
+    pub identity: Identity,
+    /// The adapter.
+    pub bound: Bound,
+}
+
+impl Context {
+    /// Connects, asks which database it is, and chooses the adapter that fits.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection, or not exactly one adapter fits.
+    pub async fn open(&self) -> Result<Desk, Error> {
+        let (session, identity) = self.connect().await?;
+        let bound = self.detect(&session).await?;
+        Ok(Desk { database: self.database.clone(), session, identity, bound })
+    }
+
+    /// Connects and asks which database it is.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn connect(&self) -> Result<(Session, Identity), Error> {
+        let session = self.database.session().await?;
+        let identity = Identity::read(&session).await?;
+        Ok((session, identity))
+    }
+
+    /// Chooses the adapter that fits the database of a session.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one does.
+    pub async fn detect(&self, session: &Session) -> Result<Bound, Error> {
+        let catalogue = catalogue(session, &detect::tables(&self.adapters)).await?;
+        Ok(detect::choose(&self.adapters, &catalogue, &self.choice)?)
+    }
+}
+
+impl Desk {
+    /// The statements of its adapter.
+    #[must_use]
+    pub fn statements(&self) -> Statements<'_> {
+        Statements::new(&self.bound)
+    }
+
+    /// How the application's secrets look, if the adapter says so.
+    #[must_use]
+    pub fn secret_shape(&self) -> Option<SecretShape<'_>> {
+        SecretShape::of(&self.bound.adapter)
+    }
+
+    /// Refuses before a write what would make the write fail or lie.
+    ///
+    /// # Errors
+    ///
+    /// On a standby, or where row security would hide rows.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        if self.identity.in_recovery {
+            return Err(Error::Standby);
+        }
+        self.check_visible()
+    }
+
+    /// Refuses what would make a list or a plan lie.
+    ///
+    /// # Errors
+    ///
+    /// Where row security would hide rows from the role.
+    pub fn check_visible(&self) -> Result<(), Error> {
+        let tables = std::iter::once(&self.bound.token).chain(self.bound.companions.iter().map(|(_, relation)| relation));
+        for relation in tables {
+            if relation.row_security {
+                return Err(Error::RowSecurity {
+                    relation: relation.display_name(),
+                    role: self.identity.role.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

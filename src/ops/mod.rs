@@ -1,0 +1,38 @@
+//! What breakglass can do: one file a verb, each a request struct with `run`.
+//!
+//! An operation knows no command line, no HTTP and no terminal; the CLI builds its request,
+//! runs it, and shows what it returns. A change is a [`Request`]: `plan` finds the exact rows,
+//! the caller asks whoever is to be asked, and [`Planned::carry_out`] does it.
+
+mod actor;
+mod audit;
+mod carry_out;
+mod delete;
+mod desk;
+mod error;
+mod expire;
+mod explain;
+mod grants;
+mod install;
+mod list;
+mod plan;
+mod read_back;
+mod record;
+mod request;
+mod resolve;
+mod selector;
+mod show;
+mod statements;
+mod token_row;
+
+pub use audit::{History, ListOperations, ShowOperation};
+pub use desk::{Context, Desk};
+pub use error::{Class, Error, Recording, Refusal};
+pub use grants::OperatorRole;
+pub use install::{Install, InstallReport};
+pub use list::{Filter, ListTokens};
+pub use plan::Planned;
+pub use request::Request;
+pub use selector::Selector;
+pub use show::{ShowToken, Shown};
+pub use statements::statements;

@@ -1,0 +1,84 @@
+//! Recording an operation that changed nothing, in a transaction of its own.
+
+use serde_json::Value;
+use tokio_postgres::types::Type;
+
+use super::error::{Error, Recording, Refusal};
+use super::request::{Known, Request};
+use crate::db::{Change, CommitError, Database, Identity, Installed};
+use crate::model::Outcome;
+
+const RECORD: &str = include_str!("../../sql/audit/record.sql");
+
+/// Records a refusal or failure, and says whether that worked.
+pub(super) async fn refuse(
+    request: &Request,
+    known: &Known,
+    identity: Option<&Identity>,
+    database: &Database,
+    error: Error,
+) -> Box<Refusal> {
+    let recording = if request.dry_run {
+        Recording::NotWanted
+    } else {
+        match identity {
+            None => Recording::Impossible("there is no connection".to_owned()),
+            Some(identity) => recording(request, known, identity, database, &error).await,
+        }
+    };
+    Box::new(Refusal { error, operation: request.id, recording })
+}
+
+async fn recording(
+    request: &Request,
+    known: &Known,
+    identity: &Identity,
+    database: &Database,
+    error: &Error,
+) -> Recording {
+    // Where the outcome is unknown a record would be the fence, and that was tried.
+    match error {
+        Error::NotInstalled(Installed::No) => return Recording::Impossible("breakglass is not installed there".to_owned()),
+        Error::NotInstalled(_) => return Recording::Impossible("the schema is of another version".to_owned()),
+        Error::Standby => return Recording::Impossible("a standby cannot be written".to_owned()),
+        Error::OutcomeUnknown { .. } => return Recording::Impossible("the database cannot be reached".to_owned()),
+        Error::NotCommitted => return Recording::Recorded,
+        _ => {}
+    }
+    let outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Failed };
+    match fence(request, known, identity, database, outcome, &error.to_string()).await {
+        Ok(true) => Recording::Recorded,
+        Ok(false) => Recording::Impossible("the operation is recorded already".to_owned()),
+        Err(failed) => Recording::Impossible(failed.to_string()),
+    }
+}
+
+/// Inserts the operation as one that changed nothing. False means that its id is taken: the
+/// transaction that holds it has committed.
+///
+/// # Errors
+///
+/// When the database does not take it.
+pub(super) async fn fence(
+    request: &Request,
+    known: &Known,
+    identity: &Identity,
+    database: &Database,
+    outcome: Outcome,
+    error: &str,
+) -> Result<bool, Error> {
+    let database = database.uninterrupted();
+    let session = database.session().await?;
+    let record = Value::Object(request.record_without_effect(known, identity, outcome, error));
+    let change = Change::apply(&database, &session, RECORD, &[(&record, Type::JSONB)]).await?;
+    match change.recorded_alone()? {
+        Ok(proof) => match change.commit(proof).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => Err(error.into()),
+        },
+        Err(_taken) => {
+            change.roll_back().await?;
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One request of one actor to change tokens.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::selector::Selector;
+use crate::db::Identity;
+use crate::model::{Action, ApplicationAudit, Outcome};
+
+/// What is asked for, by whom and why.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A uuid v7 made before anything else, printed to the operator.
+    pub id: Uuid,
+    /// Expire or delete.
+    pub action: Action,
+    /// Which tokens.
+    pub selectors: Vec<Selector>,
+    /// Narrows names to one owner: key, login or email.
+    pub owner: Option<String>,
+    /// Exactly so many tokens, or nothing.
+    pub expect: Option<usize>,
+    /// Why.
+    pub reason: String,
+    /// The ticket that asked for it.
+    pub ticket: Option<String>,
+    /// Do the work and roll it back.
+    pub dry_run: bool,
+    /// Whether the application's own audit log is written where it can be.
+    pub application_audit: bool,
+    /// The application's user on whose behalf: key, login or email.
+    pub app_actor: Option<String>,
+    /// The operating system's user that asks.
+    pub os_user: Option<String>,
+    /// The host that it asks from.
+    pub host: Option<String>,
+}
+
+/// What is known of a request once the database was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) adapter: Option<String>,
+    pub(super) selector: String,
+    pub(super) app_actor_id: Option<String>,
+    pub(super) plan_digest: Option<String>,
+    pub(super) planned: Option<usize>,
+    pub(super) application_audit: Option<ApplicationAudit>,
+    pub(super) secret_verified: Option<bool>,
+}
+
+impl Request {
+    /// The columns of `breakglass.operation` that the client supplies.
+    pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
+        let Known { adapter, selector, app_actor_id, plan_digest, planned, application_audit, secret_verified } = known;
+        let database = &identity.database;
+        let record = json!({
+            "id": self.id,
+            "action": self.action,
+            "adapter": adapter,
+            "os_user": self.os_user,
+            "host": self.host,
+            "app_actor": self.app_actor,
+            "app_actor_id": app_actor_id,
+            "reason": self.reason,
+            "ticket": self.ticket,
+            "selector": selector,
+            "plan_digest": plan_digest,
+            "planned": planned,
+            "application_audit": application_audit.map(ApplicationAudit::as_str),
+            "secret_verified": secret_verified,
+            "tool_version": env!("CARGO_PKG_VERSION"),
+            "server_host": database.host,
+            "server_port": database.port,
+            "system_identifier": database.system_identifier,
+        });
+        match record {
+            Value::Object(record) => record,
+            _ => Map::new(),
+        }
+    }
+
+    /// The same for an operation that changed nothing.
+    pub(super) fn record_without_effect(
+        &self,
+        known: &Known,
+        identity: &Identity,
+        outcome: Outcome,
+        error: &str,
+    ) -> Map<String, Value> {
+        let mut record = self.record(known, identity);
+        record.insert("outcome".to_owned(), outcome.as_str().into());
+        record.insert("error".to_owned(), error.into());
+        record
+    }
+}

@@ -1,0 +1,111 @@
+//! How targets are named: by key, by label, by secret, or by a bare word that may be any of them.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::adapter::{KeyShape, SecretParts, SecretShape};
+use crate::model::hex;
+
+/// A target as it was named. No variant's `Debug` shows a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// `id:KEY`
+    Id(String),
+    /// `name:NAME`
+    Name(String),
+    /// A bare word: a secret by its shape, else a key or a label.
+    Word(String),
+    /// Something read from standard input or a prompt: a secret and nothing else.
+    Pasted(String),
+}
+
+impl std::fmt::Debug for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(_) => f.write_str("Id"),
+            Self::Name(_) => f.write_str("Name"),
+            Self::Word(_) => f.write_str("Word"),
+            Self::Pasted(_) => f.write_str("Pasted"),
+        }
+    }
+}
+
+/// What a selector turned out to be, decided without the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A secret, as what it leads to.
+    Secret(SecretParts),
+    /// A key, a label, or either.
+    Words { key: Option<String>, label: Option<String> },
+    /// A word that looks like a secret that was cut.
+    Damaged,
+    /// Pasted, but no secret.
+    NoSecret,
+}
+
+impl Selector {
+    /// Reads `id:…`, `name:…` or a bare word.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if let Some(key) = text.strip_prefix("id:") {
+            Self::Id(key.to_owned())
+        } else if let Some(name) = text.strip_prefix("name:") {
+            Self::Name(name.to_owned())
+        } else {
+            Self::Word(text.to_owned())
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
+        }
+    }
+
+    /// Decides what it is. A secret is recognised first, whatever stands before it.
+    pub(super) fn read(&self, secrets: Option<&SecretShape<'_>>, keys: &KeyShape) -> Reading {
+        let text = self.text();
+        let secret = secrets.and_then(|shape| shape.read(text));
+        match (self, secret) {
+            // A secret typed as a key or a name is a secret all the same, and not sent as it is.
+            (_, Some(parts)) => return Reading::Secret(parts),
+            (Self::Pasted(_), None) => return Reading::NoSecret,
+            _ => {}
+        }
+        match self {
+            Self::Id(key) => Reading::Words { key: keys.spell(key), label: None },
+            Self::Name(name) => Reading::Words { key: None, label: Some(name.clone()) },
+            Self::Word(word) | Self::Pasted(word) => {
+                if secrets.is_some_and(|shape| shape.looks_damaged(word, keys)) {
+                    return Reading::Damaged;
+                }
+                Reading::Words { key: keys.accepts(word), label: Some(word.clone()) }
+            }
+        }
+    }
+
+    /// How it is told and recorded: a secret, or a word that may be one, as length and digest.
+    pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
+        match (self, reading) {
+            (_, Reading::Secret(_)) => digest_of("secret", self.text()),
+            (Self::Id(key), _) => format!("id:{key}"),
+            (Self::Name(name), _) => format!("name:{name}"),
+            (Self::Word(word), _) if known_word => word.clone(),
+            (Self::Word(word), _) => digest_of("a word", word),
+            (Self::Pasted(word), _) => digest_of("a pasted word", word),
+        }
+    }
+
+    /// Whether it is a secret that was given as an argument, where history and `ps` have it.
+    pub(super) fn is_secret_on_argv(&self, secrets: Option<&SecretShape<'_>>, keys: &KeyShape) -> bool {
+        !matches!(self, Self::Pasted(_)) && matches!(self.read(secrets, keys), Reading::Secret(_) | Reading::Damaged)
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.text().chars().count()
+    }
+}
+
+fn digest_of(what: &str, text: &str) -> String {
+    let digest = hex(&Sha256::digest(text.trim()));
+    format!("{what} of {} characters (sha256 {digest})", text.trim().chars().count())
+}

@@ -1,0 +1,84 @@
+//! Everything that is known about one token.
+
+use serde::Serialize;
+
+use super::audit::ListOperations;
+use super::desk::Desk;
+use super::error::Error;
+use super::plan::companions;
+use super::resolve::resolve;
+use super::selector::Selector;
+use crate::db::{Installed, installed};
+use crate::model::{CompanionRow, Operation, SecretCheck, Token};
+
+/// A request to show one token.
+#[derive(Clone, Debug)]
+pub struct ShowToken {
+    /// Which.
+    pub selector: Selector,
+    /// Narrows a name to one owner.
+    pub owner: Option<String>,
+}
+
+/// How many operations of a token's past are shown.
+const HISTORY: u32 = 20;
+
+/// One token, what hangs on it, and its past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shown {
+    /// The token.
+    pub token: Token,
+    /// What its kind is, in a few words.
+    pub kind_title: Option<String>,
+    /// Rows that die with it.
+    pub companions: Vec<CompanionRow>,
+    /// Whether it was named by its secret, and what that proved.
+    pub secret: SecretCheck,
+    /// What an expire would not kill.
+    pub still_works: Vec<String>,
+    /// Operations that changed it, newest first; `None` where no audit log is installed.
+    pub history: Option<Vec<Operation>>,
+}
+
+impl ShowToken {
+    /// Whether a secret stood on the command line.
+    #[must_use]
+    pub fn is_secret_on_argv(&self, desk: &Desk) -> bool {
+        self.selector.is_secret_on_argv(desk.secret_shape().as_ref(), &desk.statements().key_shape())
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// When the selector names no token, or several.
+    pub async fn run(&self, desk: &Desk) -> Result<Shown, Error> {
+        desk.check_visible()?;
+        let resolved = resolve(desk, std::slice::from_ref(&self.selector), self.owner.as_deref()).await?;
+        let Some((row, secret)) = resolved.rows.into_iter().next() else {
+            return Err(Error::NoSuchToken(resolved.selector));
+        };
+        let token = row.token;
+        let companions = companions(desk, std::slice::from_ref(&token.key)).await?;
+        let history = match installed(&desk.session).await {
+            Ok(Installed::Current | Installed::Newer(_)) => {
+                let past = ListOperations { token: Some(token.key.clone()), limit: Some(HISTORY), ..ListOperations::default() };
+                Some(past.read(&desk.session).await?)
+            }
+            // A reader without rights on the audit log still sees the token.
+            Ok(_) | Err(_) => None,
+        };
+        let adapter = &desk.bound.adapter;
+        let kind = adapter.kinds.iter().find(|kind| kind.name == token.kind);
+        let mut still_works: Vec<String> = adapter.notes.iter().map(|note| note.text.clone()).collect();
+        still_works.extend(kind.and_then(|kind| kind.warn.clone()));
+        Ok(Shown {
+            kind_title: kind.map(|kind| kind.title.clone()),
+            token,
+            companions,
+            secret,
+            still_works,
+            history,
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! What people and programs see: tables, JSON, JSON lines, CSV.
+//!
+//! A view writes to what it is given and knows no database. Values that come from rows are
+//! escaped before a terminal sees them.
+
+mod column;
+mod csv;
+mod escape;
+mod history;
+mod json;
+mod plan;
+mod receipt;
+mod statement;
+mod table;
+mod time;
+mod token;
+
+pub use self::csv::CsvWriter;
+pub use column::{Column, UnknownColumn};
+pub use escape::visible;
+pub use history::{operation, operations_csv, operations_table};
+pub use json::{Error as JsonError, ListWriter, document, line};
+pub use plan::plan;
+pub use receipt::receipt;
+pub use statement::{adapter, adapters};
+pub use table::tokens_table;
+pub use time::Clock;
+pub use token::{candidates, token};

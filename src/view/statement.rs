@@ -1,0 +1,73 @@
+//! Adapters, and the statements that they lead to.
+
+use std::io::{self, Write};
+
+use super::escape::visible;
+use super::table::draw;
+use crate::adapter::Adapter;
+
+/// Writes a list of adapters; `fits` is the one that matched the database, if one was asked.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn adapters(out: &mut dyn Write, adapters: &[Adapter], fits: Option<&str>, width: Option<u16>) -> io::Result<()> {
+    let head = ["ADAPTER", "APPLICATION", "TABLE", "VERIFIED AGAINST", "HERE"].map(str::to_owned);
+    let rows = adapters
+        .iter()
+        .map(|adapter| {
+            vec![
+                adapter.name.clone(),
+                adapter.title.clone(),
+                adapter.token.table.clone(),
+                adapter.verified_against.clone(),
+                if fits == Some(adapter.name.as_str()) { "yes".to_owned() } else { String::new() },
+            ]
+        })
+        .collect();
+    draw(out, &head, rows, width)
+}
+
+/// Writes what one adapter says.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
+    let mut field = |name: &str, value: &str| writeln!(out, "{name:<16} {}", visible(value));
+    field("adapter", &adapter.name)?;
+    field("application", &adapter.title)?;
+    field("source", adapter.upstream.as_deref().unwrap_or("-"))?;
+    field("verified against", &adapter.verified_against)?;
+    field("recognised by", &adapter.detect.all_of.join(", "))?;
+    for refusal in &adapter.detect.refuse {
+        field("refuses", &format!("{}: {}", refusal.table, refusal.why))?;
+    }
+    field("table", &adapter.token.table)?;
+    let key = if adapter.token.key_is_secret { format!("sha256 of {}, which is the secret itself", adapter.token.key) } else { adapter.token.key.clone() };
+    field("key", &key)?;
+    for kind in &adapter.kinds {
+        let default = if kind.name == adapter.token.default_kind { " (what a name means, and what `ls` shows)" } else { "" };
+        field("kind", &format!("{}: {}{default}", kind.name, kind.title))?;
+    }
+    match (&adapter.expire, &adapter.delete.only) {
+        (Some(expire), _) => {
+            let set: Vec<String> = expire.set.iter().map(|(column, set)| format!("{column} = {set}")).collect();
+            field("expire sets", &set.join(", "))?;
+        }
+        (None, why) => field("expire", &format!("not possible: {}", why.as_deref().unwrap_or_default()))?,
+    }
+    for companion in &adapter.companions {
+        field("companion", &format!("{} in {}", companion.name, companion.table))?;
+    }
+    if let Some(secret) = &adapter.secret {
+        field("secret", &secret.shape)?;
+    }
+    if let Some(audit) = &adapter.application_audit {
+        field("application log", &audit.table)?;
+    }
+    for note in &adapter.notes {
+        field("note", &note.text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! The servers: one for each way to have TLS, all behind one process that ends with this one.
+//!
+//! A shell starts them and then waits for its standard input to close, which it does when the tests
+//! end, however they end; it then stops the servers and removes the directory.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use super::certificates;
+use super::{block_on, connect};
+
+/// `nobody`: PostgreSQL does not run as root.
+const UNPRIVILEGED: u32 = 65534;
+
+/// The servers: name, certificate (`-` for none), further settings.
+const SERVERS: [(&str, &str, &str); 15] = [
+    ("no-tls", "-", ""),
+    ("own", "own", ""),
+    ("own-tls12", "own", "ssl_max_protocol_version = 'TLSv1.2'"),
+    ("signed", "signed", ""),
+    ("named", "named", ""),
+    ("version1", "version1", ""),
+    (
+        "version1-tls12",
+        "version1",
+        "ssl_max_protocol_version = 'TLSv1.2'",
+    ),
+    ("client", "client", ""),
+    ("expired", "expired", ""),
+    ("expired1", "expired1", ""),
+    ("chain", "chain", ""),
+    ("chain1", "chain1", ""),
+    ("limited", "limited", ""),
+    ("marked-as-ca", "marked-as-ca", ""),
+    // No handshake succeeds: neither OpenSSL nor rustls still speaks it.
+    (
+        "broken",
+        "own",
+        "ssl_min_protocol_version = 'TLSv1'\nssl_max_protocol_version = 'TLSv1'",
+    ),
+];
+
+/// Who may log in, and how.
+const LOGINS: &str = "\
+local     all        all   trust
+hostssl   only_tls   all   127.0.0.1/32 trust
+hostnossl only_plain all   127.0.0.1/32 trust
+host      postgres   scram 127.0.0.1/32 scram-sha-256
+host      postgres   all   127.0.0.1/32 trust
+host      read_only  all   127.0.0.1/32 trust
+host      nowhere    all   127.0.0.1/32 trust
+";
+
+const PREPARE: [&str; 6] = [
+    "create database only_tls",
+    "create database only_plain",
+    "create database read_only",
+    "alter database read_only set default_transaction_read_only = on",
+    "create role scram login password 'correct horse'",
+    "create role crowded login connection limit 0",
+];
+
+/// The running servers.
+pub(crate) struct Fleet {
+    directory: PathBuf,
+    ports: Vec<(&'static str, u16)>,
+    /// Closed when this process ends.
+    _lifeline: Mutex<(Child, ChildStdin)>,
+}
+
+/// Starts the servers once for all tests.
+pub(crate) fn fleet() -> &'static Fleet {
+    static FLEET: OnceLock<Fleet> = OnceLock::new();
+    FLEET.get_or_init(Fleet::start)
+}
+
+impl Fleet {
+    /// Where to reach a server.
+    pub(crate) fn at(&self, server: &str) -> String {
+        format!(
+            "hostaddr=127.0.0.1 port={} user=postgres dbname=postgres",
+            self.port(server)
+        )
+    }
+
+    pub(crate) fn port(&self, server: &str) -> u16 {
+        self.ports
+            .iter()
+            .find(|(name, _)| *name == server)
+            .expect(server)
+            .1
+    }
+
+    /// The socket's directory.
+    pub(crate) fn sockets(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A file among the certificates.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
+    }
+
+    fn start() -> Self {
+        let directory = new_directory();
+        certificates::make_all(&directory);
+        let ports: Vec<_> = SERVERS
+            .iter()
+            .map(|(name, ..)| *name)
+            .zip(free_ports())
+            .collect();
+        for ((name, certificate, settings), (_, port)) in SERVERS.iter().zip(&ports) {
+            let files = match *certificate {
+                "-" => String::new(),
+                name => {
+                    format!("ssl = on\nssl_cert_file = '{name}.crt'\nssl_key_file = '{name}.key'")
+                }
+            };
+            let settings = format!(
+                "{files}\n{settings}\nport = {port}\nlisten_addresses = '127.0.0.1'\n\
+                 unix_socket_directories = '{}'\nfsync = off\nmax_connections = 40\nshared_buffers = 16MB\n",
+                directory.display()
+            );
+            fs::write(directory.join(format!("{name}.conf")), settings).unwrap();
+        }
+        fs::write(directory.join("logins"), LOGINS).unwrap();
+        fs::write(directory.join("run"), script(&directory)).unwrap();
+        give_away(&directory);
+        let mut child = shell(&directory).spawn().unwrap();
+        let lifeline = child.stdin.take().unwrap();
+        let mut talk = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        talk.read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let mut rest = String::new();
+            talk.read_to_string(&mut rest).unwrap();
+            panic!("the servers did not start: {line}{rest}");
+        }
+        let fleet = Self {
+            directory,
+            ports,
+            _lifeline: Mutex::new((child, lifeline)),
+        };
+        block_on(fleet.prepare());
+        fleet
+    }
+
+    async fn prepare(&self) {
+        for (name, port) in &self.ports {
+            let host = self.directory.display();
+            let session = connect(&format!("host={host} port={port} user=postgres")).await;
+            let session = session.expect(name);
+            for statement in PREPARE {
+                session
+                    .client
+                    .execute_typed(statement, &[])
+                    .await
+                    .expect(statement);
+            }
+        }
+    }
+}
+
+/// One cluster is made and copied; `cat` ends when the tests do.
+fn script(directory: &Path) -> String {
+    let names = SERVERS.map(|(name, ..)| name).join(" ");
+    format!(
+        r#"
+trap '' INT TERM HUP
+exec 2>&1
+bin={bin}
+cd {directory}
+pids=
+leave() {{
+    for pid in $pids; do kill -QUIT $pid; done
+    wait
+    rm -rf {directory}
+    exit
+}}
+"$bin/initdb" -D base -U postgres -A trust -N --locale=C -E UTF8 >initdb.log || {{ cat initdb.log; leave; }}
+cp logins base/pg_hba.conf
+for name in {names}; do
+    cp -a base "$name"
+    cat "$name.conf" >>"$name/postgresql.conf"
+    cp ./*.crt ./*.key "$name"
+    "$bin/postgres" -D "$name" </dev/null >"$name.log" 2>&1 &
+    pids="$pids $!"
+done
+for name in {names}; do
+    tries=0
+    until grep -q 'ready to accept connections' "$name.log"; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || {{ cat "$name.log"; leave; }}
+        sleep 0.05
+    done
+done
+echo ready
+cat >/dev/null
+leave
+"#,
+        bin = binaries().display(),
+        directory = directory.display(),
+    )
+}
+
+fn shell(directory: &Path) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg(directory.join("run"))
+        .current_dir("/")
+        .env_clear();
+    shell
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    if is_root() {
+        shell.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+    }
+    shell
+}
+
+/// On memory where there is some, and short: a socket's path has hardly 100 bytes.
+fn new_directory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let directory = parent.join(format!("breakglass-connecting-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    directory
+}
+
+/// Makes a directory and all below the server's, with keys that only it can read.
+fn give_away(path: &Path) {
+    let owner = is_root().then_some(UNPRIVILEGED);
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give_away(&entry.unwrap().path());
+        }
+    }
+    let is_key = path.extension().is_some_and(|extension| extension == "key");
+    let mode = match (path.is_dir(), is_key) {
+        (true, _) => 0o755,
+        (false, true) => 0o600,
+        (false, false) => 0o644,
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    chown(path, owner, owner).unwrap();
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn binaries() -> PathBuf {
+    let from_config = || {
+        let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    };
+    let debian = || {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        versions
+            .flatten()
+            .map(|version| version.path().join("bin"))
+            .max()
+    };
+    let asked = std::env::var_os("BREAKGLASS_PG_BIN").map(PathBuf::from);
+    let candidates = [asked, debian(), from_config()];
+    let mut found = candidates
+        .into_iter()
+        .flatten()
+        .filter(|bin| bin.join("initdb").exists());
+    found
+        .next()
+        .expect("no PostgreSQL server to test with: apt-get install postgresql")
+}
+
+/// Ports that were free a moment ago.
+fn free_ports() -> Vec<u16> {
+    let listeners = SERVERS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().unwrap().port())
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! What lies below the command line, and the fixtures themselves.
+
+mod fixtures;

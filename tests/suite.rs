@@ -1,0 +1,11 @@
+//! Every integration test, in one binary, so that one throw-away Postgres serves them all.
+//!
+//! - `cli/`: the real binary, by what it prints, how it ends and what it leaves in the database.
+//! - `database/`: what lies below the command line, and the fixtures themselves.
+//! - `support/`: the server, the databases, running the binary, looking at rows.
+//!
+//! A machine without a Postgres fails the suite; nothing is ever skipped.
+
+mod cli;
+mod database;
+mod support;

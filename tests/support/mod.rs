@@ -1,0 +1,25 @@
+//! What the tests stand on: a server, a database each, the binary, a terminal, the rows.
+//!
+//! Everything here panics when it cannot do what it is for: that is how a test fails.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that cannot go on fails the test that called it"
+)]
+
+pub(crate) mod cluster;
+pub(crate) mod database;
+pub(crate) mod redact;
+pub(crate) mod run;
+pub(crate) mod seed;
+pub(crate) mod state;
+pub(crate) mod template;
+pub(crate) mod terminal;
+mod tests;
+
+pub(crate) use cluster::private_cluster;
+pub(crate) use database::TestDatabase;
+pub(crate) use redact::Redactor;
+pub(crate) use run::{Invocation, Output, breakglass};
+pub(crate) use template::Template;
