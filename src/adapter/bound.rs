@@ -32,7 +32,11 @@ impl Bound {
     /// # Errors
     ///
     /// The first name that is missing, or whose type does not suit.
-    pub(super) fn new(adapter: Adapter, catalogue: &Catalogue, schema: &str) -> Result<Self, Misfit> {
+    pub(super) fn new(
+        adapter: Adapter,
+        catalogue: &Catalogue,
+        schema: &str,
+    ) -> Result<Self, Misfit> {
         let find = |table: &str| {
             catalogue
                 .relation(schema, table)
@@ -40,7 +44,11 @@ impl Bound {
                 .ok_or_else(|| Misfit(format!("there is no table {schema}.{table}")))
         };
         let token = find(&adapter.token.table)?;
-        let owner = adapter.owner.as_ref().map(|owner| find(&owner.table)).transpose()?;
+        let owner = adapter
+            .owner
+            .as_ref()
+            .map(|owner| find(&owner.table))
+            .transpose()?;
         let mut companions = Vec::new();
         for companion in &adapter.companions {
             match find(&companion.table) {
@@ -51,26 +59,42 @@ impl Bound {
         }
         let audit = adapter.application_audit.as_ref().and_then(|audit| {
             let relation = catalogue.relation(schema, &audit.table)?;
-            audit.columns.keys().all(|column| relation.columns.contains_key(column)).then(|| relation.clone())
+            audit
+                .columns
+                .keys()
+                .all(|column| relation.columns.contains_key(column))
+                .then(|| relation.clone())
         });
         let actor = adapter
             .application_audit
             .as_ref()
             .and_then(|audit| audit.actor.as_ref())
             .and_then(|actor| catalogue.relation(schema, &actor.table).cloned());
-        let bound = Self { adapter, token, owner, companions, audit, actor };
+        let bound = Self {
+            adapter,
+            token,
+            owner,
+            companions,
+            audit,
+            actor,
+        };
         bound.check()?;
         Ok(bound)
     }
 
     fn check(&self) -> Result<(), Misfit> {
         if !matches!(self.token.kind.as_str(), "r" | "p") {
-            return Err(Misfit(format!("{} is not a table", self.token.display_name())));
+            return Err(Misfit(format!(
+                "{} is not a table",
+                self.token.display_name()
+            )));
         }
         for column in self.columns_read() {
             require(&self.token, &column)?;
             if self.is_secret(&column) {
-                return Err(Misfit(format!("column {column} is secret and cannot be shown or compared")));
+                return Err(Misfit(format!(
+                    "column {column} is secret and cannot be shown or compared"
+                )));
             }
         }
         require(&self.token, &self.adapter.token.key)?;
@@ -124,9 +148,11 @@ impl Bound {
 
     /// How a column holds its time: as the adapter says, else as its type says.
     pub(super) fn unit(&self, relation: &Relation, column: &str) -> Result<Unit, Misfit> {
-        let told = self.times().into_iter().flatten().find(|time| {
-            relation.name == self.token.name && time.column == column
-        });
+        let told = self
+            .times()
+            .into_iter()
+            .flatten()
+            .find(|time| relation.name == self.token.name && time.column == column);
         if let Some(time) = told {
             return Ok(time.unit);
         }
@@ -144,13 +170,21 @@ impl Bound {
     /// Created, last used, expires; each where the adapter has it.
     pub(super) fn times(&self) -> [Option<&Time>; 3] {
         let times = &self.adapter.times;
-        [times.created.as_ref(), times.last_used.as_ref(), times.expires.as_ref()]
+        [
+            times.created.as_ref(),
+            times.last_used.as_ref(),
+            times.expires.as_ref(),
+        ]
     }
 
     /// Whether the adapter marks a column of the token table as secret.
     #[must_use]
     pub fn is_secret(&self, column: &str) -> bool {
-        let verify = self.adapter.secret.as_ref().and_then(|secret| secret.verify.as_ref());
+        let verify = self
+            .adapter
+            .secret
+            .as_ref()
+            .and_then(|secret| secret.verify.as_ref());
         (self.adapter.token.key_is_secret && column == self.adapter.token.key)
             || verify.is_some_and(|verify| verify.column == column)
     }
@@ -165,24 +199,38 @@ impl Bound {
     /// The kinds whose conditions name columns that exist.
     pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
         self.adapter.kinds.iter().filter(|kind| {
-            kind.when.iter().all(|condition| self.token.columns.contains_key(&condition.column))
+            kind.when
+                .iter()
+                .all(|condition| self.token.columns.contains_key(&condition.column))
         })
     }
 
     /// Detail columns that exist in this release of the application.
     pub(super) fn details(&self) -> impl Iterator<Item = &String> {
-        self.adapter.token.details.iter().filter(|column| self.has(column))
+        self.adapter
+            .token
+            .details
+            .iter()
+            .filter(|column| self.has(column))
     }
 
     /// The names of all details that a token of this database has.
     #[must_use]
     pub fn detail_names(&self) -> Vec<String> {
         let owner = self.adapter.owner.iter().flat_map(|owner| &owner.details);
-        self.details().cloned().chain(owner.map(|column| format!("owner_{column}"))).collect()
+        self.details()
+            .cloned()
+            .chain(owner.map(|column| format!("owner_{column}")))
+            .collect()
     }
 
     fn has(&self, column: &str) -> bool {
-        !self.adapter.token.optional.iter().any(|optional| optional == column)
+        !self
+            .adapter
+            .token
+            .optional
+            .iter()
+            .any(|optional| optional == column)
             || self.token.columns.contains_key(column)
     }
 
@@ -190,8 +238,17 @@ impl Bound {
     #[must_use]
     pub fn vital(&self) -> Vec<String> {
         let adapter = &self.adapter;
-        let mut columns: Vec<String> = adapter.dead.iter().map(|rule| rule.column.clone()).collect();
-        columns.extend(adapter.expire.iter().flat_map(|expire| expire.set.keys().cloned()));
+        let mut columns: Vec<String> = adapter
+            .dead
+            .iter()
+            .map(|rule| rule.column.clone())
+            .collect();
+        columns.extend(
+            adapter
+                .expire
+                .iter()
+                .flat_map(|expire| expire.set.keys().cloned()),
+        );
         columns.extend(adapter.times.expires.iter().map(|time| time.column.clone()));
         columns.sort_unstable();
         columns.dedup();
@@ -207,7 +264,10 @@ impl Bound {
         columns.extend(adapter.token.label.clone());
         columns.extend(adapter.owner.iter().map(|owner| owner.column.clone()));
         columns.extend(adapter.times.created.iter().map(|time| time.column.clone()));
-        columns.extend(self.kinds().flat_map(|kind| kind.when.iter().map(|condition| condition.column.clone())));
+        columns.extend(
+            self.kinds()
+                .flat_map(|kind| kind.when.iter().map(|condition| condition.column.clone())),
+        );
         columns.retain(|column| !vital.contains(column) && !adapter.token.moving.contains(column));
         columns.sort_unstable();
         columns.dedup();
@@ -220,7 +280,13 @@ impl Bound {
         let mut columns = self.fixed();
         columns.extend(self.vital());
         columns.extend(self.details().cloned());
-        columns.extend(self.adapter.times.last_used.iter().map(|time| time.column.clone()));
+        columns.extend(
+            self.adapter
+                .times
+                .last_used
+                .iter()
+                .map(|time| time.column.clone()),
+        );
         columns.sort_unstable();
         columns.dedup();
         columns
@@ -238,7 +304,12 @@ fn type_of<'a>(relation: &'a Relation, column: &str) -> Result<&'a str, Misfit> 
         .columns
         .get(column)
         .map(|column| column.type_name.as_str())
-        .ok_or_else(|| Misfit(format!("{} has no column {column}", relation.display_name())))
+        .ok_or_else(|| {
+            Misfit(format!(
+                "{} has no column {column}",
+                relation.display_name()
+            ))
+        })
 }
 
 fn require(relation: &Relation, column: &str) -> Result<(), Misfit> {
@@ -250,7 +321,10 @@ fn require_type(relation: &Relation, column: &str, wanted: &str) -> Result<(), M
     if found == wanted {
         return Ok(());
     }
-    Err(Misfit(format!("{}.{column} is {found}, not {wanted}", relation.display_name())))
+    Err(Misfit(format!(
+        "{}.{column} is {found}, not {wanted}",
+        relation.display_name()
+    )))
 }
 
 fn check_unit(relation: &Relation, time: &Time) -> Result<(), Misfit> {

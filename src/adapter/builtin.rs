@@ -54,15 +54,22 @@ pub fn builtin() -> Result<Vec<Adapter>, LoadError> {
 ///
 /// When the file cannot be read, has an unknown field, or a rule makes no sense.
 pub fn load(path: &Path) -> Result<Adapter, LoadError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     parse(&text, &path.display().to_string())
 }
 
 fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
-    let adapter: Adapter = toml::from_str(text)
-        .map_err(|source| LoadError::Parse { name: name.to_owned(), source })?;
-    adapter.check().map_err(|why| LoadError::Rule { name: name.to_owned(), why })?;
+    let adapter: Adapter = toml::from_str(text).map_err(|source| LoadError::Parse {
+        name: name.to_owned(),
+        source,
+    })?;
+    adapter.check().map_err(|why| LoadError::Rule {
+        name: name.to_owned(),
+        why,
+    })?;
     Ok(adapter)
 }
 
@@ -71,15 +78,28 @@ impl Adapter {
     pub(super) fn tables(&self) -> Vec<String> {
         let mut names = vec![self.token.table.clone()];
         names.extend(self.owner.iter().map(|owner| owner.table.clone()));
-        names.extend(self.companions.iter().map(|companion| companion.table.clone()));
-        names.extend(self.application_audit.iter().map(|audit| audit.table.clone()));
+        names.extend(
+            self.companions
+                .iter()
+                .map(|companion| companion.table.clone()),
+        );
+        names.extend(
+            self.application_audit
+                .iter()
+                .map(|audit| audit.table.clone()),
+        );
         names.extend(
             self.application_audit
                 .iter()
                 .filter_map(|audit| audit.actor.as_ref())
                 .map(|actor| actor.table.clone()),
         );
-        names.extend(self.detect.refuse.iter().map(|refusal| refusal.table.clone()));
+        names.extend(
+            self.detect
+                .refuse
+                .iter()
+                .map(|refusal| refusal.table.clone()),
+        );
         let fingerprints = self.detect.all_of.iter().chain(&self.detect.none_of);
         names.extend(fingerprints.map(|fingerprint| split(fingerprint).0.to_owned()));
         names
@@ -91,28 +111,59 @@ impl Adapter {
             return Err("detect.all_of names nothing to recognise the application by".to_owned());
         }
         if self.expire.is_some() == self.delete.only.is_some() {
-            return Err("give either [expire] or delete.only, which says why there is none".to_owned());
+            return Err(
+                "give either [expire] or delete.only, which says why there is none".to_owned(),
+            );
         }
-        if self.expire.as_ref().is_some_and(|expire| expire.set.is_empty() || self.dead.is_empty()) {
-            return Err("[expire] needs columns to set and a [[dead]] rule that then holds".to_owned());
+        if self
+            .expire
+            .as_ref()
+            .is_some_and(|expire| expire.set.is_empty() || self.dead.is_empty())
+        {
+            return Err(
+                "[expire] needs columns to set and a [[dead]] rule that then holds".to_owned(),
+            );
         }
-        if !self.kinds.iter().any(|kind| kind.name == self.token.default_kind) {
-            return Err(format!("there is no [[kind]] named `{}`", self.token.default_kind));
+        if !self
+            .kinds
+            .iter()
+            .any(|kind| kind.name == self.token.default_kind)
+        {
+            return Err(format!(
+                "there is no [[kind]] named `{}`",
+                self.token.default_kind
+            ));
         }
         for kind in &self.kinds {
             for condition in &kind.when {
-                let tests = [&condition.is, &condition.starts_with, &condition.ends_with, &condition.contains];
+                let tests = [
+                    &condition.is,
+                    &condition.starts_with,
+                    &condition.ends_with,
+                    &condition.contains,
+                ];
                 if tests.into_iter().flatten().count() != 1 {
-                    return Err(format!("kind `{}`: a condition has exactly one test", kind.name));
+                    return Err(format!(
+                        "kind `{}`: a condition has exactly one test",
+                        kind.name
+                    ));
                 }
             }
         }
-        for rule in self.dead.iter().chain(self.companions.iter().flat_map(|companion| &companion.dead)) {
+        for rule in self
+            .dead
+            .iter()
+            .chain(self.companions.iter().flat_map(|companion| &companion.dead))
+        {
             if rule.state == crate::model::State::Active {
                 return Err("a [[dead]] rule cannot mean `active`".to_owned());
             }
         }
-        let patterns = self.secret.iter().map(|secret| &secret.pattern).chain(&self.token.key_pattern);
+        let patterns = self
+            .secret
+            .iter()
+            .map(|secret| &secret.pattern)
+            .chain(&self.token.key_pattern);
         for pattern in patterns {
             regex::Regex::new(pattern).map_err(|error| error.to_string())?;
         }
@@ -126,7 +177,11 @@ mod tests {
 
     #[test]
     fn every_builtin_adapter_loads_under_its_name() {
-        let names: Vec<String> = builtin().unwrap().into_iter().map(|adapter| adapter.name).collect();
+        let names: Vec<String> = builtin()
+            .unwrap()
+            .into_iter()
+            .map(|adapter| adapter.name)
+            .collect();
         assert_eq!(names, ["coder", "django-rest-framework"]);
     }
 
@@ -134,12 +189,23 @@ mod tests {
     fn an_unknown_field_is_an_error() {
         let text = super::BUILTIN[0].replace("[expire.set]", "[expire.sets]");
         let error = parse(&text, "x").unwrap_err();
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("sets"), "{error:?}");
+        assert!(
+            std::error::Error::source(&error)
+                .unwrap()
+                .to_string()
+                .contains("sets"),
+            "{error:?}"
+        );
     }
 
     #[test]
     fn an_adapter_without_a_way_to_kill_is_an_error() {
         let text = super::BUILTIN[1].replace("only = \"the table", "#");
-        assert!(parse(&text, "x").unwrap_err().to_string().contains("[expire] or delete.only"));
+        assert!(
+            parse(&text, "x")
+                .unwrap_err()
+                .to_string()
+                .contains("[expire] or delete.only")
+        );
     }
 }

@@ -20,15 +20,25 @@ pub(super) fn counted(bound: &Bound, keys: &[ForeignKey], parameter: &'static st
     let matches = Statements::new(bound).matching_rows(parameter);
     let table = Sql::table(&bound.token.schema, &bound.token.name);
     let mut found = Vec::new();
-    collect(&mut found, keys, &|columns: &[String]| {
-        let columns = list("t", columns);
-        sql!("select {columns} from {table} as t where {matches}")
-    }, true);
+    collect(
+        &mut found,
+        keys,
+        &|columns: &[String]| {
+            let columns = list("t", columns);
+            sql!("select {columns} from {table} as t where {matches}")
+        },
+        true,
+    );
     found
 }
 
 /// `rows` turns the referenced columns into the statement that selects them for the rows that go.
-fn collect(found: &mut Vec<Counted>, keys: &[ForeignKey], rows: &dyn Fn(&[String]) -> Sql, readable: bool) {
+fn collect(
+    found: &mut Vec<Counted>,
+    keys: &[ForeignKey],
+    rows: &dyn Fn(&[String]) -> Sql,
+    readable: bool,
+) {
     for key in keys {
         let table = Sql::table(&key.schema, &key.relation);
         let referencing = list("r", &key.columns);
@@ -45,13 +55,21 @@ fn collect(found: &mut Vec<Counted>, keys: &[ForeignKey], rows: &dyn Fn(&[String
             on_delete: key.on_delete.clone(),
             count,
         });
-        collect(found, &key.further, &|columns: &[String]| {
-            let columns = list("r", columns);
-            sql!("select {columns} from {table} as r where ({referencing}) in ({going})")
-        }, readable);
+        collect(
+            found,
+            &key.further,
+            &|columns: &[String]| {
+                let columns = list("r", columns);
+                sql!("select {columns} from {table} as r where ({referencing}) in ({going})")
+            },
+            readable,
+        );
     }
 }
 
 fn list(alias: &'static str, columns: &[String]) -> Sql {
-    Sql::join(columns.iter().map(|column| Sql::column(alias, column)), ", ")
+    Sql::join(
+        columns.iter().map(|column| Sql::column(alias, column)),
+        ", ",
+    )
 }

@@ -63,7 +63,7 @@ pub struct ForeignKey {
     /// Whether the current role may read the referencing columns.
     pub may_count: bool,
     /// For a cascading key: what points at the rows that go.
-    pub further: Vec<ForeignKey>,
+    pub further: Vec<Self>,
 }
 
 impl Catalogue {

@@ -36,7 +36,11 @@ pub enum Error {
 }
 
 fn near(reasons: &[String]) -> String {
-    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join("; "))
+    }
 }
 
 /// What the operator said about the choice.
@@ -69,7 +73,12 @@ pub fn choose(
 ) -> Result<Bound, Error> {
     let wanted: Vec<&Adapter> = adapters
         .iter()
-        .filter(|adapter| choice.adapter.as_ref().is_none_or(|name| *name == adapter.name))
+        .filter(|adapter| {
+            choice
+                .adapter
+                .as_ref()
+                .is_none_or(|name| *name == adapter.name)
+        })
         .collect();
     if let (true, Some(name)) = (wanted.is_empty(), &choice.adapter) {
         return Err(Error::Unknown(name.clone()));
@@ -79,7 +88,11 @@ pub fn choose(
     for adapter in wanted {
         let schema = choice.schema.as_ref().or(adapter.schema.as_ref());
         for refusal in &adapter.detect.refuse {
-            if catalogue.schemas_with(&refusal.table).into_iter().any(|found| in_schema(found, schema)) {
+            if catalogue
+                .schemas_with(&refusal.table)
+                .into_iter()
+                .any(|found| in_schema(found, schema))
+            {
                 reasons.push(format!("{}: {}", adapter.name, refusal.why));
             }
         }
@@ -97,7 +110,10 @@ pub fn choose(
         [] => Err(Error::None(reasons)),
         [(adapter, schema)] => bind(adapter, catalogue, schema),
         several => Err(Error::Several(
-            several.iter().map(|(adapter, schema)| format!("{} in schema {schema}", adapter.name)).collect(),
+            several
+                .iter()
+                .map(|(adapter, schema)| format!("{} in schema {schema}", adapter.name))
+                .collect(),
         )),
     }
 }
@@ -109,11 +125,16 @@ fn in_schema(found: &str, wanted: Option<&String>) -> bool {
 fn bind(adapter: &Adapter, catalogue: &Catalogue, schema: &str) -> Result<Bound, Error> {
     for refusal in &adapter.detect.refuse {
         if catalogue.relation(schema, &refusal.table).is_some() {
-            return Err(Error::Refused { adapter: adapter.name.clone(), why: refusal.why.clone() });
+            return Err(Error::Refused {
+                adapter: adapter.name.clone(),
+                why: refusal.why.clone(),
+            });
         }
     }
-    Bound::new(adapter.clone(), catalogue, schema)
-        .map_err(|misfit| Error::Misfit { adapter: adapter.name.clone(), misfit })
+    Bound::new(adapter.clone(), catalogue, schema).map_err(|misfit| Error::Misfit {
+        adapter: adapter.name.clone(),
+        misfit,
+    })
 }
 
 /// The first fingerprint that this schema lacks, in words.
@@ -127,7 +148,10 @@ fn missing(adapter: &Adapter, catalogue: &Catalogue, schema: &str) -> Option<Str
         match (relation.columns.get(column), type_name) {
             (None, _) => return Some(format!("{schema}.{table} has no column {column}")),
             (Some(found), Some(type_name)) if found.type_name != type_name => {
-                return Some(format!("{schema}.{table}.{column} is {}, not {type_name}", found.type_name));
+                return Some(format!(
+                    "{schema}.{table}.{column} is {}, not {type_name}",
+                    found.type_name
+                ));
             }
             (Some(_), _) => {}
         }

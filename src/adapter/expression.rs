@@ -31,13 +31,18 @@ fn instant_or_never(alias: &'static str, time: &Time) -> Sql {
 
 /// A time to show: null also for infinity, which no client type holds.
 pub(super) fn shown_time(alias: &'static str, time: Option<&Time>) -> Sql {
-    let Some(time) = time else { return Sql::text("null::timestamptz") };
+    let Some(time) = time else {
+        return Sql::text("null::timestamptz");
+    };
     let instant = instant_or_never(alias, time);
     sql!("(case when isfinite({instant}) then {instant} end)")
 }
 
 /// What a column is set to.
-pub(super) fn set_value(set: &Set, unit: impl FnOnce() -> Result<Unit, Misfit>) -> Result<Sql, Misfit> {
+pub(super) fn set_value(
+    set: &Set,
+    unit: impl FnOnce() -> Result<Unit, Misfit>,
+) -> Result<Sql, Misfit> {
     let word = match set {
         Set::Flag(true) => return Ok(Sql::text("true")),
         Set::Flag(false) => return Ok(Sql::text("false")),
@@ -57,7 +62,12 @@ pub(super) fn set_value(set: &Set, unit: impl FnOnce() -> Result<Unit, Misfit>) 
 }
 
 /// Whether one rule says dead; never null.
-fn rule(bound: &Bound, relation: &Relation, alias: &'static str, rule: &Dead) -> Result<Sql, Misfit> {
+fn rule(
+    bound: &Bound,
+    relation: &Relation,
+    alias: &'static str,
+    rule: &Dead,
+) -> Result<Sql, Misfit> {
     let column = Sql::column(alias, &rule.column);
     Ok(match rule.when {
         When::True => sql!("coalesce({column}, false)"),
@@ -75,17 +85,30 @@ fn rule(bound: &Bound, relation: &Relation, alias: &'static str, rule: &Dead) ->
 }
 
 /// Whether any rule says dead.
-pub(super) fn dead(bound: &Bound, relation: &Relation, alias: &'static str, rules: &[Dead]) -> Result<Sql, Misfit> {
+pub(super) fn dead(
+    bound: &Bound,
+    relation: &Relation,
+    alias: &'static str,
+    rules: &[Dead],
+) -> Result<Sql, Misfit> {
     if rules.is_empty() {
         return Ok(Sql::text("false"));
     }
-    let parts = rules.iter().map(|each| rule(bound, relation, alias, each)).collect::<Result<Vec<_>, _>>()?;
+    let parts = rules
+        .iter()
+        .map(|each| rule(bound, relation, alias, each))
+        .collect::<Result<Vec<_>, _>>()?;
     let any = Sql::join(parts, " or ");
     Ok(sql!("({any})"))
 }
 
 /// The state by the first rule that holds.
-pub(super) fn state(bound: &Bound, relation: &Relation, alias: &'static str, rules: &[Dead]) -> Result<Sql, Misfit> {
+pub(super) fn state(
+    bound: &Bound,
+    relation: &Relation,
+    alias: &'static str,
+    rules: &[Dead],
+) -> Result<Sql, Misfit> {
     if rules.is_empty() {
         return Ok(Sql::text("'active'"));
     }
@@ -100,7 +123,7 @@ pub(super) fn state(bound: &Bound, relation: &Relation, alias: &'static str, rul
 }
 
 /// The first kind whose conditions hold.
-pub(super) fn kind<'a>(kinds: impl Iterator<Item = &'a Kind>) -> Sql {
+pub(super) fn kind(kinds: &[&Kind]) -> Sql {
     let mut branches = Vec::new();
     for each in kinds {
         let name = Sql::literal(&each.name);
@@ -120,7 +143,13 @@ pub(super) fn kind<'a>(kinds: impl Iterator<Item = &'a Kind>) -> Sql {
 
 fn condition(condition: &Condition) -> Sql {
     let column = Sql::column("t", &condition.column);
-    let Condition { column: _, is, starts_with, ends_with, contains } = condition;
+    let Condition {
+        column: _,
+        is,
+        starts_with,
+        ends_with,
+        contains,
+    } = condition;
     if let Some(text) = is {
         let text = Sql::literal(text);
         sql!("{column}::text = {text}")

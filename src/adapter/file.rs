@@ -53,6 +53,9 @@ pub struct Adapter {
     /// The application's own audit log.
     pub application_audit: Option<ApplicationAudit>,
     /// What a kill does not reach.
+    #[serde(default, rename = "survivor")]
+    pub survivors: Vec<Note>,
+    /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
 }
@@ -359,7 +362,7 @@ pub enum Encoding {
     Text,
 }
 
-/// What a kill does not reach.
+/// A sentence for those who kill a token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Note {

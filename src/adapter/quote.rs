@@ -52,11 +52,6 @@ impl Sql {
         let pieces: Vec<String> = pieces.into_iter().map(|piece| piece.0).collect();
         Self(pieces.join(separator))
     }
-
-    /// The text itself.
-    pub(crate) fn into_string(self) -> String {
-        self.0
-    }
 }
 
 impl fmt::Display for Sql {
@@ -83,7 +78,10 @@ mod tests {
 
     #[test]
     fn quotes_names_and_constants() {
-        assert_eq!(Sql::table("Odd\"Schema", "t").to_string(), "\"Odd\"\"Schema\".\"t\"");
+        assert_eq!(
+            Sql::table("Odd\"Schema", "t").to_string(),
+            "\"Odd\"\"Schema\".\"t\""
+        );
         assert_eq!(Sql::literal("it's").to_string(), "'it''s'");
         assert_eq!(Sql::literal("a\\b'c").to_string(), "E'a\\\\b''c'");
     }

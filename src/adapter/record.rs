@@ -29,7 +29,10 @@ pub(super) fn add_audit(bound: &Bound, context: &mut Context, action: Action) {
         .collect();
     let columns = Sql::join(audit.columns.keys().map(|column| Sql::ident(column)), ", ");
     let values = audit.columns.iter().map(|(column, value)| {
-        let type_name = relation.columns.get(column).map_or("text", |column| &column.type_name);
+        let type_name = relation
+            .columns
+            .get(column)
+            .map_or("text", |column| &column.type_name);
         let type_name = Sql::type_name(type_name);
         let expression = audit_value(audit, value, action, &compared);
         sql!("({expression})::text::{type_name}")
@@ -56,7 +59,10 @@ fn compared_columns(audit: &ApplicationAudit, action: Action) -> Vec<String> {
 
 /// A column as the text that the application's JSON has: times in RFC 3339 with `Z`.
 fn json_text(relation: &Relation, column: &str) -> Sql {
-    let type_name = relation.columns.get(column).map(|column| column.type_name.as_str());
+    let type_name = relation
+        .columns
+        .get(column)
+        .map(|column| column.type_name.as_str());
     let column = Sql::column("t", column);
     if type_name == Some("timestamp with time zone") {
         sql!("replace(to_jsonb({column}) #>> '{{}}', '+00:00', 'Z')")
@@ -65,8 +71,19 @@ fn json_text(relation: &Relation, column: &str) -> Sql {
     }
 }
 
-fn audit_value(audit: &ApplicationAudit, value: &AuditValue, action: Action, compared: &[String]) -> Sql {
-    let AuditValue { value, text, expire, delete, default } = value;
+fn audit_value(
+    audit: &ApplicationAudit,
+    value: &AuditValue,
+    action: Action,
+    compared: &[String],
+) -> Sql {
+    let AuditValue {
+        value,
+        text,
+        expire,
+        delete,
+        default,
+    } = value;
     let constant = match action {
         Action::Expire => expire.as_ref(),
         Action::Delete => delete.as_ref(),
@@ -74,7 +91,9 @@ fn audit_value(audit: &ApplicationAudit, value: &AuditValue, action: Action, com
     if let Some(text) = constant.or(text.as_ref()) {
         return Sql::literal(text);
     }
-    let Some(known) = value else { return Sql::text("null") };
+    let Some(known) = value else {
+        return Sql::text("null");
+    };
     let known = match known {
         Known::RandomUuid => Sql::text("gen_random_uuid()"),
         Known::Now => Sql::text("now()"),
@@ -84,8 +103,14 @@ fn audit_value(audit: &ApplicationAudit, value: &AuditValue, action: Action, com
         Known::Label => Sql::text("coalesce(same.label, '')"),
         Known::Key => Sql::text("same.key"),
         Known::OperationId => Sql::text("request.id"),
-        Known::Diff => audit.diff.as_ref().map_or_else(|| Sql::text("'{}'"), |diff| diff_object(diff, action, compared)),
-        Known::Record => audit.record.as_ref().map_or_else(|| Sql::text("'{}'"), record_object),
+        Known::Diff => audit.diff.as_ref().map_or_else(
+            || Sql::text("'{}'"),
+            |diff| diff_object(diff, action, compared),
+        ),
+        Known::Record => audit
+            .record
+            .as_ref()
+            .map_or_else(|| Sql::text("'{}'"), record_object),
     };
     match default {
         Some(default) => {
@@ -118,7 +143,13 @@ fn diff_object(diff: &Diff, action: Action, compared: &[String]) -> Sql {
 }
 
 fn record_object(names: &RecordNames) -> Sql {
-    let RecordNames { key, operation_id, actor, reason, ticket } = names;
+    let RecordNames {
+        key,
+        operation_id,
+        actor,
+        reason,
+        ticket,
+    } = names;
     let member = |name: &String, value: &'static str| {
         let name = Sql::literal(name);
         sql!("{name}, {value}")

@@ -24,7 +24,9 @@ pub struct SecretParts {
 
 impl fmt::Debug for SecretParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretParts").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("SecretParts")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -42,23 +44,37 @@ impl<'a> SecretShape<'a> {
     pub fn of(adapter: &'a Adapter) -> Option<Self> {
         let secret = adapter.secret.as_ref()?;
         let pattern = Regex::new(&secret.pattern).ok()?;
-        Some(Self { pattern, secret, key_is_secret: adapter.token.key_is_secret })
+        Some(Self {
+            pattern,
+            secret,
+            key_is_secret: adapter.token.key_is_secret,
+        })
     }
 
     /// Reads a word as a secret; `None` when it is not one. Quotes and white space around it are
     /// ignored, and so is text before it that cannot belong to it, such as a header's name.
     #[must_use]
     pub fn read(&self, word: &str) -> Option<SecretParts> {
-        let outside = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ':' | ',' | ';');
-        let secret = word.split(outside).find(|piece| self.pattern.is_match(piece))?;
+        let outside =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ':' | ',' | ';');
+        let secret = word
+            .split(outside)
+            .find(|piece| self.pattern.is_match(piece))?;
         if self.key_is_secret {
-            return Some(SecretParts { key: Some(hex(&Sha256::digest(secret))), digest: None });
+            return Some(SecretParts {
+                key: Some(hex(&Sha256::digest(secret))),
+                digest: None,
+            });
         }
         let parts: Vec<&str> = match &self.secret.split {
             Some(separator) => secret.split(separator.as_str()).collect(),
             None => vec![secret],
         };
-        let key = self.secret.key_part.and_then(|part| parts.get(part)).map(|&key| key.to_owned());
+        let key = self
+            .secret
+            .key_part
+            .and_then(|part| parts.get(part))
+            .map(|&key| key.to_owned());
         let digest = self.secret.verify.as_ref().and_then(|verify| {
             let hashed = match verify.part {
                 Some(part) => *parts.get(part)?,
@@ -76,8 +92,12 @@ impl<'a> SecretShape<'a> {
     /// a key and goes on with random characters. Such a word is not sent either.
     #[must_use]
     pub fn looks_damaged(&self, word: &str, keys: &KeyShape) -> bool {
-        let (Some(separator), Some(0)) = (&self.secret.split, self.secret.key_part) else { return false };
-        let Some((key, rest)) = word.trim().split_once(separator.as_str()) else { return false };
+        let (Some(separator), Some(0)) = (&self.secret.split, self.secret.key_part) else {
+            return false;
+        };
+        let Some((key, rest)) = word.trim().split_once(separator.as_str()) else {
+            return false;
+        };
         let random = |test: fn(&char) -> bool| rest.chars().any(|c| test(&c));
         keys.accepts(key).is_some()
             && rest.len() >= 12
@@ -118,7 +138,10 @@ impl KeyShape {
         if table.key_is_secret {
             shape.key_type = KeyType::Digest;
         }
-        shape.pattern = table.key_pattern.as_ref().and_then(|pattern| Regex::new(pattern).ok());
+        shape.pattern = table
+            .key_pattern
+            .as_ref()
+            .and_then(|pattern| Regex::new(pattern).ok());
         shape
     }
 
@@ -129,13 +152,20 @@ impl KeyShape {
             Some("uuid") => KeyType::Uuid,
             _ => KeyType::Other,
         };
-        Self { key_type, pattern: None }
+        Self {
+            key_type,
+            pattern: None,
+        }
     }
 
     /// The word as a key, in the spelling that the database uses; `None` when it cannot be one.
     #[must_use]
     pub fn accepts(&self, word: &str) -> Option<String> {
-        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(word)) {
+        if self
+            .pattern
+            .as_ref()
+            .is_some_and(|pattern| !pattern.is_match(word))
+        {
             return None;
         }
         self.spell(word)
@@ -151,8 +181,9 @@ impl KeyShape {
             KeyType::Uuid => uuid::Uuid::parse_str(word).ok().map(|id| id.to_string()),
             KeyType::Digest => {
                 let word = word.to_ascii_lowercase();
-                ((SHORTEST_PREFIX..=64).contains(&word.len()) && word.chars().all(|c| c.is_ascii_hexdigit()))
-                    .then_some(word)
+                ((SHORTEST_PREFIX..=64).contains(&word.len())
+                    && word.chars().all(|c| c.is_ascii_hexdigit()))
+                .then_some(word)
             }
         }
     }
@@ -160,7 +191,11 @@ impl KeyShape {
     /// Whether a typed key names this row: its whole key, or the beginning of a digest.
     #[must_use]
     pub fn names(&self, typed: &str, key: &str) -> bool {
-        if self.is_digest() { key.starts_with(typed) } else { key == typed }
+        if self.is_digest() {
+            key.starts_with(typed)
+        } else {
+            key == typed
+        }
     }
 
     /// Whether the key is a digest of the secret.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 macro_rules! templates {
@@ -51,14 +50,12 @@ fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_formatter(|out, _state, value| {
-        match value.as_str() {
-            Some(text) if value.is_safe() => out.write_str(text).map_err(Error::from),
-            _ => Err(Error::new(
-                ErrorKind::BadEscape,
-                "only quoted SQL may be put into a statement",
-            )),
-        }
+    environment.set_formatter(|out, _state, value| match value.as_str() {
+        Some(text) if value.is_safe() => out.write_str(text).map_err(Error::from),
+        _ => Err(Error::new(
+            ErrorKind::BadEscape,
+            "only quoted SQL may be put into a statement",
+        )),
     });
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
@@ -80,7 +77,9 @@ pub(super) fn nested<const N: usize>(parts: [(&'static str, Value); N]) -> Value
 ///
 /// When the template asks for something that `context` lacks, or that is not SQL.
 pub(super) fn render(name: &str, context: &Context) -> Result<String, Error> {
-    environment()?.get_template(name)?.render(Value::from_object(context.clone()))
+    environment()?
+        .get_template(name)?
+        .render(Value::from_object(context.clone()))
 }
 
 /// Fills in a statement that includes no other.

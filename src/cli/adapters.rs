@@ -24,7 +24,11 @@ async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
     if run.connecting.names_a_database() {
         match context.open().await {
             Ok(desk) => {
-                run.screen.note(&format!("{}: {}", desk.identity.line(), desk.bound.adapter.title));
+                run.screen.note(&format!(
+                    "{}: {}",
+                    desk.identity.line(),
+                    desk.bound.adapter.title
+                ));
                 fits = Some(desk.bound.adapter.name);
             }
             Err(error @ Error::Detect(_)) => run.screen.note(&format!("note: {error}")),
@@ -32,13 +36,22 @@ async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
         }
     }
     let mut out = run.screen.data();
-    view::adapters(&mut out, &context.adapters, fits.as_deref(), run.screen.width())?;
+    view::adapters(
+        &mut out,
+        &context.adapters,
+        fits.as_deref(),
+        run.screen.width(),
+    )?;
     out.flush()?;
     Ok(Exit::Done)
 }
 
 async fn show(run: &mut Run, context: &Context, args: &AdapterShowArgs) -> Result<Exit, Failure> {
-    let Some(adapter) = context.adapters.iter().find(|adapter| adapter.name == args.name) else {
+    let Some(adapter) = context
+        .adapters
+        .iter()
+        .find(|adapter| adapter.name == args.name)
+    else {
         return Err(Error::from(detect::Error::Unknown(args.name.clone())).into());
     };
     let mut out = run.screen.data();

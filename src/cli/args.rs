@@ -10,7 +10,12 @@ use crate::model::{Action, Outcome};
 
 /// Expire an application's API tokens straight in Postgres, with the record in the same transaction
 #[derive(Debug, Parser)]
-#[command(name = "breakglass", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "breakglass",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 #[command(after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
@@ -69,7 +74,8 @@ pub(super) enum TokensCommand {
     Remove(Box<RemoveArgs>),
 }
 
-const LIST_EXAMPLE: &str = "Example:\n  breakglass tokens ls --kind all --unused-for 90d --sort last-used";
+const LIST_EXAMPLE: &str =
+    "Example:\n  breakglass tokens ls --kind all --unused-for 90d --sort last-used";
 const REMOVE_EXAMPLE: &str = "\
 SELECTOR is id:KEY, name:NAME, owner:LOGIN together with --name, or a bare word: a secret by its
 shape, else a key or a name. `-` reads a secret from standard input, or asks for it.
@@ -174,7 +180,6 @@ pub(super) struct ShowArgs {
     pub(super) output: SingleFormat,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     /// Which tokens
@@ -224,7 +229,11 @@ pub(super) struct Audit {
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// List operations, newest first
-    #[command(name = "ls", visible_alias = "list", after_help = "Example:\n  breakglass audit ls --since 2d --outcome refused")]
+    #[command(
+        name = "ls",
+        visible_alias = "list",
+        after_help = "Example:\n  breakglass audit ls --since 2d --outcome refused"
+    )]
     List(AuditListArgs),
     /// Show one operation with every row that it changed
     #[command(after_help = "Example:\n  breakglass audit show 0199c0de")]
@@ -264,13 +273,20 @@ pub(super) struct AuditListArgs {
 
 fn action_parser() -> impl clap::builder::TypedValueParser<Value = Action> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["expire", "delete"])
-        .map(|word| if word == "delete" { Action::Delete } else { Action::Expire })
+    PossibleValuesParser::new(["expire", "delete"]).map(|word| {
+        if word == "delete" {
+            Action::Delete
+        } else {
+            Action::Expire
+        }
+    })
 }
 
 fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed"]).map(|word| match word.as_str() {
+    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed"]).map(|word| match word
+        .as_str()
+    {
         "applied" => Outcome::Applied,
         "unchanged" => Outcome::Unchanged,
         "refused" => Outcome::Refused,
@@ -361,7 +377,11 @@ impl Cli {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,
             },
-            Command::Adapters(_) | Command::Init(_) | Command::Demo(_) | Command::Completions(_) | Command::Man => false,
+            Command::Adapters(_)
+            | Command::Init(_)
+            | Command::Demo(_)
+            | Command::Completions(_)
+            | Command::Man => false,
         }
     }
 }
@@ -369,6 +389,10 @@ impl Cli {
 impl RemoveArgs {
     /// What is asked for.
     pub(super) fn action(&self) -> Action {
-        if self.delete { Action::Delete } else { Action::Expire }
+        if self.delete {
+            Action::Delete
+        } else {
+            Action::Expire
+        }
     }
 }

@@ -39,7 +39,14 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     let mut out = run.screen.data();
     match args.output {
         Format::Table if operations.is_empty() => run.screen.note("no operations"),
-        Format::Table => view::operations_table(&mut out, &operations, Clock { as_of: identity.as_of }, run.screen.width())?,
+        Format::Table => view::operations_table(
+            &mut out,
+            &operations,
+            Clock {
+                as_of: identity.as_of,
+            },
+            run.screen.width(),
+        )?,
         Format::Json => {
             let mut list = ListWriter::begin(&mut out, "operations")?;
             for operation in &operations {
@@ -56,20 +63,44 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     }
     out.flush()?;
     if truncated && args.output != Format::Json {
-        run.screen.warn(&format!("there are more than {limit} operations; --limit shows more, --limit 0 all"));
+        run.screen.warn(&format!(
+            "there are more than {limit} operations; --limit shows more, --limit 0 all"
+        ));
     }
     Ok(Exit::Done)
 }
 
 async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let (session, identity) = run.connecting.context(&run.interrupt)?.connect().await?;
-    let history = ShowOperation { id: args.operation.clone() }.run(&session).await?;
+    let history = ShowOperation {
+        id: args.operation.clone(),
+    }
+    .run(&session)
+    .await?;
     let mut out = run.screen.data();
     match args.output {
-        SingleFormat::Table => view::operation(&mut out, &history, Clock { as_of: identity.as_of })?,
+        SingleFormat::Table => view::operation(
+            &mut out,
+            &history,
+            Clock {
+                as_of: identity.as_of,
+            },
+        )?,
         SingleFormat::Json => {
-            let History { operation, changes, observations } = &history;
-            view::document(&mut out, &Document { schema: JSON_SCHEMA, operation, changes, observations })?;
+            let History {
+                operation,
+                changes,
+                observations,
+            } = &history;
+            view::document(
+                &mut out,
+                &Document {
+                    schema: JSON_SCHEMA,
+                    operation,
+                    changes,
+                    observations,
+                },
+            )?;
         }
     }
     out.flush()?;

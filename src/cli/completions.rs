@@ -32,7 +32,10 @@ pub(super) fn man(run: &Run) -> Result<Exit, Failure> {
 
 fn page(out: &mut dyn std::io::Write, command: &clap::Command) -> std::io::Result<()> {
     clap_mangen::Man::new(command.clone()).render(out)?;
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+    for subcommand in command
+        .get_subcommands()
+        .filter(|subcommand| subcommand.get_name() != "help")
+    {
         page(out, subcommand)?;
     }
     Ok(())

@@ -13,7 +13,11 @@ use crate::db::{Database, Interrupt, Limits};
 use crate::ops::Context;
 
 /// Variables that hold a whole connection string, the strongest first.
-const VARIABLES: [&str; 3] = ["BREAKGLASS_DATABASE_URL", "DATABASE_URL", "CODER_PG_CONNECTION_URL"];
+const VARIABLES: [&str; 3] = [
+    "BREAKGLASS_DATABASE_URL",
+    "DATABASE_URL",
+    "CODER_PG_CONNECTION_URL",
+];
 
 const SOCKET_DIRECTORIES: [&str; 3] = ["/var/run/postgresql", "/run/postgresql", "/tmp"];
 
@@ -50,7 +54,10 @@ impl Connecting {
             ..Limits::default()
         };
         let mut adapters = builtin()?;
-        let mut choice = Choice { adapter: self.adapter.clone(), schema: self.schema.clone() };
+        let mut choice = Choice {
+            adapter: self.adapter.clone(),
+            schema: self.schema.clone(),
+        };
         if let Some(path) = &self.adapter_file {
             let adapter = load(path)?;
             // A file that is named is meant, unless --adapter says otherwise.
@@ -58,12 +65,19 @@ impl Connecting {
             adapters.retain(|known| known.name != adapter.name);
             adapters.push(adapter);
         }
-        Ok(Context { database: Database::new(self.settings()?, limits, interrupt.clone()), adapters, choice })
+        Ok(Context {
+            database: Database::new(self.settings()?, limits, interrupt.clone()),
+            adapters,
+            choice,
+        })
     }
 
     /// Whether anything says where a database is; without it libpq's defaults would be tried.
     pub(super) fn names_a_database(&self) -> bool {
-        self.given().is_some() || ["PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"].iter().any(|name| variable(name).is_some())
+        self.given().is_some()
+            || ["PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"]
+                .iter()
+                .any(|name| variable(name).is_some())
     }
 
     /// A connection string with a password, given where `ps` shows it.
@@ -73,7 +87,9 @@ impl Connecting {
     }
 
     fn given(&self) -> Option<String> {
-        self.database_url.clone().or_else(|| VARIABLES.iter().find_map(|name| variable(name)))
+        self.database_url
+            .clone()
+            .or_else(|| VARIABLES.iter().find_map(|name| variable(name)))
     }
 
     fn settings(&self) -> Result<Settings, Failure> {
@@ -103,7 +119,9 @@ pub(super) fn variable(name: &str) -> Option<String> {
 /// The operating system's user, by the owner of this process rather than by what a variable says.
 fn os_user() -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
-    let uid = std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid());
+    let uid = std::fs::metadata("/proc/self")
+        .ok()
+        .map(|metadata| metadata.uid());
     let by_uid = uid.and_then(|uid| {
         let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
         accounts.lines().find_map(|line| {
@@ -112,7 +130,9 @@ fn os_user() -> Option<String> {
             (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
         })
     });
-    by_uid.or_else(|| variable("USER")).or_else(|| variable("LOGNAME"))
+    by_uid
+        .or_else(|| variable("USER"))
+        .or_else(|| variable("LOGNAME"))
 }
 
 /// Who is told as the actor: behind sudo also the person who called it.
@@ -126,5 +146,8 @@ pub(super) fn actor() -> Option<String> {
 /// This machine's name.
 pub(super) fn host_name() -> Option<String> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    kernel.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME")).filter(|name| !name.is_empty())
+    kernel
+        .map(|name| name.trim().to_owned())
+        .or_else(|| variable("HOSTNAME"))
+        .filter(|name| !name.is_empty())
 }

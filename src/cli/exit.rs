@@ -69,8 +69,16 @@ pub(super) fn usage(error: &clap::Error, typed: &[OsString]) -> ExitCode {
         let text = error.render().to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text).trim();
         let (message, rest) = message.split_once("\n\n").unwrap_or((message, ""));
-        let hint = rest.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
-        let error = JsonError { code: "usage".to_owned(), message: message.to_owned(), hint, ..JsonError::default() };
+        let hint = rest
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("tip: "))
+            .map(str::to_owned);
+        let error = JsonError {
+            code: "usage".to_owned(),
+            message: message.to_owned(),
+            hint,
+            ..JsonError::default()
+        };
         let _written = error.write(&mut std::io::stderr()).is_ok();
     } else {
         let _printed = error.print().is_ok();
@@ -82,14 +90,24 @@ pub(super) fn usage(error: &clap::Error, typed: &[OsString]) -> ExitCode {
 fn asks_for_json(typed: &[OsString]) -> bool {
     let words: Vec<&str> = typed.iter().filter_map(|word| word.to_str()).collect();
     let is_json = |word: &str| word == "json" || word == "jsonl";
-    words.windows(2).any(|pair| matches!(pair, ["-o" | "--output", format] if is_json(format)))
-        || words.iter().any(|word| word.strip_prefix("--output=").or(word.strip_prefix("-o=")).or(word.strip_prefix("-o")).is_some_and(is_json))
+    words
+        .windows(2)
+        .any(|pair| matches!(pair, ["-o" | "--output", format] if is_json(format)))
+        || words.iter().any(|word| {
+            word.strip_prefix("--output=")
+                .or(word.strip_prefix("-o="))
+                .or(word.strip_prefix("-o"))
+                .is_some_and(is_json)
+        })
 }
 
 /// Waits for Ctrl-C, a hang-up or a request to terminate.
 pub(super) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+    let (Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -106,8 +124,13 @@ mod tests {
     #[test]
     fn every_code_is_the_documented_one() {
         let codes = [
-            (Exit::Done, 0), (Exit::Refused, 1), (Exit::Usage, 2), (Exit::NoConnection, 3),
-            (Exit::Unknown, 4), (Exit::NotConfirmed, 5), (Exit::Interrupted, 130),
+            (Exit::Done, 0),
+            (Exit::Refused, 1),
+            (Exit::Usage, 2),
+            (Exit::NoConnection, 3),
+            (Exit::Unknown, 4),
+            (Exit::NotConfirmed, 5),
+            (Exit::Interrupted, 130),
         ];
         for (exit, code) in codes {
             assert_eq!(exit.code(), code);

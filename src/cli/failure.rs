@@ -13,7 +13,10 @@ use super::exit::Exit;
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The command line is wrong in a way that clap cannot see.
-    Usage { message: String, hint: Option<String> },
+    Usage {
+        message: String,
+        hint: Option<String>,
+    },
     /// An operation was refused or failed.
     Operation(Error),
     /// The same for a mutation, with its record.
@@ -28,7 +31,10 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage { message: message.into(), hint: Some(hint.into()) }
+        Self::Usage {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
     }
 
     /// The exit code.
@@ -63,7 +69,9 @@ impl Failure {
             Self::Operation(error) => chain(error),
             Self::Mutation(refusal) => match &refusal.error {
                 Error::Declined => "declined; nothing was changed".to_owned(),
-                Error::Database(db::Error::Interrupted) => "interrupted; nothing was changed".to_owned(),
+                Error::Database(db::Error::Interrupted) => {
+                    "interrupted; nothing was changed".to_owned()
+                }
                 error => chain(error),
             },
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
@@ -85,9 +93,10 @@ impl Failure {
     /// The operation, and whether it is on record.
     pub(super) fn operation(&self) -> Option<(String, bool)> {
         match self {
-            Self::Mutation(refusal) => {
-                Some((refusal.operation.to_string(), refusal.recording == Recording::Recorded))
-            }
+            Self::Mutation(refusal) => Some((
+                refusal.operation.to_string(),
+                refusal.recording == Recording::Recorded,
+            )),
             _ => None,
         }
     }
@@ -145,7 +154,10 @@ impl From<io::Error> for Failure {
 
 impl From<ConninfoError> for Failure {
     fn from(error: ConninfoError) -> Self {
-        Self::Usage { message: error.to_string(), hint: None }
+        Self::Usage {
+            message: error.to_string(),
+            hint: None,
+        }
     }
 }
 

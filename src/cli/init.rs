@@ -16,7 +16,10 @@ pub(super) async fn run(run: &mut Run, args: &Init) -> Result<Exit, Failure> {
         allow_delete: args.allow_delete,
         allow_secret_check: args.allow_secret_check,
     });
-    let request = Install { role, adopt: args.yes };
+    let request = Install {
+        role,
+        adopt: args.yes,
+    };
     let mut out = run.screen.data();
     if args.print {
         let statements = request.script(&context).await?;
@@ -34,7 +37,14 @@ pub(super) async fn run(run: &mut Run, args: &Init) -> Result<Exit, Failure> {
 }
 
 fn tell(out: &mut dyn std::io::Write, args: &Init, report: &InstallReport) -> std::io::Result<()> {
-    let InstallReport { applied, adapter, created_role, granted, revoked, notes } = report;
+    let InstallReport {
+        applied,
+        adapter,
+        created_role,
+        granted,
+        revoked,
+        notes,
+    } = report;
     if applied.is_empty() {
         writeln!(out, "schema breakglass is up to date")?;
     }
@@ -43,7 +53,10 @@ fn tell(out: &mut dyn std::io::Write, args: &Init, report: &InstallReport) -> st
     }
     match adapter {
         Some(adapter) => writeln!(out, "the application is one that adapter `{adapter}` knows")?,
-        None => writeln!(out, "no adapter fits this database; name one with --adapter-file")?,
+        None => writeln!(
+            out,
+            "no adapter fits this database; name one with --adapter-file"
+        )?,
     }
     if let Some(role) = &args.operator_role {
         if *created_role {

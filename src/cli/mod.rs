@@ -44,11 +44,17 @@ struct Run {
 #[must_use]
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::command().try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match Cli::command()
+        .try_get_matches_from(&typed)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error, &typed),
     };
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
         return Exit::Refused.into();
     };
     let exit = runtime.block_on(run(cli, typed));
@@ -60,7 +66,12 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
     let interrupt = Interrupt::default();
     let screen = Screen::new(cli.wants_json());
-    let mut run = Run { connecting: cli.connecting, screen, interrupt, typed };
+    let mut run = Run {
+        connecting: cli.connecting,
+        screen,
+        interrupt,
+        typed,
+    };
     let watched = run.interrupt.clone();
     // The demo ends by Ctrl-C, so it listens for itself.
     let listener = tokio::spawn(async move {

@@ -27,7 +27,13 @@ pub(super) async fn line(interrupt: &Interrupt, question: &str) -> Result<String
     ask(interrupt, move || {
         Input::<String>::with_theme(&SimpleTheme)
             .with_prompt(question)
-            .validate_with(|text: &String| if text.trim().is_empty() { Err("say something") } else { Ok(()) })
+            .validate_with(|text: &String| {
+                if text.trim().is_empty() {
+                    Err("say something")
+                } else {
+                    Ok(())
+                }
+            })
             .interact_on(&Term::stderr())
     })
     .await
@@ -37,7 +43,10 @@ pub(super) async fn line(interrupt: &Interrupt, question: &str) -> Result<String
 pub(super) async fn any_line(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
     let question = question.to_owned();
     ask(interrupt, move || {
-        Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true).interact_on(&Term::stderr())
+        Input::<String>::with_theme(&SimpleTheme)
+            .with_prompt(question)
+            .allow_empty(true)
+            .interact_on(&Term::stderr())
     })
     .await
 }
@@ -46,7 +55,9 @@ pub(super) async fn any_line(interrupt: &Interrupt, question: &str) -> Result<St
 pub(super) async fn secret(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
     let question = question.to_owned();
     ask(interrupt, move || {
-        Password::with_theme(&SimpleTheme).with_prompt(question).interact_on(&Term::stderr())
+        Password::with_theme(&SimpleTheme)
+            .with_prompt(question)
+            .interact_on(&Term::stderr())
     })
     .await
 }
@@ -72,8 +83,12 @@ async fn ask<T: Send + 'static>(
             before.restore();
             Err(Failure::Interrupted)
         }
-        Ok(Err(dialoguer::Error::IO(error))) => Err(anyhow::Error::new(error).context("cannot ask on this terminal").into()),
-        Err(error) => Err(anyhow::Error::new(error).context("cannot ask on this terminal").into()),
+        Ok(Err(dialoguer::Error::IO(error))) => Err(anyhow::Error::new(error)
+            .context("cannot ask on this terminal")
+            .into()),
+        Err(error) => Err(anyhow::Error::new(error)
+            .context("cannot ask on this terminal")
+            .into()),
     }
 }
 

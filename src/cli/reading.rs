@@ -17,27 +17,44 @@ pub(super) struct Named {
 }
 
 /// Reads selectors: `owner:` goes with `--name`, `-` is read from standard input or asked for.
-pub(super) async fn selectors(run: &Run, words: &[String], name: Option<&String>) -> Result<Named, Failure> {
-    let mut named = Named { selectors: Vec::new(), owner: None };
+pub(super) async fn selectors(
+    run: &Run,
+    words: &[String],
+    name: Option<&String>,
+) -> Result<Named, Failure> {
+    let mut named = Named {
+        selectors: Vec::new(),
+        owner: None,
+    };
     for word in words {
         if let Some(owner) = word.strip_prefix("owner:") {
             if named.owner.replace(owner.to_owned()).is_some() {
-                return Err(Failure::usage("more than one owner: selector", "run the command once for each owner"));
+                return Err(Failure::usage(
+                    "more than one owner: selector",
+                    "run the command once for each owner",
+                ));
             }
         } else if word == "-" {
-            named.selectors.extend(pasted(run).await?.into_iter().map(Selector::Pasted));
+            named
+                .selectors
+                .extend(pasted(run).await?.into_iter().map(Selector::Pasted));
         } else if word.is_empty() {
-            return Err(Failure::usage("an empty selector", "give a key, a name, or `-` to paste a secret"));
+            return Err(Failure::usage(
+                "an empty selector",
+                "give a key, a name, or `-` to paste a secret",
+            ));
         } else {
             named.selectors.push(Selector::parse(word));
         }
     }
     match (&named.owner, name) {
-        (Some(_), Some(name)) => named.selectors.push(Selector::Name(name.clone())),
+        (_, Some(name)) => named.selectors.push(Selector::Name(name.clone())),
         (Some(_), None) if named.selectors.is_empty() => {
-            return Err(Failure::usage("owner: needs --name", "add `--name NAME`, or see `breakglass tokens ls --owner OWNER`"));
+            return Err(Failure::usage(
+                "owner: needs --name",
+                "add `--name NAME`, or see `breakglass tokens ls --owner OWNER`",
+            ));
         }
-        (None, Some(name)) => named.selectors.push(Selector::Name(name.clone())),
         (_, None) => {}
     }
     Ok(named)
@@ -46,11 +63,16 @@ pub(super) async fn selectors(run: &Run, words: &[String], name: Option<&String>
 /// Secrets from a prompt, or one a line from standard input.
 async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
     if std::io::stdin().is_terminal() {
-        return Ok(vec![prompt::secret(&run.interrupt, "secret (not shown)").await?]);
+        return Ok(vec![
+            prompt::secret(&run.interrupt, "secret (not shown)").await?,
+        ]);
     }
     let read = tokio::task::spawn_blocking(|| {
         let mut text = String::new();
-        std::io::stdin().take(LARGEST_INPUT).read_to_string(&mut text).map(|_length| text)
+        std::io::stdin()
+            .take(LARGEST_INPUT)
+            .read_to_string(&mut text)
+            .map(|_length| text)
     });
     let text = tokio::select! {
         text = read => text,
@@ -58,12 +80,25 @@ async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
     };
     let text = match text {
         Ok(Ok(text)) => text,
-        Ok(Err(error)) => return Err(Failure::usage(format!("cannot read standard input: {error}"), "give one secret a line")),
+        Ok(Err(error)) => {
+            return Err(Failure::usage(
+                format!("cannot read standard input: {error}"),
+                "give one secret a line",
+            ));
+        }
         Err(error) => return Err(anyhow::Error::new(error).into()),
     };
-    let secrets: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let secrets: Vec<String> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect();
     if secrets.is_empty() {
-        return Err(Failure::usage("`-` was given, but standard input is empty", "pipe the secret in, one a line"));
+        return Err(Failure::usage(
+            "`-` was given, but standard input is empty",
+            "pipe the secret in, one a line",
+        ));
     }
     Ok(secrets)
 }

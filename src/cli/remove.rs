@@ -17,13 +17,13 @@ use crate::ops::{Context, Error, Install, Planned, Refusal, Request};
 use crate::view;
 
 /// What is said of a secret that was typed on the command line.
-pub(super) const SECRET_ON_ARGV: &str =
-    "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
+pub(super) const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
 
 /// Removes tokens.
 pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Failure> {
     if called_delete(run) && !args.delete {
-        run.screen.note("note: `delete` without --delete expires: the row stays");
+        run.screen
+            .note("note: `delete` without --delete expires: the row stays");
     }
     check_unattended(run, &args)?;
     let context = run.connecting.context(&run.interrupt)?;
@@ -64,20 +64,36 @@ fn called_delete(run: &Run) -> bool {
 
 /// Without a terminal everything that would be asked must be said, before anything is touched.
 fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
-    if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-        return Err(Failure::usage("--reason is empty", "say why: the record is worth as much as its reason"));
+    if args
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
+        return Err(Failure::usage(
+            "--reason is empty",
+            "say why: the record is worth as much as its reason",
+        ));
     }
     if args.dry_run || run.screen.can_ask() {
         return Ok(());
     }
     if args.reason.is_none() {
-        return Err(Failure::usage("--reason is required without a terminal", "add `--reason 'why'`"));
+        return Err(Failure::usage(
+            "--reason is required without a terminal",
+            "add `--reason 'why'`",
+        ));
     }
     if args.delete && args.confirm.is_empty() {
-        return Err(Failure::usage("--delete needs --confirm KEY without a terminal", "add `--confirm KEY`, once for each token"));
+        return Err(Failure::usage(
+            "--delete needs --confirm KEY without a terminal",
+            "add `--confirm KEY`, once for each token",
+        ));
     }
     if !args.delete && !args.yes {
-        return Err(Failure::usage("there is no terminal to ask on", "add `--yes`, or look first with `--dry-run`"));
+        return Err(Failure::usage(
+            "there is no terminal to ask on",
+            "add `--yes`, or look first with `--dry-run`",
+        ));
     }
     Ok(())
 }
@@ -97,7 +113,10 @@ async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned,
         Ok(planned) => return Ok(planned),
         Err(refusal) => refusal,
     };
-    let missing = matches!(refusal.error, Error::NotInstalled(Installed::No | Installed::Older(_)));
+    let missing = matches!(
+        refusal.error,
+        Error::NotInstalled(Installed::No | Installed::Older(_))
+    );
     if !missing || !run.screen.can_ask() {
         return Err(refusal.into());
     }
@@ -105,8 +124,14 @@ async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned,
     if !prompt::confirm(&run.interrupt, "install breakglass's own schema now?").await? {
         return Err(refusal.into());
     }
-    let report = Install { role: None, adopt: false }.run(context).await?;
-    run.screen.note(&format!("installed: {}", report.applied.join(", ")));
+    let report = Install {
+        role: None,
+        adopt: false,
+    }
+    .run(context)
+    .await?;
+    run.screen
+        .note(&format!("installed: {}", report.applied.join(", ")));
     Ok(request.plan(context).await?)
 }
 
@@ -135,7 +160,11 @@ async fn declined(planned: Planned) -> Box<Refusal> {
 async fn confirm_delete(run: &Run, args: &RemoveArgs, planned: &Planned) -> Result<bool, Failure> {
     for token in &planned.plan().tokens {
         let key = &token.token.key;
-        if args.confirm.iter().any(|confirmed| planned.confirms(confirmed, key)) {
+        if args
+            .confirm
+            .iter()
+            .any(|confirmed| planned.confirms(confirmed, key))
+        {
             continue;
         }
         if !run.screen.can_ask() || !args.confirm.is_empty() {
@@ -143,7 +172,11 @@ async fn confirm_delete(run: &Run, args: &RemoveArgs, planned: &Planned) -> Resu
             return Ok(false);
         }
         let shown: String = key.chars().take(16).collect();
-        let typed = prompt::any_line(&run.interrupt, &format!("type the key ({shown}) to delete it for good")).await?;
+        let typed = prompt::any_line(
+            &run.interrupt,
+            &format!("type the key ({shown}) to delete it for good"),
+        )
+        .await?;
         if !planned.confirms(typed.trim(), key) {
             return Ok(false);
         }
@@ -163,7 +196,8 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
         (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
     };
     if let Some(Verdict::Resurrected) = receipt.verdict {
-        run.screen.note("hint: run the command again; --delete cannot be written back");
+        run.screen
+            .note("hint: run the command again; --delete cannot be written back");
     }
     // The change stands whoever reads of it: a closed pipe does not turn it into a failure.
     match written {

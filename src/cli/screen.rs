@@ -16,11 +16,17 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, warnings: Vec::new() }
+        Self {
+            json,
+            warnings: Vec::new(),
+        }
     }
 
     /// Whether a person can be asked.
-    #[expect(clippy::unused_self, reason = "what can be asked belongs to the screen")]
+    #[expect(
+        clippy::unused_self,
+        reason = "what can be asked belongs to the screen"
+    )]
     pub(super) fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -131,6 +137,8 @@ fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Resul
 }
 
 fn terminal_width() -> u16 {
-    let (_rows, columns) = dialoguer::console::Term::stdout().size_checked().unwrap_or((24, 80));
+    let (_rows, columns) = dialoguer::console::Term::stdout()
+        .size_checked()
+        .unwrap_or((24, 80));
     columns.max(20)
 }

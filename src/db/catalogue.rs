@@ -19,7 +19,9 @@ const DEPTH: usize = 4;
 ///
 /// When the server does not answer.
 pub async fn catalogue(session: &Session, tables: &[String]) -> Result<Catalogue, Error> {
-    let rows = session.read(COLUMNS, &[(&tables, Type::TEXT_ARRAY)]).await?;
+    let rows = session
+        .read(COLUMNS, &[(&tables, Type::TEXT_ARRAY)])
+        .await?;
     let mut catalogue = Catalogue::default();
     for row in rows {
         let relation = Relation {
@@ -50,11 +52,24 @@ pub async fn catalogue(session: &Session, tables: &[String]) -> Result<Catalogue
 ///
 /// When the server does not answer.
 pub async fn referencing(session: &Session, relation: &Relation) -> Result<Vec<ForeignKey>, Error> {
-    level(session, relation.schema.clone(), relation.name.clone(), DEPTH).await
+    level(
+        session,
+        relation.schema.clone(),
+        relation.name.clone(),
+        DEPTH,
+    )
+    .await
 }
 
-async fn level(session: &Session, schema: String, table: String, depth: usize) -> Result<Vec<ForeignKey>, Error> {
-    let rows = session.read(REFERENCING, &[(&schema, Type::TEXT), (&table, Type::TEXT)]).await?;
+async fn level(
+    session: &Session,
+    schema: String,
+    table: String,
+    depth: usize,
+) -> Result<Vec<ForeignKey>, Error> {
+    let rows = session
+        .read(REFERENCING, &[(&schema, Type::TEXT), (&table, Type::TEXT)])
+        .await?;
     let mut keys = Vec::new();
     for row in rows {
         let mut key = ForeignKey {
@@ -69,7 +84,13 @@ async fn level(session: &Session, schema: String, table: String, depth: usize) -
         };
         let itself = key.schema == schema && key.relation == table;
         if key.on_delete == "cascade" && depth > 1 && !itself {
-            key.further = Box::pin(level(session, key.schema.clone(), key.relation.clone(), depth - 1)).await?;
+            key.further = Box::pin(level(
+                session,
+                key.schema.clone(),
+                key.relation.clone(),
+                depth - 1,
+            ))
+            .await?;
         }
         keys.push(key);
     }

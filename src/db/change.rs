@@ -69,7 +69,10 @@ impl<'a> Change<'a> {
                 // The session goes on to find out why, so the failed transaction must end. Where
                 // that fails too the connection is of no use, and says so at its next statement.
                 let ended = session.client.execute_typed(ROLLBACK, &[]);
-                let _ended = session.within(session.limits.deadline(), ended).await.is_ok();
+                let _ended = session
+                    .within(session.limits.deadline(), ended)
+                    .await
+                    .is_ok();
                 return Err(error);
             }
         };
@@ -100,7 +103,11 @@ impl<'a> Change<'a> {
         let parts = [
             ("the operation was not recorded", 1, count("operations")?),
             ("the changes were not recorded", rows, count("recorded")?),
-            ("the application's audit log was not written", application, count("application_recorded")?),
+            (
+                "the application's audit log was not written",
+                application,
+                count("application_recorded")?,
+            ),
         ];
         Ok(proof(parts))
     }
@@ -111,7 +118,11 @@ impl<'a> Change<'a> {
     ///
     /// When it is missing.
     pub fn recorded_alone(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
-        Ok(proof([("the operation was not recorded", 1, self.row.try_get("operations")?)]))
+        Ok(proof([(
+            "the operation was not recorded",
+            1,
+            self.row.try_get("operations")?,
+        )]))
     }
 
     /// Proves that observations recorded themselves.
@@ -119,8 +130,15 @@ impl<'a> Change<'a> {
     /// # Errors
     ///
     /// When some are missing.
-    pub fn recorded_observations(&self, expected: i32) -> Result<Result<Recorded, Unrecorded>, Error> {
-        Ok(proof([("the observations were not recorded", expected, self.row.try_get("observations")?)]))
+    pub fn recorded_observations(
+        &self,
+        expected: i32,
+    ) -> Result<Result<Recorded, Unrecorded>, Error> {
+        Ok(proof([(
+            "the observations were not recorded",
+            expected,
+            self.row.try_get("observations")?,
+        )]))
     }
 
     /// Makes it permanent.
@@ -132,7 +150,11 @@ impl<'a> Change<'a> {
     pub async fn commit(self, proof: Recorded) -> Result<(), CommitError> {
         let Recorded(()) = proof;
         let committed = self.session.client.execute_typed(COMMIT, &[]);
-        match self.session.within(self.session.limits.deadline(), committed).await {
+        match self
+            .session
+            .within(self.session.limits.deadline(), committed)
+            .await
+        {
             Ok(_count) => Ok(()),
             Err(error) if is_definite(&error) => Err(CommitError::Aborted(error)),
             Err(error) => Err(CommitError::Unknown(error)),
@@ -146,7 +168,10 @@ impl<'a> Change<'a> {
     /// When the server does not answer; the transaction is gone with its connection then.
     pub async fn roll_back(self) -> Result<(), Error> {
         let rolled_back = self.session.client.execute_typed(ROLLBACK, &[]);
-        self.session.within(self.session.limits.deadline(), rolled_back).await.map(|_count| ())
+        self.session
+            .within(self.session.limits.deadline(), rolled_back)
+            .await
+            .map(|_count| ())
     }
 }
 
@@ -158,8 +183,11 @@ async fn run(
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
     let [lock, statement_limit, idle] = session.limits.settings();
-    let limits: [Parameter<'_>; 3] =
-        [(&lock, Type::TEXT), (&statement_limit, Type::TEXT), (&idle, Type::TEXT)];
+    let limits: [Parameter<'_>; 3] = [
+        (&lock, Type::TEXT),
+        (&statement_limit, Type::TEXT),
+        (&idle, Type::TEXT),
+    ];
     let answer = async {
         let (begun, limited, rows) = tokio::join!(
             session.client.execute_typed(BEGIN, &[]),
@@ -186,7 +214,15 @@ async fn run(
 
 fn proof<const N: usize>(parts: [(&'static str, i32, i32); N]) -> Result<Recorded, Unrecorded> {
     parts.into_iter().try_for_each(|(what, expected, found)| {
-        if expected == found { Ok(()) } else { Err(Unrecorded { what, expected, found }) }
+        if expected == found {
+            Ok(())
+        } else {
+            Err(Unrecorded {
+                what,
+                expected,
+                found,
+            })
+        }
     })?;
     Ok(Recorded(()))
 }
@@ -199,10 +235,9 @@ fn is_definite(error: &Error) -> bool {
 /// Asks the server to stop the statement; whether it did is seen from the statement's answer.
 async fn cancel(database: &Database, session: &Session) {
     let token = session.cancel_token();
-    let asked = match tls::connector(database.settings()) {
+    // The lock and statement limits end it in any case.
+    let _asked = match tls::connector(database.settings()) {
         Ok(Some(connector)) => token.cancel_query(connector).await.is_ok(),
         Ok(None) | Err(_) => token.cancel_query(tokio_postgres::NoTls).await.is_ok(),
     };
-    // The lock and statement limits end it in any case.
-    let _asked = asked;
 }

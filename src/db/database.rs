@@ -26,7 +26,9 @@ pub struct Interrupt {
 
 impl Default for Interrupt {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(false) }
+        Self {
+            sender: watch::Sender::new(false),
+        }
     }
 }
 
@@ -54,7 +56,11 @@ impl Database {
     /// The database at these settings.
     #[must_use]
     pub fn new(settings: Settings, limits: Limits, interrupt: Interrupt) -> Self {
-        Self { settings, limits, interrupt }
+        Self {
+            settings,
+            limits,
+            interrupt,
+        }
     }
 
     /// The limits of its sessions.
@@ -90,6 +96,9 @@ impl Database {
     /// that, and to find out what became of a COMMIT.
     #[must_use]
     pub fn uninterrupted(&self) -> Self {
-        Self { interrupt: Interrupt::default(), ..self.clone() }
+        Self {
+            interrupt: Interrupt::default(),
+            ..self.clone()
+        }
     }
 }

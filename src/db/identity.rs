@@ -36,7 +36,9 @@ impl Identity {
     /// When it does not answer.
     pub async fn read(session: &Session) -> Result<Self, Error> {
         let rows = session.read(IDENTITY, &[]).await?;
-        let row = rows.first().ok_or_else(|| Error::Answer("no identity".to_owned()))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::Answer("no identity".to_owned()))?;
         let server = session.endpoint().server();
         let host = match &server.place {
             Place::Socket { directory, .. } => directory.clone(),
@@ -51,7 +53,9 @@ impl Identity {
                 system_identifier: row.try_get("system_identifier")?,
             },
             role: row.try_get("role")?,
-            superuser: row.try_get::<_, Option<bool>>("superuser")?.unwrap_or(false),
+            superuser: row
+                .try_get::<_, Option<bool>>("superuser")?
+                .unwrap_or(false),
             in_recovery: row.try_get("in_recovery")?,
             version_number: row.try_get("server_version_num")?,
             pid: row.try_get("pid")?,
@@ -68,7 +72,11 @@ impl Identity {
             (Some(host), None) => host.clone(),
             (None, _) => "?".to_owned(),
         };
-        let kind = if self.in_recovery { "standby" } else { "primary" };
+        let kind = if self.in_recovery {
+            "standby"
+        } else {
+            "primary"
+        };
         format!(
             "database {} on {place} as {}, {kind}, PostgreSQL {}",
             database.name, self.role, database.server_version

@@ -99,41 +99,78 @@ pub async fn installed(session: &Session) -> Result<Installed, Error> {
 pub async fn install(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
     let client = &session.client;
     let [lock, statement, idle] = session.limits.settings();
-    let limits: [Parameter<'_>; 3] = [(&lock, Type::TEXT), (&statement, Type::TEXT), (&idle, Type::TEXT)];
+    let limits: [Parameter<'_>; 3] = [
+        (&lock, Type::TEXT),
+        (&statement, Type::TEXT),
+        (&idle, Type::TEXT),
+    ];
     let work = async {
-        client.execute_typed(BEGIN, &[]).await.map_err(|error| session.error(&error))?;
-        client.query_typed(LIMITS, &limits).await.map_err(|error| session.error(&error))?;
-        client.query_typed(LOCK, &[]).await.map_err(|error| session.error(&error))?;
+        client
+            .execute_typed(BEGIN, &[])
+            .await
+            .map_err(|error| session.error(&error))?;
+        client
+            .query_typed(LIMITS, &limits)
+            .await
+            .map_err(|error| session.error(&error))?;
+        client
+            .query_typed(LOCK, &[])
+            .await
+            .map_err(|error| session.error(&error))?;
         let applied = migrate(session).await?;
         for statement in further {
-            client.execute_typed(statement, &[]).await.map_err(|error| session.error(&error))?;
+            client
+                .execute_typed(statement, &[])
+                .await
+                .map_err(|error| session.error(&error))?;
         }
         Ok(applied)
     };
     let deadline = session.limits.deadline();
-    let worked = tokio::time::timeout(deadline, work).await.unwrap_or(Err(Error::Deadline(deadline)));
+    let worked = tokio::time::timeout(deadline, work)
+        .await
+        .unwrap_or(Err(Error::Deadline(deadline)));
     match worked {
         Ok(applied) => {
-            session.within(deadline, client.execute_typed(COMMIT, &[])).await?;
+            session
+                .within(deadline, client.execute_typed(COMMIT, &[]))
+                .await?;
             Ok(applied)
         }
         Err(error) => {
             // The first error is the one to tell; the transaction ends with the connection.
-            let _ended = session.within(deadline, client.execute_typed(ROLLBACK, &[])).await.is_ok();
+            let _ended = session
+                .within(deadline, client.execute_typed(ROLLBACK, &[]))
+                .await
+                .is_ok();
             Err(error)
         }
     }
 }
 
 async fn migrate(session: &Session) -> Result<Vec<String>, Error> {
-    let mut inside = Inside { session, refused: None };
+    let mut inside = Inside {
+        session,
+        refused: None,
+    };
     // A role without CREATE on the database may not even say "if not exists".
     if !inside.schema_exists().await? {
-        session.client.execute_typed(CREATE_SCHEMA, &[]).await.map_err(|error| session.error(&error))?;
+        session
+            .client
+            .execute_typed(CREATE_SCHEMA, &[])
+            .await
+            .map_err(|error| session.error(&error))?;
     }
     match runner().run_async(&mut inside).await {
-        Ok(report) => Ok(report.applied_migrations().iter().map(ToString::to_string).collect()),
-        Err(error) => Err(inside.refused.take().unwrap_or_else(|| Error::Answer(error.to_string()))),
+        Ok(report) => Ok(report
+            .applied_migrations()
+            .iter()
+            .map(ToString::to_string)
+            .collect()),
+        Err(error) => Err(inside
+            .refused
+            .take()
+            .unwrap_or_else(|| Error::Answer(error.to_string()))),
     }
 }
 
@@ -144,7 +181,10 @@ async fn migrate(session: &Session) -> Result<Vec<String>, Error> {
 /// When the migrations cannot be rendered.
 pub(crate) async fn script() -> Result<Vec<String>, Error> {
     let mut transcript = Transcript::default();
-    runner().run_async(&mut transcript).await.map_err(|error| Error::Answer(error.to_string()))?;
+    runner()
+        .run_async(&mut transcript)
+        .await
+        .map_err(|error| Error::Answer(error.to_string()))?;
     let mut statements = vec![LOCK.to_owned(), CREATE_SCHEMA.to_owned()];
     statements.append(&mut transcript.0);
     Ok(statements)
@@ -183,7 +223,10 @@ impl AsyncTransaction for Inside<'_> {
         let mut count = 0;
         for query in queries {
             let client: &Client = &self.session.client;
-            #[expect(clippy::disallowed_methods, reason = "a migration is a file of several statements")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a migration is a file of several statements"
+            )]
             let ran = client.batch_execute(query).await;
             if let Err(error) = ran {
                 return Err(self.keep(error));
@@ -208,7 +251,8 @@ impl AsyncQuery<Vec<Migration>> for Inside<'_> {
                 Ok(Migration::applied(
                     row.try_get(0)?,
                     row.try_get(1)?,
-                    OffsetDateTime::parse(&applied_on, &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH),
+                    OffsetDateTime::parse(&applied_on, &Rfc3339)
+                        .unwrap_or(OffsetDateTime::UNIX_EPOCH),
                     checksum.parse().unwrap_or(0),
                 ))
             })

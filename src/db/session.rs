@@ -34,7 +34,9 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +77,13 @@ impl Session {
                 }
             }
         });
-        Self { client, limits, endpoint, warnings, last_notice }
+        Self {
+            client,
+            limits,
+            endpoint,
+            warnings,
+            last_notice,
+        }
     }
 
     /// Which server answered.
@@ -101,7 +109,11 @@ impl Session {
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error) -> Error {
-        let notice = self.last_notice.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let notice = self
+            .last_notice
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         Error::from_driver(error, notice)
     }
 
@@ -123,10 +135,17 @@ impl Session {
     /// # Errors
     ///
     /// When the server refuses it, or does not answer in time.
-    pub async fn read(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    pub async fn read(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
         let [lock, statement_limit, idle] = self.limits.settings();
-        let limits: [Parameter<'_>; 3] =
-            [(&lock, Type::TEXT), (&statement_limit, Type::TEXT), (&idle, Type::TEXT)];
+        let limits: [Parameter<'_>; 3] = [
+            (&lock, Type::TEXT),
+            (&statement_limit, Type::TEXT),
+            (&idle, Type::TEXT),
+        ];
         let answer = async {
             // Queued in this order at the first poll, answered in this order.
             let (begun, limited, rows, ended) = tokio::join!(
@@ -158,8 +177,11 @@ impl Session {
         parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
     ) -> Result<impl Stream<Item = Result<Row, Error>> + use<'a>, Error> {
         let [lock, _, idle] = self.limits.settings();
-        let limits: [Parameter<'_>; 3] =
-            [(&lock, Type::TEXT), (&STREAM_LIMIT, Type::TEXT), (&idle, Type::TEXT)];
+        let limits: [Parameter<'_>; 3] = [
+            (&lock, Type::TEXT),
+            (&STREAM_LIMIT, Type::TEXT),
+            (&idle, Type::TEXT),
+        ];
         let borrowed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
             .iter()
             .map(|(value, type_)| (&**value as &(dyn ToSql + Sync), type_.clone()))
@@ -185,7 +207,9 @@ impl Session {
     /// When the server does not answer.
     pub async fn end_stream(&self) -> Result<(), Error> {
         let ended = self.client.execute_typed(ROLLBACK, &[]);
-        self.within(self.limits.deadline(), ended).await.map(|_count| ())
+        self.within(self.limits.deadline(), ended)
+            .await
+            .map(|_count| ())
     }
 
     /// Who holds the locks that the backend `pid` waits for.

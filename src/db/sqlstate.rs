@@ -64,7 +64,7 @@ pub enum Error {
     #[error("{0}")]
     Server(ServerError),
     /// The connection broke.
-    #[error("the connection was lost{}", because(.0))]
+    #[error("the connection was lost{}", because(.0.as_deref()))]
     Lost(Option<String>),
     /// No answer came in time.
     #[error("the server did not answer within {} s", .0.as_secs())]
@@ -77,8 +77,10 @@ pub enum Error {
     Answer(String),
 }
 
-fn because(notice: &Option<String>) -> String {
-    notice.as_ref().map(|notice| format!(": {notice}")).unwrap_or_default()
+fn because(notice: Option<&str>) -> String {
+    notice
+        .map(|notice| format!(": {notice}"))
+        .unwrap_or_default()
 }
 
 impl Error {
@@ -87,7 +89,11 @@ impl Error {
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Self::Server(error) => Some(error.kind),
-            Self::Open(_) | Self::Lost(_) | Self::Deadline(_) | Self::Interrupted | Self::Answer(_) => None,
+            Self::Open(_)
+            | Self::Lost(_)
+            | Self::Deadline(_)
+            | Self::Interrupted
+            | Self::Answer(_) => None,
         }
     }
 
@@ -103,10 +109,15 @@ impl Error {
                 context,
             });
         }
-        if error.is_closed() || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()) {
+        if error.is_closed()
+            || std::error::Error::source(error)
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        {
             return Self::Lost(notice);
         }
-        let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        let source = std::error::Error::source(error)
+            .map(|source| format!(": {source}"))
+            .unwrap_or_default();
         Self::Answer(format!("{error}{source}"))
     }
 }
@@ -120,10 +131,13 @@ fn kind(code: &SqlState, constraint: Option<&str>) -> Kind {
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Kind::Conflict,
         &SqlState::FOREIGN_KEY_VIOLATION | &SqlState::RESTRICT_VIOLATION => Kind::Referenced,
         &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME => Kind::Missing,
-        &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => Kind::Shutdown,
+        &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {
+            Kind::Shutdown
+        }
         &SqlState::CHECK_VIOLATION
             if constraint.is_some_and(|name| {
-                name == "operation_did_what_was_planned" || name == "operation_unchanged_changed_nothing"
+                name == "operation_did_what_was_planned"
+                    || name == "operation_unchanged_changed_nothing"
             }) =>
         {
             Kind::NotAsPlanned

@@ -95,13 +95,19 @@ impl Plan {
     /// The keys of the planned tokens.
     #[must_use]
     pub fn keys(&self) -> Vec<&str> {
-        self.tokens.iter().map(|planned| planned.token.key.as_str()).collect()
+        self.tokens
+            .iter()
+            .map(|planned| planned.token.key.as_str())
+            .collect()
     }
 
     /// How many tokens the operation is expected to change.
     #[must_use]
     pub fn changes(&self) -> usize {
-        self.tokens.iter().filter(|planned| planned.effect == Effect::Change).count()
+        self.tokens
+            .iter()
+            .filter(|planned| planned.effect == Effect::Change)
+            .count()
     }
 
     /// sha256 in hex over everything that the change will be compared with.
@@ -134,9 +140,11 @@ impl Plan {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _written = write!(text, "{byte:02x}");
+            text
+        })
 }

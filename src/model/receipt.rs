@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Operation, Verdict};
+use super::{Change, Operation, Token, Verdict};
 
 /// The answer to one mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub struct Receipt {
     pub operation: Operation,
     /// The rows that changed, tokens first.
     pub changes: Vec<Change>,
+    /// Planned tokens that were dead already and were left as they were.
+    pub unchanged: Vec<Token>,
     /// What the read-back saw; `None` when nothing was committed.
     pub verdict: Option<Verdict>,
     /// What this did not kill, from the adapter.

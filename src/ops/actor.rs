@@ -15,7 +15,10 @@ pub(super) async fn find_actor(desk: &Desk, name: &str) -> Result<String, Error>
     let Some(statement) = desk.statements().actor()? else {
         return Err(Error::NoActors(desk.bound.adapter.name.clone()));
     };
-    let rows = desk.session.read(&statement, &[(&name, Type::TEXT)]).await?;
+    let rows = desk
+        .session
+        .read(&statement, &[(&name, Type::TEXT)])
+        .await?;
     match rows.as_slice() {
         [row] => Ok(row.try_get("id").map_err(crate::db::Error::from)?),
         [] => Err(Error::NoSuchActor(name.to_owned())),

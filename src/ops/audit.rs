@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
-use crate::model::{Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome, Owner, Verdict};
+use crate::model::{
+    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome,
+    Owner, Verdict,
+};
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
@@ -68,7 +71,10 @@ impl ListOperations {
     /// The same, where the caller knows that the log is there.
     pub(super) async fn read(&self, session: &Session) -> Result<Vec<Operation>, Error> {
         let limit = self.limit.map(|limit| i64::from(limit) + 1);
-        let (action, outcome) = (self.action.map(Action::as_str), self.outcome.map(Outcome::as_str));
+        let (action, outcome) = (
+            self.action.map(Action::as_str),
+            self.outcome.map(Outcome::as_str),
+        );
         let parameters: [db::Parameter<'_>; 8] = [
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
@@ -109,7 +115,10 @@ impl ShowOperation {
         let observations = session.read(OBSERVATIONS, &by_id).await?;
         Ok(History {
             changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
-            observations: observations.iter().map(observation_of).collect::<Result<_, _>>()?,
+            observations: observations
+                .iter()
+                .map(observation_of)
+                .collect::<Result<_, _>>()?,
             operation,
         })
     }
@@ -156,8 +165,14 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
         changed: row.try_get("changed")?,
         unchanged: row.try_get("unchanged")?,
         companions_changed: row.try_get("companions_changed")?,
-        cascades: cascades.map(serde_json::from_value).transpose().map_err(|error| db::Error::Answer(error.to_string()))?,
-        application_audit: audit.as_deref().map(enumerated::<ApplicationAudit>).transpose()?,
+        cascades: cascades
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| db::Error::Answer(error.to_string()))?,
+        application_audit: audit
+            .as_deref()
+            .map(enumerated::<ApplicationAudit>)
+            .transpose()?,
         secret_verified: row.try_get("secret_verified")?,
         error: row.try_get("error")?,
         tool_version: row.try_get("tool_version")?,
@@ -173,7 +188,8 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
 
 /// A word of the log as the model's enum, by the spelling that serde knows.
 fn enumerated<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, db::Error> {
-    serde_json::from_value(Value::String(word.to_owned())).map_err(|error| db::Error::Answer(error.to_string()))
+    serde_json::from_value(Value::String(word.to_owned()))
+        .map_err(|error| db::Error::Answer(error.to_string()))
 }
 
 fn change_of(row: &Row) -> Result<Change, db::Error> {
@@ -188,7 +204,11 @@ fn change_of(row: &Row) -> Result<Change, db::Error> {
         key: row.try_get("key")?,
         kind: row.try_get("kind")?,
         label: row.try_get("label")?,
-        owner: owner_id.map(|id| Owner { id, login, email: None }),
+        owner: owner_id.map(|id| Owner {
+            id,
+            login,
+            email: None,
+        }),
         state_before: row.try_get("state_before")?,
         state_after: row.try_get("state_after")?,
         before: object(row.try_get("before")?).unwrap_or_default(),

@@ -11,7 +11,7 @@ use super::error::{Error, Refusal};
 use super::explain::explain;
 use super::plan::Planned;
 use super::read_back::read_back;
-use super::record::{fence, refuse};
+use super::record::{WithoutEffect, refuse};
 use super::request::Known;
 use crate::db::{self, Blocker, Change, CommitError, Database, Identity, Kind};
 use crate::model::{
@@ -39,8 +39,20 @@ impl Planned {
         match self.attempt().await {
             Ok(receipt) => Ok(receipt),
             Err(error) => {
-                let Self { request, desk, known, .. } = self;
-                Err(refuse(&request, &known, Some(&desk.identity), &desk.database, error).await)
+                let Self {
+                    request,
+                    desk,
+                    known,
+                    ..
+                } = self;
+                Err(refuse(
+                    &request,
+                    &known,
+                    Some(&desk.identity),
+                    &desk.database,
+                    error,
+                )
+                .await)
             }
         }
     }
@@ -51,7 +63,9 @@ impl Planned {
         let (change, operation, changes) = loop {
             match self.apply().await {
                 Ok(applied) => break applied,
-                Err(Error::Database(error)) if error.kind() == Some(Kind::Conflict) && attempt < ATTEMPTS => {
+                Err(Error::Database(error))
+                    if error.kind() == Some(Kind::Conflict) && attempt < ATTEMPTS =>
+                {
                     attempt += 1;
                 }
                 Err(error) => return Err(error),
@@ -60,7 +74,10 @@ impl Planned {
         let proof = change.recorded(self.application_audit() == ApplicationAudit::Written)??;
         if self.request.dry_run {
             change.roll_back().await?;
-            let operation = Operation { outcome: Outcome::Planned, ..operation };
+            let operation = Operation {
+                outcome: Outcome::Planned,
+                ..operation
+            };
             return Ok(self.receipt(operation, changes, None));
         }
         match change.commit(proof).await {
@@ -72,8 +89,27 @@ impl Planned {
         Ok(self.receipt(operation, changes, Some(verdict)))
     }
 
-    fn receipt(&self, operation: Operation, changes: Vec<ChangedRow>, verdict: Option<crate::model::Verdict>) -> Receipt {
-        Receipt { schema: JSON_SCHEMA, operation, changes, verdict, still_works: self.still_works() }
+    fn receipt(
+        &self,
+        operation: Operation,
+        changes: Vec<ChangedRow>,
+        verdict: Option<crate::model::Verdict>,
+    ) -> Receipt {
+        let untouched = self.plan.tokens.iter().filter(|planned| {
+            !changes.iter().any(|change| {
+                change.relation == self.desk.bound.token.display_name()
+                    && change.key == planned.token.key
+            })
+        });
+        let unchanged = untouched.map(|planned| planned.token.clone()).collect();
+        Receipt {
+            schema: JSON_SCHEMA,
+            operation,
+            changes,
+            unchanged,
+            verdict,
+            still_works: self.still_works(),
+        }
     }
 
     /// Runs the statement, and turns a refusal by the database into what a person can use.
@@ -85,19 +121,30 @@ impl Planned {
             (&companions, Type::JSONB),
             (&keys, Type::TEXT_ARRAY),
         ];
-        let change = Change::apply(&self.desk.database, &self.desk.session, &self.statement, &parameters);
+        let change = Change::apply(
+            &self.desk.database,
+            &self.desk.session,
+            &self.statement,
+            &parameters,
+        );
         let pid = self.desk.identity.pid;
         let (applied, blockers) = watch_lock(&self.desk.database, pid, change).await;
         match applied {
             Ok(change) => {
-                let operation = operation_of(&self.request, &self.known, &self.desk.identity, change.row())?;
+                let operation = operation_of(
+                    &self.request,
+                    &self.known,
+                    &self.desk.identity,
+                    change.row(),
+                )?;
                 let changes = changes_of(change.row())?;
                 Ok((change, operation, changes))
             }
             Err(error) => Err(match error.kind() {
-                Some(Kind::LockTimeout) => {
-                    Error::Locked { waited_ms: self.desk.database.limits().lock.as_millis(), blockers }
-                }
+                Some(Kind::LockTimeout) => Error::Locked {
+                    waited_ms: self.desk.database.limits().lock.as_millis(),
+                    blockers,
+                },
                 Some(Kind::NotAsPlanned) => explain(&self.desk, &self.plan).await,
                 _ => error.into(),
             }),
@@ -145,7 +192,12 @@ impl Planned {
                 "vital": companion.vital,
             })
         });
-        let keys = self.plan.tokens.iter().map(|planned| planned.token.key.clone()).collect();
+        let keys = self
+            .plan
+            .tokens
+            .iter()
+            .map(|planned| planned.token.key.clone())
+            .collect();
         (operation, tokens.collect(), companions.collect(), keys)
     }
 
@@ -154,10 +206,16 @@ impl Planned {
     async fn settle_commit(&self, lost: &db::Error) -> Result<(), Error> {
         let limits = *self.desk.database.limits();
         let started = tokio::time::Instant::now();
-        let text = "the connection was lost at COMMIT; fenced: the transaction can never commit";
+        let record = WithoutEffect {
+            request: &self.request,
+            known: &self.known,
+            identity: &self.desk.identity,
+            outcome: Outcome::Failed,
+            error: "the connection was lost at COMMIT; fenced: the transaction can never commit"
+                .to_owned(),
+        };
         loop {
-            let fenced =
-                fence(&self.request, &self.known, &self.desk.identity, &self.desk.database, Outcome::Failed, text).await;
+            let fenced = record.fence(&self.desk.database).await;
             match fenced {
                 Ok(true) => return Err(Error::NotCommitted),
                 Ok(false) => return Ok(()),
@@ -205,7 +263,12 @@ async fn watch_lock<'a>(
 }
 
 /// The operation as the statement recorded it.
-fn operation_of(request: &super::Request, known: &Known, identity: &Identity, row: &Row) -> Result<Operation, db::Error> {
+fn operation_of(
+    request: &super::Request,
+    known: &Known,
+    identity: &Identity,
+    row: &Row,
+) -> Result<Operation, db::Error> {
     let count = |name: &str| row.try_get::<_, i32>(name).map(Some);
     let changed = count("changed")?;
     let companions_changed = count("companions_changed")?;
@@ -214,7 +277,11 @@ fn operation_of(request: &super::Request, known: &Known, identity: &Identity, ro
     Ok(Operation {
         id: request.id,
         action: request.action,
-        outcome: if nothing { Outcome::Unchanged } else { Outcome::Applied },
+        outcome: if nothing {
+            Outcome::Unchanged
+        } else {
+            Outcome::Applied
+        },
         occurred_at: row.try_get("occurred_at")?,
         adapter: known.adapter.clone(),
         actor: Actor {
@@ -233,7 +300,10 @@ fn operation_of(request: &super::Request, known: &Known, identity: &Identity, ro
         changed,
         unchanged: count("unchanged")?,
         companions_changed,
-        cascades: cascades.map(serde_json::from_value).transpose().map_err(answer)?,
+        cascades: cascades
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| answer(&error))?,
         application_audit: known.application_audit,
         secret_verified: known.secret_verified,
         error: None,
@@ -245,20 +315,32 @@ fn operation_of(request: &super::Request, known: &Known, identity: &Identity, ro
 /// The changed rows as the statement recorded them.
 fn changes_of(row: &Row) -> Result<Vec<ChangedRow>, db::Error> {
     let changes: Value = row.try_get("changes")?;
-    let Value::Array(changes) = changes else { return Ok(Vec::new()) };
-    changes.into_iter().map(|change| change_of(&change)).collect()
+    let Value::Array(changes) = changes else {
+        return Ok(Vec::new());
+    };
+    changes
+        .into_iter()
+        .map(|change| change_of(&change))
+        .collect()
 }
 
 fn change_of(change: &Value) -> Result<ChangedRow, db::Error> {
     let text = |name: &str| change.get(name).and_then(Value::as_str).map(str::to_owned);
-    let required = |name: &str| text(name).ok_or_else(|| db::Error::Answer(format!("a change without {name}")));
-    let object = |name: &str| -> Option<Map<String, Value>> { change.get(name)?.as_object().cloned() };
+    let required = |name: &str| {
+        text(name).ok_or_else(|| db::Error::Answer(format!("a change without {name}")))
+    };
+    let object =
+        |name: &str| -> Option<Map<String, Value>> { change.get(name)?.as_object().cloned() };
     Ok(ChangedRow {
         relation: required("relation")?,
         key: required("key")?,
         kind: required("kind")?,
         label: text("label"),
-        owner: text("owner_id").map(|id| Owner { id, login: text("owner_login"), email: None }),
+        owner: text("owner_id").map(|id| Owner {
+            id,
+            login: text("owner_login"),
+            email: None,
+        }),
         state_before: required("state_before")?,
         state_after: required("state_after")?,
         before: object("before").unwrap_or_default(),
@@ -266,6 +348,6 @@ fn change_of(change: &Value) -> Result<ChangedRow, db::Error> {
     })
 }
 
-fn answer(error: serde_json::Error) -> db::Error {
+fn answer(error: &serde_json::Error) -> db::Error {
     db::Error::Answer(error.to_string())
 }

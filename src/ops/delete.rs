@@ -23,9 +23,18 @@ pub(super) async fn statement(desk: &Desk) -> Result<(String, Vec<ForeignKey>), 
 /// # Errors
 ///
 /// When they cannot be counted.
-pub(super) async fn cascades(desk: &Desk, references: &[ForeignKey], keys: &[String]) -> Result<Vec<Cascade>, Error> {
-    let Some(statement) = desk.statements().cascades(references)? else { return Ok(Vec::new()) };
-    let rows = desk.session.read(&statement, &[(&keys, Type::TEXT_ARRAY)]).await?;
+pub(super) async fn cascades(
+    desk: &Desk,
+    references: &[ForeignKey],
+    keys: &[String],
+) -> Result<Vec<Cascade>, Error> {
+    let Some(statement) = desk.statements().cascades(references)? else {
+        return Ok(Vec::new());
+    };
+    let rows = desk
+        .session
+        .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Cascade {

@@ -38,7 +38,12 @@ impl Context {
     pub async fn open(&self) -> Result<Desk, Error> {
         let (session, identity) = self.connect().await?;
         let bound = self.detect(&session).await?;
-        Ok(Desk { database: self.database.clone(), session, identity, bound })
+        Ok(Desk {
+            database: self.database.clone(),
+            session,
+            identity,
+            bound,
+        })
     }
 
     /// Connects and asks which database it is.
@@ -94,7 +99,8 @@ impl Desk {
     ///
     /// Where row security would hide rows from the role.
     pub fn check_visible(&self) -> Result<(), Error> {
-        let tables = std::iter::once(&self.bound.token).chain(self.bound.companions.iter().map(|(_, relation)| relation));
+        let tables = std::iter::once(&self.bound.token)
+            .chain(self.bound.companions.iter().map(|(_, relation)| relation));
         for relation in tables {
             if relation.row_security {
                 return Err(Error::RowSecurity {

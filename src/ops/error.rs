@@ -43,7 +43,9 @@ pub enum Error {
         key: String,
     },
     /// A word looks like a secret that was cut.
-    #[error("a selector of {length} characters looks like a damaged secret; a whole one is {shape}")]
+    #[error(
+        "a selector of {length} characters looks like a damaged secret; a whole one is {shape}"
+    )]
     DamagedSecret {
         /// The word's length.
         length: usize,
@@ -51,7 +53,9 @@ pub enum Error {
         shape: String,
     },
     /// Standard input held something that is not a secret.
-    #[error("what was read ({length} characters) is not a secret of this application, which is {shape}")]
+    #[error(
+        "what was read ({length} characters) is not a secret of this application, which is {shape}"
+    )]
     NotASecret {
         /// Its length.
         length: usize,
@@ -89,7 +93,9 @@ pub enum Error {
     #[error("the server is a read-only standby: nothing can be changed here")]
     Standby,
     /// Row security hides rows.
-    #[error("row security on {relation} hides rows from role `{role}`: a change could miss them without a word")]
+    #[error(
+        "row security on {relation} hides rows from role `{role}`: a change could miss them without a word"
+    )]
     RowSecurity {
         /// The table.
         relation: String,
@@ -148,7 +154,9 @@ pub enum Error {
         cause: String,
     },
     /// COMMIT was sent, its answer was lost, and the database says that it did not happen.
-    #[error("the connection was lost at COMMIT; the transaction was not committed, nothing changed")]
+    #[error(
+        "the connection was lost at COMMIT; the transaction was not committed, nothing changed"
+    )]
     NotCommitted,
     /// The role may not install.
     #[error("{0}")]
@@ -217,21 +225,33 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return database_hint(error),
-            Self::Detect(detect::Error::None(_)) => "name the table with `--adapter-file FILE`, see `breakglass adapters ls`",
-            Self::Detect(detect::Error::Several(_)) => "say which with `--adapter NAME` or `--schema NAME`",
+            Self::Detect(detect::Error::None(_)) => {
+                "name the table with `--adapter-file FILE`, see `breakglass adapters ls`"
+            }
+            Self::Detect(detect::Error::Several(_)) => {
+                "say which with `--adapter NAME` or `--schema NAME`"
+            }
             Self::Detect(detect::Error::Unknown(_)) => "see `breakglass adapters ls`",
-            Self::NoSuchToken(_) => "see `breakglass tokens ls --include-expired --kind all`; a name is looked up among the default kind only",
-            Self::Ambiguous { .. } => "name one by `id:KEY`, or say whose with `owner:LOGIN --name NAME`",
+            Self::NoSuchToken(_) => {
+                "see `breakglass tokens ls --include-expired --kind all`; a name is looked up among the default kind only"
+            }
+            Self::Ambiguous { .. } => {
+                "name one by `id:KEY`, or say whose with `owner:LOGIN --name NAME`"
+            }
             Self::DamagedSecret { .. } => "copy it again, or write `name:…` if it is a name",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
-            Self::SecretNotReadable { .. } => "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key",
+            Self::SecretNotReadable { .. } => {
+                "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
+            }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
             Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
-            Self::ChangedSinceShown(_) => "look at it again with `breakglass tokens show`, and run the command again",
+            Self::ChangedSinceShown(_) => {
+                "look at it again with `breakglass tokens show`, and run the command again"
+            }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::Locked { blockers, .. } => return Some(locked_hint(blockers)),
             Self::NoSuchActor(_) => "give the user's login, email or id",
@@ -239,12 +259,22 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::OutcomeUnknown { operation, .. } => {
-                return Some(format!("run `breakglass audit show {operation}` when the database is back: if it is there, it happened"));
+                return Some(format!(
+                    "run `breakglass audit show {operation}` when the database is back: if it is there, it happened"
+                ));
             }
             Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Load(_) | Self::Render(_) | Self::WrongSecret { .. } | Self::Expected { .. }
-            | Self::OtherDatabase(_) | Self::Unrecorded(_) | Self::NoActors(_) | Self::Declined
-            | Self::NotCommitted | Self::MayNotInstall(_) | Self::UnfitRole(_) => return None,
+            | Self::Load(_)
+            | Self::Render(_)
+            | Self::WrongSecret { .. }
+            | Self::Expected { .. }
+            | Self::OtherDatabase(_)
+            | Self::Unrecorded(_)
+            | Self::NoActors(_)
+            | Self::Declined
+            | Self::NotCommitted
+            | Self::MayNotInstall(_)
+            | Self::UnfitRole(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -253,7 +283,11 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Database(db::Error::Open(error)) if *error.reason() == db::open::Reason::Parameter => Class::Usage,
+            Self::Database(db::Error::Open(error))
+                if *error.reason() == db::open::Reason::Parameter =>
+            {
+                Class::Usage
+            }
             Self::Database(db::Error::Open(_)) => Class::NoConnection,
             Self::Database(db::Error::Interrupted) => Class::Interrupted,
             Self::Load(_) | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
@@ -267,8 +301,13 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         !matches!(
             self,
-            Self::Database(_) | Self::Render(_) | Self::Swallowed { .. } | Self::Unrecorded(_)
-                | Self::Locked { .. } | Self::NotCommitted | Self::OutcomeUnknown { .. }
+            Self::Database(_)
+                | Self::Render(_)
+                | Self::Swallowed { .. }
+                | Self::Unrecorded(_)
+                | Self::Locked { .. }
+                | Self::NotCommitted
+                | Self::OutcomeUnknown { .. }
         )
     }
 }
@@ -297,11 +336,15 @@ fn database_code(error: &db::Error) -> &'static str {
 
 fn database_hint(error: &db::Error) -> Option<String> {
     let hint = match error.kind()? {
-        Kind::Permission => "run `breakglass init --operator-role ROLE` as the tables' owner, and connect as a member of that role",
+        Kind::Permission => {
+            "run `breakglass init --operator-role ROLE` as the tables' owner, and connect as a member of that role"
+        }
         Kind::ReadOnly => "connect to the primary, or to a database that can be written",
         Kind::Conflict | Kind::Shutdown => "run the command again",
         Kind::Referenced => "rows of other tables still point at it: expire it instead",
-        Kind::StatementTimeout => "the server was too slow: run the command again, or raise --statement-timeout",
+        Kind::StatementTimeout => {
+            "the server was too slow: run the command again, or raise --statement-timeout"
+        }
         Kind::LockTimeout | Kind::NotAsPlanned | Kind::Missing | Kind::Other => return None,
     };
     Some(hint.to_owned())
@@ -324,8 +367,16 @@ fn listed(tokens: &[Token]) -> String {
         .iter()
         .take(FIRST)
         .map(|token| {
-            let owner = token.owner.as_ref().map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id)));
-            format!("id:{} ({}{})", token.key, token.kind, owner.unwrap_or_default())
+            let owner = token
+                .owner
+                .as_ref()
+                .map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id)));
+            format!(
+                "id:{} ({}{})",
+                token.key,
+                token.kind,
+                owner.unwrap_or_default()
+            )
         })
         .collect();
     if tokens.len() > FIRST {
@@ -335,20 +386,42 @@ fn listed(tokens: &[Token]) -> String {
 }
 
 fn named(suspects: &[String]) -> String {
-    if suspects.is_empty() { String::new() } else { format!(": look at {}", suspects.join(", ")) }
+    if suspects.is_empty() {
+        String::new()
+    } else {
+        format!(": look at {}", suspects.join(", "))
+    }
 }
 
 fn holders(blockers: &[Blocker]) -> String {
     let named: Vec<String> = blockers
         .iter()
         .map(|blocker| {
-            let since = blocker.seconds.map(|seconds| format!(" for {seconds:.0} s")).unwrap_or_default();
-            let role = if blocker.role.is_empty() { "somebody this role may not see" } else { &blocker.role };
-            let application = if blocker.application.is_empty() { "?" } else { &blocker.application };
-            format!("pid {} ({role}, application `{application}`, client {}, {}{since})", blocker.pid, blocker.client, blocker.state)
+            let since = blocker
+                .seconds
+                .map(|seconds| format!(" for {seconds:.0} s"))
+                .unwrap_or_default();
+            let role = if blocker.role.is_empty() {
+                "somebody this role may not see"
+            } else {
+                &blocker.role
+            };
+            let application = if blocker.application.is_empty() {
+                "?"
+            } else {
+                &blocker.application
+            };
+            format!(
+                "pid {} ({role}, application `{application}`, client {}, {}{since})",
+                blocker.pid, blocker.client, blocker.state
+            )
         })
         .collect();
-    if named.is_empty() { String::new() } else { format!(": held by {}", named.join("; ")) }
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(": held by {}", named.join("; "))
+    }
 }
 
 fn locked_hint(blockers: &[Blocker]) -> String {

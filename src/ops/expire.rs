@@ -11,13 +11,19 @@ use crate::model::{Effect, State, Token};
 /// When nothing short of a delete kills a token of this application.
 pub(super) fn statement(desk: &Desk) -> Result<String, Error> {
     let adapter = &desk.bound.adapter;
-    desk.statements().expire()?.ok_or_else(|| Error::OnlyDelete {
-        title: adapter.title.clone(),
-        why: adapter.delete.only.clone().unwrap_or_default(),
-    })
+    desk.statements()
+        .expire()?
+        .ok_or_else(|| Error::OnlyDelete {
+            title: adapter.title.clone(),
+            why: adapter.delete.only.clone().unwrap_or_default(),
+        })
 }
 
 /// What an expire is expected to do with a token.
 pub(super) fn effect(token: &Token) -> Effect {
-    if token.state == State::Active { Effect::Change } else { Effect::Unchanged }
+    if token.state == State::Active {
+        Effect::Change
+    } else {
+        Effect::Unchanged
+    }
 }

@@ -15,19 +15,34 @@ pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
         Ok(found) if !found.is_empty() => Error::ChangedSinceShown(found),
         Ok(_same) => {
             let mut suspects = Vec::new();
-            for relation in std::iter::once(&desk.bound.token).chain(desk.bound.companions.iter().map(|(_, relation)| relation)) {
+            for relation in std::iter::once(&desk.bound.token)
+                .chain(desk.bound.companions.iter().map(|(_, relation)| relation))
+            {
                 // Naming suspects is a courtesy; the refusal stands without it.
-                let found = interference(&desk.session, relation).await.unwrap_or_default();
-                suspects.extend(found.into_iter().map(|what| format!("{what} on {}", relation.display_name())));
+                let found = interference(&desk.session, relation)
+                    .await
+                    .unwrap_or_default();
+                suspects.extend(
+                    found
+                        .into_iter()
+                        .map(|what| format!("{what} on {}", relation.display_name())),
+                );
             }
-            Error::Swallowed { relation: desk.bound.token.display_name(), suspects }
+            Error::Swallowed {
+                relation: desk.bound.token.display_name(),
+                suspects,
+            }
         }
         Err(error) => error,
     }
 }
 
 async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
-    let keys: Vec<String> = plan.tokens.iter().map(|planned| planned.token.key.clone()).collect();
+    let keys: Vec<String> = plan
+        .tokens
+        .iter()
+        .map(|planned| planned.token.key.clone())
+        .collect();
     let rows = find_rows(desk, &keys, &[], None).await?;
     let mut found = Vec::new();
     for planned in &plan.tokens {
@@ -38,18 +53,30 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
                 let mut columns = changed(&planned.fixed, &row.fixed);
                 columns.extend(changed(&planned.vital, &row.vital));
                 if !columns.is_empty() {
-                    found.push(format!("{name} was changed after it was shown ({})", columns.join(", ")));
+                    found.push(format!(
+                        "{name} was changed after it was shown ({})",
+                        columns.join(", ")
+                    ));
                 }
             }
         }
     }
     let now = companions(desk, &keys).await?;
     for companion in now.iter().filter(|companion| !companion.dead) {
-        let planned = plan.companions.iter().find(|planned| same_row(planned, companion));
+        let planned = plan
+            .companions
+            .iter()
+            .find(|planned| same_row(planned, companion));
         match planned {
-            None => found.push(format!("{} {} of token {} came after the plan", companion.name, companion.key, companion.token)),
+            None => found.push(format!(
+                "{} {} of token {} came after the plan",
+                companion.name, companion.key, companion.token
+            )),
             Some(planned) if planned.vital != companion.vital => {
-                found.push(format!("{} {} was changed after it was shown", companion.name, companion.key));
+                found.push(format!(
+                    "{} {} was changed after it was shown",
+                    companion.name, companion.key
+                ));
             }
             Some(_) => {}
         }
@@ -80,6 +107,12 @@ fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Strin
     before
         .iter()
         .filter(|(column, value)| after.get(*column) != Some(*value))
-        .map(|(column, value)| format!("{column}: {} -> {}", text(Some(value)), text(after.get(column))))
+        .map(|(column, value)| {
+            format!(
+                "{column}: {} -> {}",
+                text(Some(value)),
+                text(after.get(column))
+            )
+        })
         .collect()
 }

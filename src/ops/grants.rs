@@ -1,7 +1,9 @@
 //! The least that an operator role needs, as grants: what `init --operator-role` gives, and what
 //! it takes away.
 
-use crate::adapter::{Bound, Context as Names, ForeignKey, Relation, RenderError, Sql, fill, install};
+use crate::adapter::{
+    Bound, Context as Names, ForeignKey, Relation, RenderError, Sql, fill, install,
+};
 
 /// The role that is to be the operators', and how much it may.
 #[derive(Clone, Debug)]
@@ -28,21 +30,58 @@ pub(super) struct TableGrant {
 /// Columns of the audit log that the role may fill in. The others come from defaults, so that it
 /// cannot forge them.
 const OPERATION_COLUMNS: [&str; 29] = [
-    "id", "parent_id", "cause", "action", "outcome", "adapter", "os_user", "host", "app_actor",
-    "reason", "ticket", "selector", "plan_digest", "planned", "matched", "changed", "unchanged",
-    "still_alive", "companions_planned", "companions_dead", "companions_changed", "cascades",
-    "application_audit", "secret_verified", "error", "tool_version", "server_host", "server_port",
+    "id",
+    "parent_id",
+    "cause",
+    "action",
+    "outcome",
+    "adapter",
+    "os_user",
+    "host",
+    "app_actor",
+    "reason",
+    "ticket",
+    "selector",
+    "plan_digest",
+    "planned",
+    "matched",
+    "changed",
+    "unchanged",
+    "still_alive",
+    "companions_planned",
+    "companions_dead",
+    "companions_changed",
+    "cascades",
+    "application_audit",
+    "secret_verified",
+    "error",
+    "tool_version",
+    "server_host",
+    "server_port",
     "system_identifier",
 ];
 const CHANGE_COLUMNS: [&str; 11] = [
-    "operation_id", "relation", "key", "kind", "label", "owner_id", "owner_login", "state_before",
-    "state_after", "before", "after",
+    "operation_id",
+    "relation",
+    "key",
+    "kind",
+    "label",
+    "owner_id",
+    "owner_login",
+    "state_before",
+    "state_after",
+    "before",
+    "after",
 ];
 const OBSERVATION_COLUMNS: [&str; 4] = ["operation_id", "key", "verdict", "detail"];
 
 impl OperatorRole {
     /// What the role needs on the tables of an adapter and of breakglass.
-    pub(super) fn grants(&self, bound: Option<&Bound>, references: &[ForeignKey]) -> Vec<TableGrant> {
+    pub(super) fn grants(
+        &self,
+        bound: Option<&Bound>,
+        references: &[ForeignKey],
+    ) -> Vec<TableGrant> {
         let mut grants = own_tables();
         if let Some(bound) = bound {
             self.add_token_table(&mut grants, bound);
@@ -62,8 +101,18 @@ impl OperatorRole {
             select.extend(bound.secret_column().map(str::to_owned));
         }
         let mut columns = vec![("select", select)];
-        columns.extend(bound.adapter.expire.iter().map(|expire| ("update", expire.set.keys().cloned().collect())));
-        let whole = if self.allow_delete { vec!["delete"] } else { Vec::new() };
+        columns.extend(
+            bound
+                .adapter
+                .expire
+                .iter()
+                .map(|expire| ("update", expire.set.keys().cloned().collect())),
+        );
+        let whole = if self.allow_delete {
+            vec!["delete"]
+        } else {
+            Vec::new()
+        };
         grants.push(TableGrant::new(&bound.token, columns, whole));
     }
 }
@@ -72,7 +121,14 @@ fn own_tables() -> Vec<TableGrant> {
     let own = |table: &str, columns: &[&str], whole: Vec<&'static str>| TableGrant {
         schema: "breakglass".to_owned(),
         table: table.to_owned(),
-        columns: if columns.is_empty() { Vec::new() } else { vec![("insert", columns.iter().map(|column| (*column).to_owned()).collect())] },
+        columns: if columns.is_empty() {
+            Vec::new()
+        } else {
+            vec![(
+                "insert",
+                columns.iter().map(|column| (*column).to_owned()).collect(),
+            )]
+        },
         whole,
     };
     vec![
@@ -88,22 +144,38 @@ fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
         let mut columns = vec![owner.key.clone(), owner.login.clone()];
         columns.extend(owner.email.clone());
         columns.extend(owner.details.clone());
-        grants.push(TableGrant::new(relation, vec![("select", columns)], Vec::new()));
+        grants.push(TableGrant::new(
+            relation,
+            vec![("select", columns)],
+            Vec::new(),
+        ));
     }
     for (companion, relation) in &bound.companions {
         let mut select = vec![companion.key.clone(), companion.token.clone()];
         select.extend(companion.dead.iter().map(|rule| rule.column.clone()));
         select.extend(companion.expire.set.keys().cloned());
         let update = companion.expire.set.keys().cloned().collect();
-        grants.push(TableGrant::new(relation, vec![("select", select), ("update", update)], Vec::new()));
+        grants.push(TableGrant::new(
+            relation,
+            vec![("select", select), ("update", update)],
+            Vec::new(),
+        ));
     }
     if let (Some(audit), Some(relation)) = (&bound.adapter.application_audit, &bound.audit) {
         let columns = audit.columns.keys().cloned().collect();
-        grants.push(TableGrant::new(relation, vec![("insert", columns)], Vec::new()));
+        grants.push(TableGrant::new(
+            relation,
+            vec![("insert", columns)],
+            Vec::new(),
+        ));
         if let (Some(actor), Some(relation)) = (&audit.actor, &bound.actor) {
             let mut columns = vec![actor.key.clone(), actor.login.clone()];
             columns.extend(actor.email.clone());
-            grants.push(TableGrant::new(relation, vec![("select", columns)], Vec::new()));
+            grants.push(TableGrant::new(
+                relation,
+                vec![("select", columns)],
+                Vec::new(),
+            ));
         }
     }
 }
@@ -112,7 +184,11 @@ fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
 fn add_references(grants: &mut Vec<TableGrant>, references: &[ForeignKey]) {
     for key in references {
         let mut columns = key.columns.clone();
-        columns.extend(key.further.iter().flat_map(|further| further.referenced.clone()));
+        columns.extend(
+            key.further
+                .iter()
+                .flat_map(|further| further.referenced.clone()),
+        );
         grants.push(TableGrant {
             schema: key.schema.clone(),
             table: key.relation.clone(),
@@ -127,14 +203,20 @@ fn add_references(grants: &mut Vec<TableGrant>, references: &[ForeignKey]) {
 fn merge(grants: Vec<TableGrant>) -> Vec<TableGrant> {
     let mut merged: Vec<TableGrant> = Vec::new();
     for grant in grants {
-        let entry = merged.iter_mut().find(|entry| entry.schema == grant.schema && entry.table == grant.table);
+        let entry = merged
+            .iter_mut()
+            .find(|entry| entry.schema == grant.schema && entry.table == grant.table);
         let Some(entry) = entry else {
             merged.push(grant);
             continue;
         };
         entry.whole.extend(grant.whole);
         for (privilege, columns) in grant.columns {
-            match entry.columns.iter_mut().find(|(known, _)| *known == privilege) {
+            match entry
+                .columns
+                .iter_mut()
+                .find(|(known, _)| *known == privilege)
+            {
                 Some((_, known)) => known.extend(columns),
                 None => entry.columns.push((privilege, columns)),
             }
@@ -150,16 +232,31 @@ fn merge(grants: Vec<TableGrant>) -> Vec<TableGrant> {
 }
 
 impl TableGrant {
-    fn new(relation: &Relation, columns: Vec<(&'static str, Vec<String>)>, whole: Vec<&'static str>) -> Self {
-        Self { schema: relation.schema.clone(), table: relation.name.clone(), columns, whole }
+    fn new(
+        relation: &Relation,
+        columns: Vec<(&'static str, Vec<String>)>,
+        whole: Vec<&'static str>,
+    ) -> Self {
+        Self {
+            schema: relation.schema.clone(),
+            table: relation.name.clone(),
+            columns,
+            whole,
+        }
     }
 
     /// The privileges in the words of the catalogue: `select (a)`, one a column.
     pub(super) fn privileges(&self) -> Vec<String> {
         let columns = self.columns.iter().flat_map(|(privilege, columns)| {
-            columns.iter().map(move |column| format!("{privilege} ({column})"))
+            columns
+                .iter()
+                .map(move |column| format!("{privilege} ({column})"))
         });
-        self.whole.iter().map(|privilege| (*privilege).to_owned()).chain(columns).collect()
+        self.whole
+            .iter()
+            .map(|privilege| (*privilege).to_owned())
+            .chain(columns)
+            .collect()
     }
 
     /// The statements that leave the role with exactly this on the table.
@@ -167,11 +264,17 @@ impl TableGrant {
         let table = Sql::table(&self.schema, &self.table);
         let names = |more: Vec<(&'static str, Sql)>| -> Names {
             let base = [("table", table.clone()), ("role", Sql::ident(role))];
-            base.into_iter().chain(more).map(|(name, sql)| (name, sql.into())).collect()
+            base.into_iter()
+                .chain(more)
+                .map(|(name, sql)| (name, sql.into()))
+                .collect()
         };
         let mut statements = vec![fill(install::REVOKE_TABLE, &names(Vec::new()))?];
         for privilege in &self.whole {
-            statements.push(fill(install::GRANT_TABLE, &names(vec![("privileges", Sql::text(*privilege))]))?);
+            statements.push(fill(
+                install::GRANT_TABLE,
+                &names(vec![("privileges", Sql::text(*privilege))]),
+            )?);
         }
         for (privilege, columns) in &self.columns {
             let columns = Sql::join(columns.iter().map(|column| Sql::ident(column)), ", ");
@@ -190,6 +293,12 @@ pub(super) fn create_role(role: &str) -> Result<String, RenderError> {
 
 /// The statements that let the role use a schema, and nothing more.
 pub(super) fn grant_schema(schema: &str, role: &str) -> Result<[String; 2], RenderError> {
-    let names = Names::from([("schema", Sql::ident(schema).into()), ("role", Sql::ident(role).into())]);
-    Ok([fill(install::REVOKE_SCHEMA, &names)?, fill(install::GRANT_SCHEMA, &names)?])
+    let names = Names::from([
+        ("schema", Sql::ident(schema).into()),
+        ("role", Sql::ident(role).into()),
+    ]);
+    Ok([
+        fill(install::REVOKE_SCHEMA, &names)?,
+        fill(install::GRANT_SCHEMA, &names)?,
+    ])
 }

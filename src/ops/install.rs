@@ -56,7 +56,9 @@ struct Rights {
 impl Rights {
     async fn read(session: &Session, role: Option<&str>) -> Result<Self, db::Error> {
         let rows = session.read(RIGHTS, &[(&role, Type::TEXT)]).await?;
-        let row = rows.first().ok_or_else(|| db::Error::Answer("no rights".to_owned()))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| db::Error::Answer("no rights".to_owned()))?;
         Ok(Self {
             may_create_schema: row.try_get("may_create_schema")?,
             schema_exists: row.try_get("schema_exists")?,
@@ -90,12 +92,22 @@ impl Install {
         let name = self.role.as_ref().map(|role| role.name.as_str());
         let rights = Rights::read(&session, name).await?;
         if matches!(status, Ok(Installed::Current)) && self.role.is_none() {
-            let adapter = context.detect(&session).await.ok().map(|bound| bound.adapter.name);
-            return Ok(InstallReport { adapter, ..InstallReport::default() });
+            let adapter = context
+                .detect(&session)
+                .await
+                .ok()
+                .map(|bound| bound.adapter.name);
+            return Ok(InstallReport {
+                adapter,
+                ..InstallReport::default()
+            });
         }
         rights.check(&identity, name)?;
         let (bound, references) = self.tables(context, &session).await?;
-        let mut report = InstallReport { adapter: bound.as_ref().map(|bound| bound.adapter.name.clone()), ..InstallReport::default() };
+        let mut report = InstallReport {
+            adapter: bound.as_ref().map(|bound| bound.adapter.name.clone()),
+            ..InstallReport::default()
+        };
         let mut statements = Vec::new();
         let mut grants = Vec::new();
         let mut before = BTreeSet::new();
@@ -104,7 +116,14 @@ impl Install {
             if rights.role_exists {
                 before = privileges(&session, &role.name, &grants).await?;
             }
-            self.check_role(role, &rights, bound.as_ref(), &grants, &before)?;
+            let excess = before
+                .difference(&described(&grants))
+                .cloned()
+                .collect::<Vec<_>>();
+            rights.check_role(&role.name, bound.as_ref())?;
+            if !self.adopt {
+                rights.check_ours(&role.name, &excess)?;
+            }
             statements = grant_statements(role, !rights.role_exists, bound.as_ref(), &grants)?;
             report.created_role = !rights.role_exists;
         }
@@ -136,52 +155,33 @@ impl Install {
         if let Some(role) = &self.role {
             let rights = Rights::read(&session, Some(&role.name)).await?;
             let grants = role.grants(bound.as_ref(), &references);
-            statements.extend(grant_statements(role, !rights.role_exists, bound.as_ref(), &grants)?);
+            statements.extend(grant_statements(
+                role,
+                !rights.role_exists,
+                bound.as_ref(),
+                &grants,
+            )?);
         }
         Ok(statements)
     }
 
     /// The application's tables. Without an operator role they matter to nobody yet.
-    async fn tables(&self, context: &Context, session: &Session) -> Result<(Option<Bound>, Vec<ForeignKey>), Error> {
+    async fn tables(
+        &self,
+        context: &Context,
+        session: &Session,
+    ) -> Result<(Option<Bound>, Vec<ForeignKey>), Error> {
         match (context.detect(session).await, &self.role) {
             (Ok(bound), Some(_)) => {
                 let references = referencing(session, &bound.token).await?;
                 Ok((Some(bound), references))
             }
             (Ok(bound), None) => Ok((Some(bound), Vec::new())),
-            (Err(Error::Detect(detect::Error::None(_) | detect::Error::Several(_))), None) => Ok((None, Vec::new())),
+            (Err(Error::Detect(detect::Error::None(_) | detect::Error::Several(_))), None) => {
+                Ok((None, Vec::new()))
+            }
             (Err(error), _) => Err(error),
         }
-    }
-
-    /// Refuses a role that no grant restrains, and one that is the application's own.
-    fn check_role(
-        &self,
-        role: &OperatorRole,
-        rights: &Rights,
-        bound: Option<&Bound>,
-        grants: &[TableGrant],
-        before: &BTreeSet<String>,
-    ) -> Result<(), Error> {
-        let name = &role.name;
-        if rights.role_is_superuser {
-            return Err(Error::UnfitRole(format!("role `{name}` is a superuser, whom no grant restrains: name another")));
-        }
-        if let Some(bound) = bound
-            && bound.token.owner == *name
-        {
-            return Err(Error::UnfitRole(format!("role `{name}` owns {}, so no grant restrains it: name another", bound.token.display_name())));
-        }
-        let wanted = described(grants);
-        let excess: Vec<String> = before.difference(&wanted).cloned().collect();
-        if rights.role_exists && !rights.role_is_ours && !excess.is_empty() && !self.adopt {
-            return Err(Error::UnfitRole(format!(
-                "role `{name}` exists, breakglass has never granted it anything, and it would lose {}: \
-                 it looks like an application's role; name another, or add --yes to take these rights from it",
-                excess.join(", ")
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -205,6 +205,35 @@ impl Rights {
             )));
         }
         Ok(())
+    }
+
+    /// Refuses a role that no grant restrains.
+    fn check_role(&self, name: &str, bound: Option<&Bound>) -> Result<(), Error> {
+        if self.role_is_superuser {
+            return Err(Error::UnfitRole(format!(
+                "role `{name}` is a superuser, whom no grant restrains: name another"
+            )));
+        }
+        match bound {
+            Some(bound) if bound.token.owner == name => Err(Error::UnfitRole(format!(
+                "role `{name}` owns {}, so no grant restrains it: name another",
+                bound.token.display_name()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to take rights from a role that may be the application's own.
+    fn check_ours(&self, name: &str, excess: &[String]) -> Result<(), Error> {
+        if !self.role_exists || self.role_is_ours || excess.is_empty() {
+            return Ok(());
+        }
+        Err(Error::UnfitRole(format!(
+            "role `{name}` exists, breakglass has never granted it anything, and it would lose {}: \
+             it looks like an application's role; name another, or add --yes to take these rights \
+             from it",
+            excess.join(", ")
+        )))
     }
 
     fn explain(&self, identity: &Identity, error: db::Error) -> Error {
@@ -243,7 +272,10 @@ fn described(grants: &[TableGrant]) -> BTreeSet<String> {
     grants
         .iter()
         .flat_map(|grant| {
-            grant.privileges().into_iter().map(|privilege| describe(&grant.schema, &grant.table, &privilege))
+            grant
+                .privileges()
+                .into_iter()
+                .map(|privilege| describe(&grant.schema, &grant.table, &privilege))
         })
         .collect()
 }
@@ -253,16 +285,26 @@ fn describe(schema: &str, table: &str, privilege: &str) -> String {
 }
 
 /// What the role was granted itself on the tables of these grants.
-async fn privileges(session: &Session, role: &str, grants: &[TableGrant]) -> Result<BTreeSet<String>, db::Error> {
+async fn privileges(
+    session: &Session,
+    role: &str,
+    grants: &[TableGrant],
+) -> Result<BTreeSet<String>, db::Error> {
     let schemas: Vec<&str> = grants.iter().map(|grant| grant.schema.as_str()).collect();
     let tables: Vec<&str> = grants.iter().map(|grant| grant.table.as_str()).collect();
-    let parameters: [db::Parameter<'_>; 3] =
-        [(&role, Type::TEXT), (&schemas, Type::TEXT_ARRAY), (&tables, Type::TEXT_ARRAY)];
+    let parameters: [db::Parameter<'_>; 3] = [
+        (&role, Type::TEXT),
+        (&schemas, Type::TEXT_ARRAY),
+        (&tables, Type::TEXT_ARRAY),
+    ];
     let rows = session.read(ROLE_PRIVILEGES, &parameters).await?;
     rows.iter()
         .map(|row| {
-            let (schema, table, privilege): (String, String, String) =
-                (row.try_get("schema")?, row.try_get("relation")?, row.try_get("privilege")?);
+            let (schema, table, privilege): (String, String, String) = (
+                row.try_get("schema")?,
+                row.try_get("relation")?,
+                row.try_get("privilege")?,
+            );
             Ok(describe(&schema, &table, &privilege))
         })
         .collect()
@@ -282,15 +324,23 @@ fn check_granted(
     }
     Err(Error::MayNotInstall(format!(
         "role `{}` could not grant {} to `{}`: run this as the tables' owner",
-        rights.me, missing.join(", "), role.name
+        rights.me,
+        missing.join(", "),
+        role.name
     )))
 }
 
-async fn notes(session: &Session, role: &OperatorRole, bound: Option<&Bound>) -> Result<Vec<String>, db::Error> {
+async fn notes(
+    session: &Session,
+    role: &OperatorRole,
+    bound: Option<&Bound>,
+) -> Result<Vec<String>, db::Error> {
     let name = &role.name;
     let mut notes = vec![
         format!("make an operator a member: `grant {name} to alice`"),
-        format!("to see who holds a lock, `grant pg_read_all_stats to {name}`: it helps, it is not needed, and it was not granted"),
+        format!(
+            "to see who holds a lock, `grant pg_read_all_stats to {name}`: it helps, it is not needed, and it was not granted"
+        ),
     ];
     if let Some(bound) = bound {
         let table = &bound.adapter.token;
@@ -303,12 +353,19 @@ async fn notes(session: &Session, role: &OperatorRole, bound: Option<&Bound>) ->
             notes.push(format!("a pasted secret will not be verified: {column} is not readable; --allow-secret-check grants it"));
         }
         if !role.allow_delete {
-            let needed = if bound.adapter.expire.is_none() { ", which is the only way to kill a token here" } else { "" };
-            notes.push(format!("the role may not delete{needed}; --allow-delete grants it"));
+            let needed = if bound.adapter.expire.is_none() {
+                ", which is the only way to kill a token here"
+            } else {
+                ""
+            };
+            notes.push(format!(
+                "the role may not delete{needed}; --allow-delete grants it"
+            ));
         }
     }
     for row in session.read(EXCESS, &[(&name, Type::TEXT)]).await? {
-        let (relation, privileges): (String, String) = (row.try_get("relation")?, row.try_get("privileges")?);
+        let (relation, privileges): (String, String) =
+            (row.try_get("relation")?, row.try_get("privileges")?);
         notes.push(format!("warning: role `{name}` still has {privileges} on breakglass.{relation}, through PUBLIC or another role"));
     }
     Ok(notes)

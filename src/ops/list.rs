@@ -50,20 +50,39 @@ impl ListTokens {
     /// # Errors
     ///
     /// When the database refuses, or row security would hide tokens.
-    pub async fn run<'a>(&self, desk: &'a Desk) -> Result<impl Stream<Item = Result<Token, Error>> + 'a, Error> {
+    pub async fn run<'a>(
+        &self,
+        desk: &'a Desk,
+    ) -> Result<impl Stream<Item = Result<Token, Error>> + 'a, Error> {
         desk.check_visible()?;
         let statement = desk.statements().list(self.sort, self.descending)?;
-        let Filter { include_expired, kinds, owner, name, unused_for, expires_within, created_before } =
-            self.filter.clone();
+        let Filter {
+            include_expired,
+            kinds,
+            owner,
+            name,
+            unused_for,
+            expires_within,
+            created_before,
+        } = self.filter.clone();
         let parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)> = vec![
             (Box::new(include_expired), Type::BOOL),
             (Box::new(kinds), Type::TEXT_ARRAY),
             (Box::new(owner), Type::TEXT),
             (Box::new(name.map(|glob| like_pattern(&glob))), Type::TEXT),
-            (Box::new(unused_for.map(|limit| limit.as_secs_f64())), Type::FLOAT8),
-            (Box::new(expires_within.map(|limit| limit.as_secs_f64())), Type::FLOAT8),
+            (
+                Box::new(unused_for.map(|limit| limit.as_secs_f64())),
+                Type::FLOAT8,
+            ),
+            (
+                Box::new(expires_within.map(|limit| limit.as_secs_f64())),
+                Type::FLOAT8,
+            ),
             (Box::new(created_before), Type::TIMESTAMPTZ),
-            (Box::new(self.limit.map(|limit| i64::from(limit) + 1)), Type::INT8),
+            (
+                Box::new(self.limit.map(|limit| i64::from(limit) + 1)),
+                Type::INT8,
+            ),
         ];
         let rows = desk.session.stream(&statement, parameters).await?;
         let adapter = desk.bound.adapter.name.clone();

@@ -44,9 +44,20 @@ impl Request {
                 return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
             }
         };
-        let desk = Desk { database: context.database.clone(), session, identity, bound };
+        let desk = Desk {
+            database: context.database.clone(),
+            session,
+            identity,
+            bound,
+        };
         match self.find(&desk, &mut known).await {
-            Ok((plan, statement)) => Ok(Planned { request: self, desk, plan, known, statement }),
+            Ok((plan, statement)) => Ok(Planned {
+                request: self,
+                desk,
+                plan,
+                known,
+                statement,
+            }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
             }
@@ -71,8 +82,14 @@ impl Request {
         };
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
         known.selector = resolved.selector;
-        if let Some(expected) = self.expect.filter(|expected| *expected != resolved.rows.len()) {
-            return Err(Error::Expected { expected, found: resolved.rows.len() });
+        if let Some(expected) = self
+            .expect
+            .filter(|expected| *expected != resolved.rows.len())
+        {
+            return Err(Error::Expected {
+                expected,
+                found: resolved.rows.len(),
+            });
         }
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
         let tokens: Vec<PlannedToken> = resolved
@@ -89,7 +106,10 @@ impl Request {
                 secret,
             })
             .collect();
-        let keys: Vec<String> = tokens.iter().map(|planned| planned.token.key.clone()).collect();
+        let keys: Vec<String> = tokens
+            .iter()
+            .map(|planned| planned.token.key.clone())
+            .collect();
         let mut companions = companions(desk, &keys).await?;
         companions.retain(|companion| !companion.dead);
         let mut cascades = Vec::new();
@@ -97,7 +117,8 @@ impl Request {
             cascades = delete::cascades(desk, &references, &keys).await?;
             let left = desk.statements().left_by_delete(&references);
             companions.retain(|companion| {
-                left.iter().any(|(_, relation)| relation.display_name() == companion.relation)
+                left.iter()
+                    .any(|(_, relation)| relation.display_name() == companion.relation)
             });
         }
         let plan = Plan {
@@ -114,7 +135,9 @@ impl Request {
 
     /// Whether the application's own audit log takes part.
     fn application_audit(&self, desk: &Desk) -> ApplicationAudit {
-        let (Some(audit), Some(relation)) = (&desk.bound.adapter.application_audit, &desk.bound.audit) else {
+        let (Some(audit), Some(relation)) =
+            (&desk.bound.adapter.application_audit, &desk.bound.audit)
+        else {
             return ApplicationAudit::None;
         };
         if !self.application_audit {
@@ -122,21 +145,36 @@ impl Request {
         }
         let granted = relation.may_use_schema
             && audit.columns.keys().all(|column| {
-                relation.columns.get(column).is_some_and(|column| column.may_insert)
+                relation
+                    .columns
+                    .get(column)
+                    .is_some_and(|column| column.may_insert)
             });
-        if granted { ApplicationAudit::Written } else { ApplicationAudit::NotGranted }
+        if granted {
+            ApplicationAudit::Written
+        } else {
+            ApplicationAudit::NotGranted
+        }
     }
 }
 
 /// `None` when no secret was given, false when any could not be compared.
 fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
-    checks.filter(|check| *check != SecretCheck::NotGiven).map(|check| check == SecretCheck::Verified).reduce(|a, b| a && b)
+    checks
+        .filter(|check| *check != SecretCheck::NotGiven)
+        .map(|check| check == SecretCheck::Verified)
+        .reduce(|a, b| a && b)
 }
 
 /// The rows that must die with the tokens, dead ones included.
 pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let Some(statement) = desk.statements().companions()? else { return Ok(Vec::new()) };
-    let rows = desk.session.read(&statement, &[(&keys, Type::TEXT_ARRAY)]).await?;
+    let Some(statement) = desk.statements().companions()? else {
+        return Ok(Vec::new());
+    };
+    let rows = desk
+        .session
+        .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(CompanionRow {
@@ -175,28 +213,43 @@ impl Planned {
     /// Whether the application's own audit log takes part.
     #[must_use]
     pub fn application_audit(&self) -> ApplicationAudit {
-        self.known.application_audit.unwrap_or(ApplicationAudit::None)
+        self.known
+            .application_audit
+            .unwrap_or(ApplicationAudit::None)
     }
 
     /// What expire sets, column by column, in the adapter's words.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {
         let expire = self.desk.bound.adapter.expire.as_ref();
-        expire.map(|expire| expire.set.iter().map(|(column, set)| format!("{column} = {set}")).collect()).unwrap_or_default()
+        expire
+            .map(|expire| {
+                expire
+                    .set
+                    .iter()
+                    .map(|(column, set)| format!("{column} = {set}"))
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 
     /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
     #[must_use]
     pub fn confirms(&self, typed: &str, key: &str) -> bool {
         let shape = self.desk.statements().key_shape();
-        shape.spell(typed).is_some_and(|typed| shape.names(&typed, key))
+        shape
+            .spell(typed)
+            .is_some_and(|typed| shape.names(&typed, key))
     }
 
     /// Whether a secret stood on the command line.
     #[must_use]
     pub fn names_secret_on_argv(&self) -> bool {
         let (secrets, keys) = (self.desk.secret_shape(), self.desk.statements().key_shape());
-        self.request.selectors.iter().any(|selector| selector.is_secret_on_argv(secrets.as_ref(), &keys))
+        self.request
+            .selectors
+            .iter()
+            .any(|selector| selector.is_secret_on_argv(secrets.as_ref(), &keys))
     }
 
     /// Whether carrying it out would change any row.
@@ -208,11 +261,28 @@ impl Planned {
     /// What stays alive whatever is done here, from the adapter.
     #[must_use]
     pub fn still_works(&self) -> Vec<String> {
+        let survivors = self.desk.bound.adapter.survivors.iter();
+        survivors
+            .filter(|note| note.on.contains(&self.request.action))
+            .map(|note| note.text.clone())
+            .collect()
+    }
+
+    /// What to know before saying yes, from the adapter.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
         let adapter = &self.desk.bound.adapter;
-        let notes = adapter.notes.iter().filter(|note| note.on.contains(&self.request.action));
+        let notes = adapter
+            .notes
+            .iter()
+            .filter(|note| note.on.contains(&self.request.action));
         let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
         for kind in &adapter.kinds {
-            let concerned = self.plan.tokens.iter().any(|planned| planned.token.kind == kind.name);
+            let concerned = self
+                .plan
+                .tokens
+                .iter()
+                .any(|planned| planned.token.kind == kind.name);
             if let (true, Some(warn)) = (concerned, &kind.warn)
                 && !texts.contains(warn)
             {
@@ -224,6 +294,13 @@ impl Planned {
 
     /// Records that it was not carried out, and why.
     pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(&self.request, &self.known, Some(&self.desk.identity), &self.desk.database, error).await
+        refuse(
+            &self.request,
+            &self.known,
+            Some(&self.desk.identity),
+            &self.desk.database,
+            error,
+        )
+        .await
     }
 }

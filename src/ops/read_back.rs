@@ -57,21 +57,37 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         identity: desk.identity.clone(),
         bound: desk.bound.clone(),
     };
-    let keys: Vec<String> = plan.tokens.iter().map(|planned| planned.token.key.clone()).collect();
+    let keys: Vec<String> = plan
+        .tokens
+        .iter()
+        .map(|planned| planned.token.key.clone())
+        .collect();
     let rows = find_rows(&fresh, &keys, &[], None).await?;
     let companions = companions(&fresh, &keys).await?;
     Ok(keys
         .into_iter()
         .map(|key| {
-            let state = rows.iter().find(|row| row.token.key == key).map(|row| row.token.state);
-            let alive = companions.iter().find(|companion| companion.token == key && !companion.dead);
+            let state = rows
+                .iter()
+                .find(|row| row.token.key == key)
+                .map(|row| row.token.state);
+            let alive = companions
+                .iter()
+                .find(|companion| companion.token == key && !companion.dead);
             let (verdict, detail) = match (state, alive) {
-                (_, Some(companion)) => (Verdict::Resurrected, format!("{} {} is alive", companion.name, companion.key)),
+                (_, Some(companion)) => (
+                    Verdict::Resurrected,
+                    format!("{} {} is alive", companion.name, companion.key),
+                ),
                 (None, None) => (Verdict::Dead, "the row is gone".to_owned()),
                 (Some(State::Active), None) => (Verdict::Resurrected, "active".to_owned()),
                 (Some(state), None) => (Verdict::Dead, state.to_string()),
             };
-            Seen { key, verdict, detail }
+            Seen {
+                key,
+                verdict,
+                detail,
+            }
         })
         .collect())
 }
@@ -83,11 +99,14 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
         .iter()
         .map(|seen| json!({ "key": seen.key, "verdict": seen.verdict.as_str(), "detail": seen.detail }))
         .collect();
-    let parameters: [crate::db::Parameter<'_>; 2] = [(&operation, Type::UUID), (&rows, Type::JSONB)];
+    let parameters: [crate::db::Parameter<'_>; 2] =
+        [(&operation, Type::UUID), (&rows, Type::JSONB)];
     let change = Change::apply(&database, &session, OBSERVE, &parameters).await?;
     let expected = i32::try_from(seen.len()).unwrap_or(i32::MAX);
     let proof = change.recorded_observations(expected)??;
     change.commit(proof).await.map_err(|error| match error {
-        crate::db::CommitError::Aborted(error) | crate::db::CommitError::Unknown(error) => error.into(),
+        crate::db::CommitError::Aborted(error) | crate::db::CommitError::Unknown(error) => {
+            error.into()
+        }
     })
 }

@@ -26,7 +26,11 @@ pub(super) async fn refuse(
             Some(identity) => recording(request, known, identity, database, &error).await,
         }
     };
-    Box::new(Refusal { error, operation: request.id, recording })
+    Box::new(Refusal {
+        error,
+        operation: request.id,
+        recording,
+    })
 }
 
 async fn recording(
@@ -38,47 +42,75 @@ async fn recording(
 ) -> Recording {
     // Where the outcome is unknown a record would be the fence, and that was tried.
     match error {
-        Error::NotInstalled(Installed::No) => return Recording::Impossible("breakglass is not installed there".to_owned()),
-        Error::NotInstalled(_) => return Recording::Impossible("the schema is of another version".to_owned()),
+        Error::NotInstalled(Installed::No) => {
+            return Recording::Impossible("breakglass is not installed there".to_owned());
+        }
+        Error::NotInstalled(_) => {
+            return Recording::Impossible("the schema is of another version".to_owned());
+        }
         Error::Standby => return Recording::Impossible("a standby cannot be written".to_owned()),
-        Error::OutcomeUnknown { .. } => return Recording::Impossible("the database cannot be reached".to_owned()),
+        Error::OutcomeUnknown { .. } => {
+            return Recording::Impossible("the database cannot be reached".to_owned());
+        }
         Error::NotCommitted => return Recording::Recorded,
         _ => {}
     }
-    let outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Failed };
-    match fence(request, known, identity, database, outcome, &error.to_string()).await {
+    let outcome = if error.is_refusal() {
+        Outcome::Refused
+    } else {
+        Outcome::Failed
+    };
+    let record = WithoutEffect {
+        request,
+        known,
+        identity,
+        outcome,
+        error: error.to_string(),
+    };
+    match record.fence(database).await {
         Ok(true) => Recording::Recorded,
         Ok(false) => Recording::Impossible("the operation is recorded already".to_owned()),
         Err(failed) => Recording::Impossible(failed.to_string()),
     }
 }
 
-/// Inserts the operation as one that changed nothing. False means that its id is taken: the
-/// transaction that holds it has committed.
-///
-/// # Errors
-///
-/// When the database does not take it.
-pub(super) async fn fence(
-    request: &Request,
-    known: &Known,
-    identity: &Identity,
-    database: &Database,
-    outcome: Outcome,
-    error: &str,
-) -> Result<bool, Error> {
-    let database = database.uninterrupted();
-    let session = database.session().await?;
-    let record = Value::Object(request.record_without_effect(known, identity, outcome, error));
-    let change = Change::apply(&database, &session, RECORD, &[(&record, Type::JSONB)]).await?;
-    match change.recorded_alone()? {
-        Ok(proof) => match change.commit(proof).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => Err(error.into()),
-        },
-        Err(_taken) => {
-            change.roll_back().await?;
-            Ok(false)
+/// An operation that has no effect, and where it is to be recorded.
+pub(super) struct WithoutEffect<'a> {
+    pub(super) request: &'a Request,
+    pub(super) known: &'a Known,
+    pub(super) identity: &'a Identity,
+    pub(super) outcome: Outcome,
+    pub(super) error: String,
+}
+
+impl WithoutEffect<'_> {
+    /// Inserts the operation as one that changed nothing. False means that its id is taken: the
+    /// transaction that holds it has committed.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not take it.
+    pub(super) async fn fence(&self, database: &Database) -> Result<bool, Error> {
+        let Self {
+            request,
+            known,
+            identity,
+            outcome,
+            error,
+        } = self;
+        let database = database.uninterrupted();
+        let session = database.session().await?;
+        let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
+        let change = Change::apply(&database, &session, RECORD, &[(&record, Type::JSONB)]).await?;
+        match change.recorded_alone()? {
+            Ok(proof) => match change.commit(proof).await {
+                Ok(()) => Ok(true),
+                Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => Err(error.into()),
+            },
+            Err(_taken) => {
+                change.roll_back().await?;
+                Ok(false)
+            }
         }
     }
 }

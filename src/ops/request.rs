@@ -51,7 +51,15 @@ pub(super) struct Known {
 impl Request {
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
-        let Known { adapter, selector, app_actor_id, plan_digest, planned, application_audit, secret_verified } = known;
+        let Known {
+            adapter,
+            selector,
+            app_actor_id,
+            plan_digest,
+            planned,
+            application_audit,
+            secret_verified,
+        } = known;
         let database = &identity.database;
         let record = json!({
             "id": self.id,

@@ -47,10 +47,25 @@ pub(super) async fn resolve(
     let mut readings = Vec::new();
     for selector in selectors {
         let reading = selector.read(secrets.as_ref(), &keys);
-        let shape = || secrets.as_ref().map(|shape| shape.words().to_owned()).unwrap_or_default();
+        let shape = || {
+            secrets
+                .as_ref()
+                .map(|shape| shape.words().to_owned())
+                .unwrap_or_default()
+        };
         match reading {
-            Reading::Damaged => return Err(Error::DamagedSecret { length: selector.length(), shape: shape() }),
-            Reading::NoSecret => return Err(Error::NotASecret { length: selector.length(), shape: shape() }),
+            Reading::Damaged => {
+                return Err(Error::DamagedSecret {
+                    length: selector.length(),
+                    shape: shape(),
+                });
+            }
+            Reading::NoSecret => {
+                return Err(Error::NotASecret {
+                    length: selector.length(),
+                    shape: shape(),
+                });
+            }
             Reading::Secret(_) | Reading::Words { .. } => readings.push(reading),
         }
     }
@@ -59,8 +74,10 @@ pub(super) async fn resolve(
     let mut chosen: BTreeMap<String, (TokenRow, SecretCheck)> = BTreeMap::new();
     let mut words = Vec::new();
     for (selector, reading) in selectors.iter().zip(&readings) {
-        let matching: Vec<&TokenRow> =
-            rows.iter().filter(|row| names(desk, &keys, reading, owner, &row.token)).collect();
+        let matching: Vec<&TokenRow> = rows
+            .iter()
+            .filter(|row| names(desk, &keys, reading, owner, &row.token))
+            .collect();
         let row = match matching.as_slice() {
             [row] => *row,
             [] => return Err(Error::NoSuchToken(selector.describe(reading, false))),
@@ -75,22 +92,34 @@ pub(super) async fn resolve(
         };
         words.push(selector.describe(reading, true));
         let check = verify(desk, reading, &row.token.key).await?;
-        let entry = chosen.entry(row.token.key.clone()).or_insert_with(|| (row.clone(), check));
+        let entry = chosen
+            .entry(row.token.key.clone())
+            .or_insert_with(|| (row.clone(), check));
         if check == SecretCheck::NotVerified {
             entry.1 = check;
         }
     }
-    Ok(Resolved { rows: chosen.into_values().collect(), selector: join(owner, words.into_iter()) })
+    Ok(Resolved {
+        rows: chosen.into_values().collect(),
+        selector: join(owner, words.into_iter()),
+    })
 }
 
 /// Whether a row is what a selector means: a key names its row whatever the kind, a label means
 /// the default kind.
-fn names(desk: &Desk, keys: &KeyShape, reading: &Reading, owner: Option<&str>, token: &Token) -> bool {
+fn names(
+    desk: &Desk,
+    keys: &KeyShape,
+    reading: &Reading,
+    owner: Option<&str>,
+    token: &Token,
+) -> bool {
     match reading {
         Reading::Secret(parts) => parts.key.as_ref() == Some(&token.key),
         Reading::Words { key, label } => {
             key.as_ref().is_some_and(|key| keys.names(key, &token.key))
-                || (label.is_some() && *label == token.label
+                || (label.is_some()
+                    && *label == token.label
                     && token.kind == desk.bound.adapter.token.default_kind
                     && owner.is_none_or(|owner| is_owner(owner, token)))
         }
@@ -101,7 +130,8 @@ fn names(desk: &Desk, keys: &KeyShape, reading: &Reading, owner: Option<&str>, t
 fn is_owner(name: &str, token: &Token) -> bool {
     token.owner.as_ref().is_some_and(|owner| {
         let same = |text: &Option<String>| {
-            text.as_ref().is_some_and(|text| text.to_lowercase() == name.to_lowercase())
+            text.as_ref()
+                .is_some_and(|text| text.to_lowercase() == name.to_lowercase())
         };
         owner.id == name || same(&owner.login) || same(&owner.email)
     })
@@ -119,14 +149,19 @@ async fn look_up_secrets(desk: &Desk, readings: &mut [Reading]) -> Result<(), Er
     if digests.is_empty() {
         return Ok(());
     }
-    let Some(lookup) = desk.statements().lookup()? else { return Ok(()) };
+    let Some(lookup) = desk.statements().lookup()? else {
+        return Ok(());
+    };
     if !may_read_secret(desk) {
         return Err(Error::SecretNotReadable {
             role: desk.identity.role.clone(),
             column: desk.bound.secret_column().unwrap_or_default().to_owned(),
         });
     }
-    let rows = desk.session.read(&lookup, &[(&digests, Type::TEXT_ARRAY)]).await?;
+    let rows = desk
+        .session
+        .read(&lookup, &[(&digests, Type::TEXT_ARRAY)])
+        .await?;
     let mut found: HashMap<String, String> = HashMap::new();
     for row in rows {
         let key = row.try_get("key").map_err(crate::db::Error::from)?;
@@ -136,13 +171,20 @@ async fn look_up_secrets(desk: &Desk, readings: &mut [Reading]) -> Result<(), Er
         if let Reading::Secret(parts) = reading
             && parts.key.is_none()
         {
-            parts.key = parts.digest.as_ref().and_then(|digest| found.get(digest).cloned());
+            parts.key = parts
+                .digest
+                .as_ref()
+                .and_then(|digest| found.get(digest).cloned());
         }
     }
     Ok(())
 }
 
-async fn find(desk: &Desk, readings: &[Reading], owner: Option<&str>) -> Result<Vec<TokenRow>, Error> {
+async fn find(
+    desk: &Desk,
+    readings: &[Reading],
+    owner: Option<&str>,
+) -> Result<Vec<TokenRow>, Error> {
     let mut keys = Vec::new();
     let mut labels = Vec::new();
     for reading in readings {
@@ -176,28 +218,51 @@ pub(super) async fn find_rows(
     ];
     let rows = desk.session.read(&find, &parameters).await?;
     let name = &desk.bound.adapter.name;
-    Ok(rows.iter().map(|row| TokenRow::read(row, name)).collect::<Result<_, _>>()?)
+    Ok(rows
+        .iter()
+        .map(|row| TokenRow::read(row, name))
+        .collect::<Result<_, _>>()?)
 }
 
 fn may_read_secret(desk: &Desk) -> bool {
-    let column = desk.bound.secret_column().and_then(|column| desk.bound.token.columns.get(column));
+    let column = desk
+        .bound
+        .secret_column()
+        .and_then(|column| desk.bound.token.columns.get(column));
     column.is_some_and(|column| column.may_select)
 }
 
 /// Compares a pasted secret with the stored hash, where the role may.
 async fn verify(desk: &Desk, reading: &Reading, key: &str) -> Result<SecretCheck, Error> {
-    let Reading::Secret(parts) = reading else { return Ok(SecretCheck::NotGiven) };
+    let Reading::Secret(parts) = reading else {
+        return Ok(SecretCheck::NotGiven);
+    };
     // Where the key is the digest of the secret, finding the row was the comparison.
-    let Some(digest) = &parts.digest else { return Ok(SecretCheck::Verified) };
+    let Some(digest) = &parts.digest else {
+        return Ok(SecretCheck::Verified);
+    };
     if !may_read_secret(desk) {
         return Ok(SecretCheck::NotVerified);
     }
-    let Some(statement) = desk.statements().verify()? else { return Ok(SecretCheck::NotVerified) };
+    let Some(statement) = desk.statements().verify()? else {
+        return Ok(SecretCheck::NotVerified);
+    };
     let (keys, digests) = (vec![key], vec![digest.as_str()]);
-    let rows = desk.session.read(&statement, &[(&keys, Type::TEXT_ARRAY), (&digests, Type::TEXT_ARRAY)]).await?;
-    let verified = rows.first().map(|row| row.try_get::<_, Option<bool>>("verified")).transpose();
+    let rows = desk
+        .session
+        .read(
+            &statement,
+            &[(&keys, Type::TEXT_ARRAY), (&digests, Type::TEXT_ARRAY)],
+        )
+        .await?;
+    let verified = rows
+        .first()
+        .map(|row| row.try_get::<_, Option<bool>>("verified"))
+        .transpose();
     match verified.map_err(crate::db::Error::from)?.flatten() {
         Some(true) => Ok(SecretCheck::Verified),
-        Some(false) | None => Err(Error::WrongSecret { key: key.to_owned() }),
+        Some(false) | None => Err(Error::WrongSecret {
+            key: key.to_owned(),
+        }),
     }
 }

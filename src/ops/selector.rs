@@ -35,7 +35,10 @@ pub(super) enum Reading {
     /// A secret, as what it leads to.
     Secret(SecretParts),
     /// A key, a label, or either.
-    Words { key: Option<String>, label: Option<String> },
+    Words {
+        key: Option<String>,
+        label: Option<String>,
+    },
     /// A word that looks like a secret that was cut.
     Damaged,
     /// Pasted, but no secret.
@@ -72,13 +75,22 @@ impl Selector {
             _ => {}
         }
         match self {
-            Self::Id(key) => Reading::Words { key: keys.spell(key), label: None },
-            Self::Name(name) => Reading::Words { key: None, label: Some(name.clone()) },
+            Self::Id(key) => Reading::Words {
+                key: keys.spell(key),
+                label: None,
+            },
+            Self::Name(name) => Reading::Words {
+                key: None,
+                label: Some(name.clone()),
+            },
             Self::Word(word) | Self::Pasted(word) => {
                 if secrets.is_some_and(|shape| shape.looks_damaged(word, keys)) {
                     return Reading::Damaged;
                 }
-                Reading::Words { key: keys.accepts(word), label: Some(word.clone()) }
+                Reading::Words {
+                    key: keys.accepts(word),
+                    label: Some(word.clone()),
+                }
             }
         }
     }
@@ -96,8 +108,16 @@ impl Selector {
     }
 
     /// Whether it is a secret that was given as an argument, where history and `ps` have it.
-    pub(super) fn is_secret_on_argv(&self, secrets: Option<&SecretShape<'_>>, keys: &KeyShape) -> bool {
-        !matches!(self, Self::Pasted(_)) && matches!(self.read(secrets, keys), Reading::Secret(_) | Reading::Damaged)
+    pub(super) fn is_secret_on_argv(
+        &self,
+        secrets: Option<&SecretShape<'_>>,
+        keys: &KeyShape,
+    ) -> bool {
+        !matches!(self, Self::Pasted(_))
+            && matches!(
+                self.read(secrets, keys),
+                Reading::Secret(_) | Reading::Damaged
+            )
     }
 
     pub(super) fn length(&self) -> usize {
@@ -107,5 +127,8 @@ impl Selector {
 
 fn digest_of(what: &str, text: &str) -> String {
     let digest = hex(&Sha256::digest(text.trim()));
-    format!("{what} of {} characters (sha256 {digest})", text.trim().chars().count())
+    format!(
+        "{what} of {} characters, sha256 {digest}",
+        text.trim().chars().count()
+    )
 }

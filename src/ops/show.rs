@@ -36,6 +36,8 @@ pub struct Shown {
     pub secret: SecretCheck,
     /// What an expire would not kill.
     pub still_works: Vec<String>,
+    /// What to know of this kind of token.
+    pub notes: Vec<String>,
     /// Operations that changed it, newest first; `None` where no audit log is installed.
     pub history: Option<Vec<Operation>>,
 }
@@ -44,7 +46,8 @@ impl ShowToken {
     /// Whether a secret stood on the command line.
     #[must_use]
     pub fn is_secret_on_argv(&self, desk: &Desk) -> bool {
-        self.selector.is_secret_on_argv(desk.secret_shape().as_ref(), &desk.statements().key_shape())
+        self.selector
+            .is_secret_on_argv(desk.secret_shape().as_ref(), &desk.statements().key_shape())
     }
 
     /// Runs it.
@@ -54,7 +57,12 @@ impl ShowToken {
     /// When the selector names no token, or several.
     pub async fn run(&self, desk: &Desk) -> Result<Shown, Error> {
         desk.check_visible()?;
-        let resolved = resolve(desk, std::slice::from_ref(&self.selector), self.owner.as_deref()).await?;
+        let resolved = resolve(
+            desk,
+            std::slice::from_ref(&self.selector),
+            self.owner.as_deref(),
+        )
+        .await?;
         let Some((row, secret)) = resolved.rows.into_iter().next() else {
             return Err(Error::NoSuchToken(resolved.selector));
         };
@@ -62,7 +70,11 @@ impl ShowToken {
         let companions = companions(desk, std::slice::from_ref(&token.key)).await?;
         let history = match installed(&desk.session).await {
             Ok(Installed::Current | Installed::Newer(_)) => {
-                let past = ListOperations { token: Some(token.key.clone()), limit: Some(HISTORY), ..ListOperations::default() };
+                let past = ListOperations {
+                    token: Some(token.key.clone()),
+                    limit: Some(HISTORY),
+                    ..ListOperations::default()
+                };
                 Some(past.read(&desk.session).await?)
             }
             // A reader without rights on the audit log still sees the token.
@@ -70,14 +82,19 @@ impl ShowToken {
         };
         let adapter = &desk.bound.adapter;
         let kind = adapter.kinds.iter().find(|kind| kind.name == token.kind);
-        let mut still_works: Vec<String> = adapter.notes.iter().map(|note| note.text.clone()).collect();
-        still_works.extend(kind.and_then(|kind| kind.warn.clone()));
+        let mut notes: Vec<String> = adapter.notes.iter().map(|note| note.text.clone()).collect();
+        notes.extend(kind.and_then(|kind| kind.warn.clone()));
         Ok(Shown {
             kind_title: kind.map(|kind| kind.title.clone()),
             token,
             companions,
             secret,
-            still_works,
+            still_works: adapter
+                .survivors
+                .iter()
+                .map(|survivor| survivor.text.clone())
+                .collect(),
+            notes,
             history,
         })
     }

@@ -14,8 +14,14 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
     let mut found = vec![
-        ("sql/session/begin.sql", include_str!("../../sql/session/begin.sql").to_owned()),
-        ("sql/session/limits.sql", include_str!("../../sql/session/limits.sql").to_owned()),
+        (
+            "sql/session/begin.sql",
+            include_str!("../../sql/session/begin.sql").to_owned(),
+        ),
+        (
+            "sql/session/limits.sql",
+            include_str!("../../sql/session/limits.sql").to_owned(),
+        ),
         ("sql/tokens/list.sql", rendered.list(SortKey::Key, false)?),
         ("sql/tokens/find.sql", rendered.find()?),
     ];
@@ -27,10 +33,23 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/expire.sql", rendered.expire()?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
     ];
-    found.extend(optional.into_iter().filter_map(|(name, statement)| Some((name, statement?))));
+    found.extend(
+        optional
+            .into_iter()
+            .filter_map(|(name, statement)| Some((name, statement?))),
+    );
     found.push(("sql/tokens/delete.sql", rendered.delete(&references)?));
-    found.push(("sql/audit/record.sql", include_str!("../../sql/audit/record.sql").to_owned()));
-    found.push(("sql/audit/observe.sql", include_str!("../../sql/audit/observe.sql").to_owned()));
-    found.push(("sql/session/commit.sql", include_str!("../../sql/session/commit.sql").to_owned()));
+    found.push((
+        "sql/audit/record.sql",
+        include_str!("../../sql/audit/record.sql").to_owned(),
+    ));
+    found.push((
+        "sql/audit/observe.sql",
+        include_str!("../../sql/audit/observe.sql").to_owned(),
+    ));
+    found.push((
+        "sql/session/commit.sql",
+        include_str!("../../sql/session/commit.sql").to_owned(),
+    ));
     Ok(found)
 }

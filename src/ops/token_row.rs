@@ -20,7 +20,11 @@ impl TokenRow {
         let owner_id: Option<String> = row.try_get("owner_id")?;
         let label: Option<String> = row.try_get("label")?;
         let owner = match owner_id {
-            Some(id) => Some(Owner { id, login: row.try_get("owner_login")?, email: row.try_get("owner_email")? }),
+            Some(id) => Some(Owner {
+                id,
+                login: row.try_get("owner_login")?,
+                email: row.try_get("owner_email")?,
+            }),
             None => None,
         };
         let token = Token {
@@ -29,13 +33,18 @@ impl TokenRow {
             key: row.try_get("key")?,
             label: label.filter(|label| !label.is_empty()),
             owner,
-            state: State::from_word(&state).ok_or_else(|| Error::Answer(format!("state {state}")))?,
+            state: State::from_word(&state)
+                .ok_or_else(|| Error::Answer(format!("state {state}")))?,
             created_at: row.try_get("created_at")?,
             last_used_at: row.try_get("last_used_at")?,
             expires_at: row.try_get("expires_at")?,
             details: object(row, "details")?,
         };
-        Ok(Self { token, fixed: object(row, "fixed")?, vital: object(row, "vital")? })
+        Ok(Self {
+            token,
+            fixed: object(row, "fixed")?,
+            vital: object(row, "vital")?,
+        })
     }
 }
 

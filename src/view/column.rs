@@ -78,14 +78,28 @@ impl Column {
     /// When there is none of this name.
     pub fn named(name: &str, details: &[String]) -> Result<Self, UnknownColumn> {
         let wanted = name.trim().to_lowercase().replace(['-', ' '], "_");
-        if let Some((_, column)) = NAMED.iter().chain(&SHORT).find(|(known, _)| *known == wanted) {
+        if let Some((_, column)) = NAMED
+            .iter()
+            .chain(&SHORT)
+            .find(|(known, _)| *known == wanted)
+        {
             return Ok(column.clone());
         }
-        if let Some(detail) = details.iter().find(|detail| detail.to_lowercase() == wanted) {
+        if let Some(detail) = details
+            .iter()
+            .find(|detail| detail.to_lowercase() == wanted)
+        {
             return Ok(Self::Detail(detail.clone()));
         }
-        let known = NAMED.iter().map(|(known, _)| (*known).to_owned()).chain(details.iter().cloned()).collect();
-        Err(UnknownColumn { name: name.to_owned(), known })
+        let known = NAMED
+            .iter()
+            .map(|(known, _)| (*known).to_owned())
+            .chain(details.iter().cloned())
+            .collect();
+        Err(UnknownColumn {
+            name: name.to_owned(),
+            known,
+        })
     }
 
     /// What a table shows when nobody asks for columns.
@@ -110,7 +124,11 @@ impl Column {
     pub fn name(&self) -> String {
         match self {
             Self::Detail(name) => name.clone(),
-            other => NAMED.iter().find(|(_, column)| column == other).map(|(name, _)| (*name).to_owned()).unwrap_or_default(),
+            other => NAMED
+                .iter()
+                .find(|(_, column)| column == other)
+                .map(|(name, _)| (*name).to_owned())
+                .unwrap_or_default(),
         }
     }
 
@@ -130,7 +148,10 @@ impl Column {
     /// Its value for a program.
     #[must_use]
     pub fn value(&self, token: &Token) -> String {
-        let time = |time: Option<DateTime<Utc>>| time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)).unwrap_or_default();
+        let time = |time: Option<DateTime<Utc>>| {
+            time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+                .unwrap_or_default()
+        };
         match self {
             Self::CreatedAt => time(token.created_at),
             Self::LastUsedAt => time(token.last_used_at),
@@ -148,10 +169,14 @@ impl Column {
             Self::ExpiresAt => clock.short(token.expires_at),
             Self::OwnerLogin => {
                 let owner = token.owner.as_ref();
-                owner.map(|owner| owner.login.clone().unwrap_or_else(|| owner.id.clone())).unwrap_or_default()
+                owner
+                    .map(|owner| owner.login.clone().unwrap_or_else(|| owner.id.clone()))
+                    .unwrap_or_default()
             }
             Self::Label if token.label.is_none() => "-".to_owned(),
-            Self::Key if token.key.len() == DIGEST_LENGTH => token.key.chars().take(DIGEST_SHOWN).collect(),
+            Self::Key if token.key.len() == DIGEST_LENGTH => {
+                token.key.chars().take(DIGEST_SHOWN).collect()
+            }
             other => other.text(token),
         }
     }
@@ -165,8 +190,12 @@ impl Column {
             Self::Kind => token.kind.clone(),
             Self::State => token.state.to_string(),
             Self::OwnerId => owner.map(|owner| owner.id.clone()).unwrap_or_default(),
-            Self::OwnerLogin => owner.and_then(|owner| owner.login.clone()).unwrap_or_default(),
-            Self::OwnerEmail => owner.and_then(|owner| owner.email.clone()).unwrap_or_default(),
+            Self::OwnerLogin => owner
+                .and_then(|owner| owner.login.clone())
+                .unwrap_or_default(),
+            Self::OwnerEmail => owner
+                .and_then(|owner| owner.email.clone())
+                .unwrap_or_default(),
             Self::CreatedAt | Self::LastUsedAt | Self::ExpiresAt => String::new(),
             Self::Detail(name) => token.details.get(name).map(detail).unwrap_or_default(),
         }

@@ -22,8 +22,13 @@ impl<W: io::Write> CsvWriter<W> {
     /// When it cannot be written.
     pub fn begin(out: W, columns: Vec<Column>, terminal: bool) -> io::Result<Self> {
         let mut out = csv::Writer::from_writer(out);
-        out.write_record(columns.iter().map(Column::name)).map_err(io_error)?;
-        Ok(Self { out, columns, terminal })
+        out.write_record(columns.iter().map(Column::name))
+            .map_err(io_error)?;
+        Ok(Self {
+            out,
+            columns,
+            terminal,
+        })
     }
 
     /// Writes a token.
@@ -34,7 +39,11 @@ impl<W: io::Write> CsvWriter<W> {
     pub fn token(&mut self, token: &Token) -> io::Result<()> {
         let values = self.columns.iter().map(|column| {
             let value = column.value(token);
-            if self.terminal { visible(&value).into_owned() } else { value }
+            if self.terminal {
+                visible(&value).into_owned()
+            } else {
+                value
+            }
         });
         self.out.write_record(values).map_err(io_error)
     }

@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_spelt_out() {
-        assert_eq!(visible("ci\u{1b}[2J\n\u{202e}x"), "ci\\u{1b}[2J\\n\\u{202e}x");
+        assert_eq!(
+            visible("ci\u{1b}[2J\n\u{202e}x"),
+            "ci\\u{1b}[2J\\n\\u{202e}x"
+        );
         assert_eq!(visible("Zoë – 日本"), "Zoë – 日本");
     }
 
@@ -70,6 +73,9 @@ mod tests {
         let json = serde_json::to_string("a\u{202e}b\u{9b}c").unwrap();
         let spelt = json_spelling(&json);
         assert!(spelt.is_ascii());
-        assert_eq!(serde_json::from_str::<String>(&spelt).unwrap(), "a\u{202e}b\u{9b}c");
+        assert_eq!(
+            serde_json::from_str::<String>(&spelt).unwrap(),
+            "a\u{202e}b\u{9b}c"
+        );
     }
 }

@@ -9,14 +9,20 @@ use super::csv::io_error;
 use super::escape::visible;
 use super::table::draw;
 use super::time::{Clock, zoned};
-use crate::model::{Operation, Verdict};
+use crate::model::{Change, DatabaseIdentity, Operation};
 use crate::ops::History;
 
 /// One operation on one line.
 pub(super) fn operation_line(operation: &Operation) -> String {
     let when = operation.occurred_at.map(zoned).unwrap_or_default();
     let reason = operation.reason.as_deref().unwrap_or("-");
-    format!("{when} {} {} by {}: {reason} ({})", operation.action, operation.outcome, actor(operation), operation.id)
+    format!(
+        "{when} {} {} by {}: {reason} ({})",
+        operation.action,
+        operation.outcome,
+        actor(operation),
+        operation.id
+    )
 }
 
 fn actor(operation: &Operation) -> String {
@@ -31,8 +37,22 @@ fn actor(operation: &Operation) -> String {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn operations_table(out: &mut dyn Write, operations: &[Operation], clock: Clock, width: Option<u16>) -> io::Result<()> {
-    let head = ["OPERATION", "WHEN", "ACTION", "OUTCOME", "CHANGED", "ACTOR", "REASON"].map(str::to_owned);
+pub fn operations_table(
+    out: &mut dyn Write,
+    operations: &[Operation],
+    clock: Clock,
+    width: Option<u16>,
+) -> io::Result<()> {
+    let head = [
+        "OPERATION",
+        "WHEN",
+        "ACTION",
+        "OUTCOME",
+        "CHANGED",
+        "ACTOR",
+        "REASON",
+    ]
+    .map(str::to_owned);
     let rows = operations
         .iter()
         .map(|operation| {
@@ -41,7 +61,10 @@ pub fn operations_table(out: &mut dyn Write, operations: &[Operation], clock: Cl
                 clock.short(operation.occurred_at),
                 operation.action.to_string(),
                 operation.outcome.to_string(),
-                operation.changed.map(|changed| changed.to_string()).unwrap_or_default(),
+                operation
+                    .changed
+                    .map(|changed| changed.to_string())
+                    .unwrap_or_default(),
                 actor(operation),
                 operation.reason.clone().unwrap_or_default(),
             ]
@@ -55,18 +78,40 @@ pub fn operations_table(out: &mut dyn Write, operations: &[Operation], clock: Cl
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn operations_csv(out: &mut dyn Write, operations: &[Operation], terminal: bool) -> io::Result<()> {
+pub fn operations_csv(
+    out: &mut dyn Write,
+    operations: &[Operation],
+    terminal: bool,
+) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer
         .write_record([
-            "id", "occurred_at", "action", "outcome", "adapter", "os_user", "db_user", "client_address", "reason",
-            "ticket", "selector", "planned", "matched", "changed", "unchanged", "database", "error",
+            "id",
+            "occurred_at",
+            "action",
+            "outcome",
+            "adapter",
+            "os_user",
+            "db_user",
+            "client_address",
+            "reason",
+            "ticket",
+            "selector",
+            "planned",
+            "matched",
+            "changed",
+            "unchanged",
+            "database",
+            "error",
         ])
         .map_err(io_error)?;
     for operation in operations {
         let number = |count: Option<i32>| count.map(|count| count.to_string()).unwrap_or_default();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let occurred_at = operation.occurred_at.map(|time| time.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        let occurred_at = operation.occurred_at.map(|time| {
+            time.with_timezone(&Utc)
+                .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+        });
         let values = [
             operation.id.to_string(),
             occurred_at.unwrap_or_default(),
@@ -86,7 +131,13 @@ pub fn operations_csv(out: &mut dyn Write, operations: &[Operation], terminal: b
             operation.database.name.clone(),
             text(&operation.error),
         ];
-        let values = values.map(|value| if terminal { visible(&value).into_owned() } else { value });
+        let values = values.map(|value| {
+            if terminal {
+                visible(&value).into_owned()
+            } else {
+                value
+            }
+        });
         writer.write_record(values).map_err(io_error)?;
     }
     writer.flush()
@@ -98,59 +149,119 @@ pub fn operations_csv(out: &mut dyn Write, operations: &[Operation], terminal: b
 ///
 /// When it cannot be written.
 pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Result<()> {
-    let History { operation, changes, observations } = history;
-    let mut field = |name: &str, value: Option<&str>| match value {
-        Some(value) => writeln!(out, "{name:<16} {}", visible(value)),
-        None => Ok(()),
-    };
-    let database = &operation.database;
-    let place = format!(
+    let History {
+        operation,
+        changes,
+        observations,
+    } = history;
+    for (name, value) in fields(operation, clock) {
+        if let Some(value) = value {
+            field(out, name, &value)?;
+        }
+    }
+    for cascade in operation.cascades.iter().flatten() {
+        let rows = cascade
+            .rows
+            .map_or_else(|| "uncounted".to_owned(), |rows| rows.to_string());
+        let text = format!(
+            "{rows} rows of {} (on delete {})",
+            cascade.relation, cascade.on_delete
+        );
+        field(out, "took along", &text)?;
+    }
+    for change in changes {
+        write_change(out, change)?;
+    }
+    for seen in observations {
+        let when = clock.full(seen.observed_at);
+        let text = format!(
+            "{when} {}: {} ({})",
+            seen.key,
+            seen.verdict.as_str(),
+            seen.detail
+        );
+        field(out, "seen", &text)?;
+    }
+    Ok(())
+}
+
+fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+    writeln!(out, "{name:<16} {}", visible(value))
+}
+
+fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 18] {
+    let verified = |verified| if verified { "verified" } else { "not verified" }.to_owned();
+    [
+        ("operation", Some(operation.id.to_string())),
+        ("when", operation.occurred_at.map(|time| clock.full(time))),
+        ("action", Some(operation.action.to_string())),
+        ("outcome", Some(operation.outcome.to_string())),
+        ("error", operation.error.clone()),
+        ("actor", Some(actor(operation))),
+        ("client host", operation.actor.host.clone()),
+        ("client address", operation.actor.client_address.clone()),
+        ("application user", operation.actor.app_actor.clone()),
+        ("reason", operation.reason.clone()),
+        ("ticket", operation.ticket.clone()),
+        ("selector", Some(operation.selector.clone())),
+        ("adapter", operation.adapter.clone()),
+        ("database", Some(place(&operation.database))),
+        ("plan", operation.plan_digest.clone()),
+        ("counts", counts(operation)),
+        (
+            "application log",
+            operation
+                .application_audit
+                .map(|audit| audit.as_str().to_owned()),
+        ),
+        ("secret", operation.secret_verified.map(verified)),
+    ]
+}
+
+fn place(database: &DatabaseIdentity) -> String {
+    format!(
         "{} on {}:{}, PostgreSQL {}, cluster {}",
         database.name,
         database.host.as_deref().unwrap_or("?"),
-        database.port.map_or_else(|| "?".to_owned(), |port| port.to_string()),
+        database
+            .port
+            .map_or_else(|| "?".to_owned(), |port| port.to_string()),
         database.server_version,
         database.system_identifier.as_deref().unwrap_or("unknown")
+    )
+}
+
+fn counts(operation: &Operation) -> Option<String> {
+    let planned = operation.planned?;
+    let number =
+        |count: Option<i32>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
+    Some(format!(
+        "{planned} planned, {} matched, {} changed, {} unchanged, {} companions changed",
+        number(operation.matched),
+        number(operation.changed),
+        number(operation.unchanged),
+        number(operation.companions_changed)
+    ))
+}
+
+fn write_change(out: &mut dyn Write, change: &Change) -> io::Result<()> {
+    let owner = change
+        .owner
+        .as_ref()
+        .map(|owner| owner.login.as_ref().unwrap_or(&owner.id).clone());
+    let name = format!(
+        "{} {} {} of {}: {} -> {}",
+        change.relation,
+        change.key,
+        change.label.as_deref().unwrap_or("-"),
+        owner.as_deref().unwrap_or("-"),
+        change.state_before,
+        change.state_after
     );
-    let counts = operation.planned.map(|planned| {
-        let number = |count: Option<i32>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
-        format!(
-            "{planned} planned, {} matched, {} changed, {} unchanged, {} companions changed",
-            number(operation.matched), number(operation.changed), number(operation.unchanged), number(operation.companions_changed)
-        )
-    });
-    field("operation", Some(&operation.id.to_string()))?;
-    field("when", operation.occurred_at.map(|time| clock.full(time)).as_deref())?;
-    field("action", Some(operation.action.as_str()))?;
-    field("outcome", Some(operation.outcome.as_str()))?;
-    field("error", operation.error.as_deref())?;
-    field("actor", Some(&actor(operation)))?;
-    field("client host", operation.actor.host.as_deref())?;
-    field("client address", operation.actor.client_address.as_deref())?;
-    field("application user", operation.actor.app_actor.as_deref())?;
-    field("reason", operation.reason.as_deref())?;
-    field("ticket", operation.ticket.as_deref())?;
-    field("selector", Some(&operation.selector))?;
-    field("adapter", operation.adapter.as_deref())?;
-    field("database", Some(&place))?;
-    field("plan", operation.plan_digest.as_deref())?;
-    field("counts", counts.as_deref())?;
-    field("application log", operation.application_audit.map(crate::model::ApplicationAudit::as_str))?;
-    field("secret", operation.secret_verified.map(|verified| if verified { "verified" } else { "not verified" }))?;
-    for cascade in operation.cascades.iter().flatten() {
-        let rows = cascade.rows.map_or_else(|| "uncounted".to_owned(), |rows| rows.to_string());
-        field("took along", Some(&format!("{rows} rows of {} (on delete {})", cascade.relation, cascade.on_delete)))?;
-    }
-    for change in changes {
-        let owner = change.owner.as_ref().map(|owner| owner.login.as_ref().unwrap_or(&owner.id).clone()).unwrap_or_default();
-        let label = change.label.as_deref().unwrap_or("-");
-        field("change", Some(&format!("{} {} {label} of {owner}: {} -> {}", change.relation, change.key, change.state_before, change.state_after)))?;
-        for (column, before) in &change.before {
-            field("", Some(&format!("{column}: {} -> {}", text(before), after(change.after.as_ref(), column))))?;
-        }
-    }
-    for observation in observations {
-        field("seen", Some(&format!("{} {}: {} ({})", clock.full(observation.observed_at), observation.key, Verdict::as_str(observation.verdict), observation.detail)))?;
+    field(out, "change", &name)?;
+    for (column, before) in &change.before {
+        let after = after(change.after.as_ref(), column);
+        field(out, "", &format!("{column}: {} -> {after}", text(before)))?;
     }
     Ok(())
 }
@@ -164,5 +275,8 @@ fn text(value: &Value) -> String {
 }
 
 fn after(after: Option<&Map<String, Value>>, column: &str) -> String {
-    after.map_or_else(|| "(row gone)".to_owned(), |after| after.get(column).map_or_else(|| "null".to_owned(), text))
+    after.map_or_else(
+        || "(row gone)".to_owned(),
+        |after| after.get(column).map_or_else(|| "null".to_owned(), text),
+    )
 }

@@ -30,20 +30,19 @@ pub fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 
 /// `{"schema":1,NAME:[…],"truncated":…}`, written as its members arrive.
 #[derive(Debug)]
-pub struct ListWriter<'a> {
-    name: &'a str,
+pub struct ListWriter {
     members: usize,
 }
 
-impl<'a> ListWriter<'a> {
+impl ListWriter {
     /// Begins the document.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn begin(out: &mut dyn Write, name: &'a str) -> io::Result<Self> {
+    pub fn begin(out: &mut dyn Write, name: &str) -> io::Result<Self> {
         write!(out, "{{\"schema\":{JSON_SCHEMA},\"{name}\":[")?;
-        Ok(Self { name, members: 0 })
+        Ok(Self { members: 0 })
     }
 
     /// Writes a member.
@@ -64,7 +63,7 @@ impl<'a> ListWriter<'a> {
     ///
     /// When it cannot be written.
     pub fn end(self, out: &mut dyn Write, truncated: bool) -> io::Result<()> {
-        let Self { name: _, members } = self;
+        let Self { members } = self;
         let end = if members == 0 { "" } else { "\n" };
         writeln!(out, "{end}],\"truncated\":{truncated}}}")
     }
@@ -92,7 +91,13 @@ impl Error {
     ///
     /// When it cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { code, message, hint, operation, warnings } = self;
+        let Self {
+            code,
+            message,
+            hint,
+            operation,
+            warnings,
+        } = self;
         let mut error = json!({ "code": code, "message": message, "hint": hint });
         if let (Some((id, recorded)), Some(error)) = (operation, error.as_object_mut()) {
             error.insert("operation".to_owned(), id.as_str().into());

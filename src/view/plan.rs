@@ -18,48 +18,108 @@ const SHOWN: usize = 50;
 ///
 /// When it cannot be written.
 pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::Result<()> {
-    let (plan, request) = (planned.plan(), planned.request());
-    let clock = Clock { as_of: planned.identity().as_of };
-    writeln!(out, "{}", visible(&planned.identity().line()))?;
-    writeln!(out, "operation {}, plan {}", request.id, short(&plan.digest()))?;
-    let count = |number: usize| format!("{number} token{}", if number == 1 { "" } else { "s" });
-    match plan.action {
-        Action::Expire => {
-            let unchanged = plan.tokens.len() - plan.changes();
-            writeln!(out, "{} {} ({})", will(request.dry_run, "expire"), count(plan.changes()), planned.sets().join(", "))?;
-            if unchanged > 0 {
-                writeln!(out, "{} already dead, left as it is", count(unchanged))?;
-            }
-        }
-        Action::Delete => writeln!(out, "{} {}: the row is removed for good and cannot be restored", will(request.dry_run, "delete"), count(plan.tokens.len()))?,
-    }
-    let tokens: Vec<Token> = plan.tokens.iter().take(SHOWN).map(|planned| planned.token.clone()).collect();
+    let clock = Clock {
+        as_of: planned.identity().as_of,
+    };
+    head(out, planned)?;
+    let plan = planned.plan();
+    let tokens: Vec<Token> = plan
+        .tokens
+        .iter()
+        .take(SHOWN)
+        .map(|planned| planned.token.clone())
+        .collect();
     tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
     if plan.tokens.len() > SHOWN {
         writeln!(out, "… and {} more", plan.tokens.len() - SHOWN)?;
     }
     for companion in &plan.companions {
-        writeln!(out, "with it: {} {}", visible(&companion.name), visible(&companion.key))?;
+        writeln!(
+            out,
+            "with it: {} {}",
+            visible(&companion.name),
+            visible(&companion.key)
+        )?;
     }
-    for cascade in plan.cascades.iter().filter(|cascade| cascade.rows != Some(0)) {
-        let rows = cascade.rows.map_or_else(|| "rows that this role may not count".to_owned(), |rows| format!("{rows} rows"));
-        writeln!(out, "takes along: {rows} of {} (on delete {})", visible(&cascade.relation), cascade.on_delete)?;
+    for cascade in plan
+        .cascades
+        .iter()
+        .filter(|cascade| cascade.rows != Some(0))
+    {
+        let rows = cascade.rows.map_or_else(
+            || "rows that this role may not count".to_owned(),
+            |rows| format!("{rows} rows"),
+        );
+        let relation = visible(&cascade.relation);
+        writeln!(
+            out,
+            "takes along: {rows} of {relation} (on delete {})",
+            cascade.on_delete
+        )?;
     }
     for planned in plan.tokens.iter().take(SHOWN) {
         breaks(out, planned, clock)?;
     }
-    for text in planned.still_works() {
-        writeln!(out, "does not kill: {text}")?;
-    }
-    match planned.application_audit() {
-        ApplicationAudit::NotGranted => writeln!(out, "the application's own audit log is not written: this role may not insert there"),
-        ApplicationAudit::Off => writeln!(out, "the application's own audit log is not written (--no-app-audit)"),
-        ApplicationAudit::Written | ApplicationAudit::None => Ok(()),
+    foot(out, planned)
+}
+
+/// Which database, which operation, and what is set.
+fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    let (plan, request) = (planned.plan(), planned.request());
+    writeln!(out, "{}", visible(&planned.identity().line()))?;
+    writeln!(
+        out,
+        "operation {}, plan {}",
+        request.id,
+        short(&plan.digest())
+    )?;
+    let count = |number: usize| format!("{number} token{}", if number == 1 { "" } else { "s" });
+    match plan.action {
+        Action::Expire => {
+            let unchanged = plan.tokens.len() - plan.changes();
+            let sets = planned.sets().join(", ");
+            writeln!(
+                out,
+                "{} {} ({sets})",
+                will(request.dry_run, "expire"),
+                count(plan.changes())
+            )?;
+            if unchanged > 0 {
+                writeln!(out, "{} already dead, left as it is", count(unchanged))?;
+            }
+            Ok(())
+        }
+        Action::Delete => writeln!(
+            out,
+            "{} {}: the row is removed for good and cannot be restored",
+            will(request.dry_run, "delete"),
+            count(plan.tokens.len())
+        ),
     }
 }
 
+/// What stays alive, what to know, and what is not recorded.
+fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    for text in planned.still_works() {
+        writeln!(out, "does not kill: {text}")?;
+    }
+    for text in planned.notes() {
+        writeln!(out, "note: {text}")?;
+    }
+    let why = match planned.application_audit() {
+        ApplicationAudit::NotGranted => "this role may not insert there",
+        ApplicationAudit::Off => "--no-app-audit",
+        ApplicationAudit::Written | ApplicationAudit::None => return Ok(()),
+    };
+    writeln!(out, "the application's own audit log is not written: {why}")
+}
+
 fn will(dry_run: bool, verb: &str) -> String {
-    if dry_run { format!("would {verb}") } else { format!("will {verb}") }
+    if dry_run {
+        format!("would {verb}")
+    } else {
+        format!("will {verb}")
+    }
 }
 
 /// What stops working with this token.
@@ -67,21 +127,40 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
     let token = &planned.token;
     let key: String = token.key.chars().take(16).collect();
     if planned.effect == Effect::Unchanged {
-        let when = token.expires_at.map(|time| format!(" {}", clock.full(time))).unwrap_or_default();
+        let when = token
+            .expires_at
+            .map(|time| format!(" {}", clock.full(time)))
+            .unwrap_or_default();
         writeln!(out, "{}: already {}{when}", visible(&key), token.state)?;
     } else {
-        let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |time| format!("last used {}", clock.full(time)));
-        let about = ["ip_address", "scope", "scopes", "owner_status"].into_iter().filter_map(|name| {
-            let value = token.details.get(name)?;
-            Some(format!("{}: {}", name.replace('_', " "), detail(value)))
-        });
+        let used = token.last_used_at.map_or_else(
+            || "never used".to_owned(),
+            |time| format!("last used {}", clock.full(time)),
+        );
+        let about = ["ip_address", "scope", "scopes", "owner_status"]
+            .into_iter()
+            .filter_map(|name| {
+                let value = token.details.get(name)?;
+                Some(format!("{}: {}", name.replace('_', " "), detail(value)))
+            });
         let about: Vec<String> = std::iter::once(used).chain(about).collect();
-        writeln!(out, "breaks {}: {}", visible(&key), visible(&about.join("; ")))?;
+        writeln!(
+            out,
+            "breaks {}: {}",
+            visible(&key),
+            visible(&about.join("; "))
+        )?;
     }
     match planned.secret {
         SecretCheck::NotGiven => Ok(()),
-        SecretCheck::Verified => writeln!(out, "{}: the secret is its own (verified)", visible(&key)),
-        SecretCheck::NotVerified => writeln!(out, "{}: secret not verified: this role may not read the stored hash", visible(&key)),
+        SecretCheck::Verified => {
+            writeln!(out, "{}: the secret is its own (verified)", visible(&key))
+        }
+        SecretCheck::NotVerified => writeln!(
+            out,
+            "{}: secret not verified: this role may not read the stored hash",
+            visible(&key)
+        ),
     }
 }
 

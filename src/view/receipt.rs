@@ -12,41 +12,89 @@ use crate::model::{Action, ApplicationAudit, Change, Operation, Outcome, Receipt
 ///
 /// When it cannot be written.
 pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
-    let Receipt { schema: _, operation, changes, verdict, still_works: _ } = receipt;
+    let Receipt {
+        schema: _,
+        operation,
+        changes,
+        unchanged,
+        verdict,
+        still_works: _,
+    } = receipt;
     for change in changes {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
     }
-    if operation.outcome == Outcome::Unchanged {
-        writeln!(out, "nothing to do: every token was dead already, its row untouched")?;
+    for token in unchanged {
+        let when = token
+            .expires_at
+            .map(|time| format!(" since {}", zoned(time)))
+            .unwrap_or_default();
+        let name = token
+            .label
+            .as_ref()
+            .map(|label| format!(" `{label}`"))
+            .unwrap_or_default();
+        let line = format!(
+            "already {}{when}: {} {}{name}, left as it is",
+            token.state, token.kind, token.key
+        );
+        writeln!(out, "{}", visible(&line))?;
     }
     match verdict {
         None => {}
         Some(Verdict::Dead) => writeln!(out, "read back on a fresh connection: dead")?,
-        Some(Verdict::Resurrected) => writeln!(out, "read back on a fresh connection: ALIVE AGAIN, something wrote it back")?,
-        Some(Verdict::Unknown) => writeln!(out, "changed, but it could not be read back, so it is not confirmed dead")?,
+        Some(Verdict::Resurrected) => writeln!(
+            out,
+            "read back on a fresh connection: ALIVE AGAIN, something wrote it back"
+        )?,
+        Some(Verdict::Unknown) => writeln!(
+            out,
+            "changed, but it could not be read back, so it is not confirmed dead"
+        )?,
     }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
     let when = operation.occurred_at.map(zoned).unwrap_or_default();
     let audit = match operation.application_audit {
-        Some(ApplicationAudit::Written) if operation.changed != Some(0) => ", and in the application's own audit log",
+        Some(ApplicationAudit::Written) if operation.changed != Some(0) => {
+            ", and in the application's own audit log"
+        }
         _ => "",
     };
-    let secret = if operation.secret_verified == Some(false) { ", secret not verified" } else { "" };
+    let secret = if operation.secret_verified == Some(false) {
+        ", secret not verified"
+    } else {
+        ""
+    };
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
 }
 
 fn change_line(operation: &Operation, change: &Change) -> String {
-    let Change { relation: _, key, kind, label, owner, state_before, state_after, before: _, after: _ } = change;
+    let Change {
+        relation: _,
+        key,
+        kind,
+        label,
+        owner,
+        state_before,
+        state_after,
+        before: _,
+        after: _,
+    } = change;
     let verb = match (operation.outcome == Outcome::Planned, operation.action) {
         (true, Action::Expire) => "would expire",
         (true, Action::Delete) => "would delete",
         (false, Action::Expire) => "expired",
         (false, Action::Delete) => "deleted",
     };
-    let name = label.as_ref().map(|label| format!(" `{label}`")).unwrap_or_default();
-    let owner = owner.as_ref().map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id))).unwrap_or_default();
+    let name = label
+        .as_ref()
+        .map(|label| format!(" `{label}`"))
+        .unwrap_or_default();
+    let owner = owner
+        .as_ref()
+        .map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id)))
+        .unwrap_or_default();
     let key: String = key.chars().take(36).collect();
     format!("{verb} {kind} {key}{name}{owner}: {state_before} -> {state_after}")
 }

@@ -11,8 +11,20 @@ use crate::adapter::Adapter;
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn adapters(out: &mut dyn Write, adapters: &[Adapter], fits: Option<&str>, width: Option<u16>) -> io::Result<()> {
-    let head = ["ADAPTER", "APPLICATION", "TABLE", "VERIFIED AGAINST", "HERE"].map(str::to_owned);
+pub fn adapters(
+    out: &mut dyn Write,
+    adapters: &[Adapter],
+    fits: Option<&str>,
+    width: Option<u16>,
+) -> io::Result<()> {
+    let head = [
+        "ADAPTER",
+        "APPLICATION",
+        "TABLE",
+        "VERIFIED AGAINST",
+        "HERE",
+    ]
+    .map(str::to_owned);
     let rows = adapters
         .iter()
         .map(|adapter| {
@@ -21,7 +33,11 @@ pub fn adapters(out: &mut dyn Write, adapters: &[Adapter], fits: Option<&str>, w
                 adapter.title.clone(),
                 adapter.token.table.clone(),
                 adapter.verified_against.clone(),
-                if fits == Some(adapter.name.as_str()) { "yes".to_owned() } else { String::new() },
+                if fits == Some(adapter.name.as_str()) {
+                    "yes".to_owned()
+                } else {
+                    String::new()
+                },
             ]
         })
         .collect();
@@ -44,27 +60,51 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
         field("refuses", &format!("{}: {}", refusal.table, refusal.why))?;
     }
     field("table", &adapter.token.table)?;
-    let key = if adapter.token.key_is_secret { format!("sha256 of {}, which is the secret itself", adapter.token.key) } else { adapter.token.key.clone() };
+    let key = if adapter.token.key_is_secret {
+        format!(
+            "sha256 of {}, which is the secret itself",
+            adapter.token.key
+        )
+    } else {
+        adapter.token.key.clone()
+    };
     field("key", &key)?;
     for kind in &adapter.kinds {
-        let default = if kind.name == adapter.token.default_kind { " (what a name means, and what `ls` shows)" } else { "" };
+        let default = if kind.name == adapter.token.default_kind {
+            " (what a name means, and what `ls` shows)"
+        } else {
+            ""
+        };
         field("kind", &format!("{}: {}{default}", kind.name, kind.title))?;
     }
     match (&adapter.expire, &adapter.delete.only) {
         (Some(expire), _) => {
-            let set: Vec<String> = expire.set.iter().map(|(column, set)| format!("{column} = {set}")).collect();
+            let set: Vec<String> = expire
+                .set
+                .iter()
+                .map(|(column, set)| format!("{column} = {set}"))
+                .collect();
             field("expire sets", &set.join(", "))?;
         }
-        (None, why) => field("expire", &format!("not possible: {}", why.as_deref().unwrap_or_default()))?,
+        (None, why) => field(
+            "expire",
+            &format!("not possible: {}", why.as_deref().unwrap_or_default()),
+        )?,
     }
     for companion in &adapter.companions {
-        field("companion", &format!("{} in {}", companion.name, companion.table))?;
+        field(
+            "companion",
+            &format!("{} in {}", companion.name, companion.table),
+        )?;
     }
     if let Some(secret) = &adapter.secret {
         field("secret", &secret.shape)?;
     }
     if let Some(audit) = &adapter.application_audit {
         field("application log", &audit.table)?;
+    }
+    for survivor in &adapter.survivors {
+        field("does not kill", &survivor.text)?;
     }
     for note in &adapter.notes {
         field("note", &note.text)?;

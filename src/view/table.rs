@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, presets};
 
 use super::column::Column;
 use super::escape::visible;
@@ -11,10 +11,19 @@ use crate::model::Token;
 
 /// A table without lines, as wide as the terminal at most.
 #[expect(clippy::disallowed_types, reason = "the one place that draws")]
-pub(super) fn draw(out: &mut dyn Write, head: &[String], rows: Vec<Vec<String>>, width: Option<u16>) -> io::Result<()> {
-    let mut table = Table::new();
+pub(super) fn draw(
+    out: &mut dyn Write,
+    head: &[String],
+    rows: Vec<Vec<String>>,
+    width: Option<u16>,
+) -> io::Result<()> {
+    let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(if width.is_some() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
+    table.set_content_arrangement(if width.is_some() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    });
     if let Some(width) = width {
         table.set_width(width);
     }
@@ -36,8 +45,22 @@ pub(super) fn draw(out: &mut dyn Write, head: &[String], rows: Vec<Vec<String>>,
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn tokens_table(out: &mut dyn Write, tokens: &[Token], columns: &[Column], clock: Clock, width: Option<u16>) -> io::Result<()> {
+pub fn tokens_table(
+    out: &mut dyn Write,
+    tokens: &[Token],
+    columns: &[Column],
+    clock: Clock,
+    width: Option<u16>,
+) -> io::Result<()> {
     let head: Vec<String> = columns.iter().map(Column::head).collect();
-    let rows = tokens.iter().map(|token| columns.iter().map(|column| column.shown(token, clock)).collect()).collect();
+    let rows = tokens
+        .iter()
+        .map(|token| {
+            columns
+                .iter()
+                .map(|column| column.shown(token, clock))
+                .collect()
+        })
+        .collect();
     draw(out, &head, rows, width)
 }

@@ -20,7 +20,11 @@ impl Clock {
     #[must_use]
     pub fn distance(&self, time: DateTime<Utc>) -> String {
         let delta = time - self.as_of;
-        if delta > TimeDelta::zero() { format!("in {}", length(delta)) } else { format!("{} ago", length(-delta)) }
+        if delta > TimeDelta::zero() {
+            format!("in {}", length(delta))
+        } else {
+            format!("{} ago", length(-delta))
+        }
     }
 
     /// A time that may be missing, short.
@@ -33,7 +37,9 @@ impl Clock {
 /// A time in the operator's zone.
 #[must_use]
 pub(super) fn zoned(time: DateTime<Utc>) -> String {
-    time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+    time.with_timezone(&Local)
+        .format("%Y-%m-%d %H:%M:%S %:z")
+        .to_string()
 }
 
 fn length(delta: TimeDelta) -> String {
@@ -58,8 +64,14 @@ mod tests {
         let as_of: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let clock = Clock { as_of };
         for (seconds, words) in [
-            (0, "0 s ago"), (-3, "3 s ago"), (-99, "99 s ago"), (-100, "1 min ago"), (-7_200, "2 h ago"),
-            (-200_000, "2 d ago"), (60, "in 60 s"), (3_155_760_000, "in 100 y"),
+            (0, "0 s ago"),
+            (-3, "3 s ago"),
+            (-99, "99 s ago"),
+            (-100, "1 min ago"),
+            (-7_200, "2 h ago"),
+            (-200_000, "2 d ago"),
+            (60, "in 60 s"),
+            (3_155_760_000, "in 100 y"),
         ] {
             assert_eq!(clock.distance(as_of + TimeDelta::seconds(seconds)), words);
         }

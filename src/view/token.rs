@@ -16,7 +16,15 @@ use crate::ops::Shown;
 ///
 /// When it cannot be written.
 pub fn token(out: &mut dyn Write, shown: &Shown, clock: Clock) -> io::Result<()> {
-    let Shown { token, kind_title, companions, secret, still_works, history } = shown;
+    let Shown {
+        token,
+        kind_title,
+        companions,
+        secret,
+        still_works,
+        notes,
+        history,
+    } = shown;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<12} {}", visible(value));
     field("key", &token.key)?;
     field("name", token.label.as_deref().unwrap_or("-"))?;
@@ -31,7 +39,10 @@ pub fn token(out: &mut dyn Write, shown: &Shown, clock: Clock) -> io::Result<()>
         ("last used", token.last_used_at, "never"),
         ("expires", token.expires_at, "never"),
     ] {
-        field(name, &time.map_or_else(|| missing.to_owned(), |time| clock.full(time)))?;
+        field(
+            name,
+            &time.map_or_else(|| missing.to_owned(), |time| clock.full(time)),
+        )?;
     }
     for (name, value) in &token.details {
         field(&name.replace('_', " "), &detail(value))?;
@@ -42,9 +53,15 @@ pub fn token(out: &mut dyn Write, shown: &Shown, clock: Clock) -> io::Result<()>
         SecretCheck::NotVerified => field("secret", "not verified")?,
     }
     for companion in companions {
-        field("with it", &format!("{} {} ({})", companion.name, companion.key, companion.state))?;
+        field(
+            "with it",
+            &format!("{} {} ({})", companion.name, companion.key, companion.state),
+        )?;
     }
     for text in still_works {
+        field("survives", text)?;
+    }
+    for text in notes {
         field("note", text)?;
     }
     match history {
@@ -60,7 +77,9 @@ pub fn token(out: &mut dyn Write, shown: &Shown, clock: Clock) -> io::Result<()>
 }
 
 fn owner(token: &Token) -> String {
-    let Some(owner) = &token.owner else { return "-".to_owned() };
+    let Some(owner) = &token.owner else {
+        return "-".to_owned();
+    };
     let login = owner.login.as_deref().unwrap_or("(no such owner)");
     match owner.email.as_deref().filter(|email| !email.is_empty()) {
         Some(email) => format!("{login} <{email}> ({})", owner.id),
@@ -73,6 +92,11 @@ fn owner(token: &Token) -> String {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn candidates(out: &mut dyn Write, tokens: &[Token], clock: Clock, width: Option<u16>) -> io::Result<()> {
+pub fn candidates(
+    out: &mut dyn Write,
+    tokens: &[Token],
+    clock: Clock,
+    width: Option<u16>,
+) -> io::Result<()> {
     tokens_table(out, tokens, &Column::for_table(true), clock, width)
 }

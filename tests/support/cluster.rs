@@ -37,7 +37,10 @@ pub(crate) fn private_cluster() -> Cluster {
         ("log_statement", "all"),
         ("log_line_prefix", "%m %d %a [%p] "),
     ];
-    let options = Options { settings: settings.map(setting).into(), ..Options::default() };
+    let options = Options {
+        settings: settings.map(setting).into(),
+        ..Options::default()
+    };
     DATA.start(&options).expect("a throw-away Postgres starts")
 }
 
@@ -48,7 +51,10 @@ pub(crate) fn runtime() -> &'static Handle {
         let runtime = runtime.expect("a runtime can be made");
         let handle = runtime.handle().clone();
         let drive = move || runtime.block_on(std::future::pending::<()>());
-        thread::Builder::new().name("connections".to_owned()).spawn(drive).expect("threads start");
+        thread::Builder::new()
+            .name("connections".to_owned())
+            .spawn(drive)
+            .expect("threads start");
         handle
     });
     &RUNTIME

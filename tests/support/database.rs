@@ -65,7 +65,10 @@ impl TestDatabase {
 
     /// A database that others will be copied from.
     pub(super) fn to_copy(name: &str, from: Option<&str>) -> Self {
-        administrate(shared_cluster(), &format!("drop database if exists {name} with (force)"));
+        administrate(
+            shared_cluster(),
+            &format!("drop database if exists {name} with (force)"),
+        );
         Self::create(shared_cluster(), name, from)
     }
 
@@ -77,17 +80,29 @@ impl TestDatabase {
 
     fn create(cluster: &Cluster, name: &str, from: Option<&str>) -> Self {
         // Files are faster here than the log; before version 15 there was no other way.
-        let strategy = if cluster.binaries().major() >= 15 { "strategy file_copy" } else { "" };
+        let strategy = if cluster.binaries().major() >= 15 {
+            "strategy file_copy"
+        } else {
+            ""
+        };
         let from = from.unwrap_or("template0");
-        administrate(cluster, &format!("create database {name} template {from} {strategy}"));
+        administrate(
+            cluster,
+            &format!("create database {name} template {from} {strategy}"),
+        );
         let socket_directory = cluster.socket_directory().to_owned();
         let port = cluster.port();
         let manager = Manager::from_config(
             config(&socket_directory, port, SUPERUSER, name),
             NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
         );
-        let pool = Pool::builder(manager).max_size(4).build().expect("no setting is missing");
+        let pool = Pool::builder(manager)
+            .max_size(4)
+            .build()
+            .expect("no setting is missing");
         Self {
             socket_directory,
             port,
@@ -120,25 +135,31 @@ impl TestDatabase {
     }
 
     /// A connection string for a role.
-    pub(crate) fn conninfo_as(&self, role: &str) -> String {
-        let Self { socket_directory, port, name, .. } = self;
-        format!("host={} port={port} user={role} dbname={name}", socket_directory.display())
+    pub(crate) fn conninfo(&self, role: &str) -> String {
+        let Self {
+            socket_directory,
+            port,
+            name,
+            ..
+        } = self;
+        format!(
+            "host={} port={port} user={role} dbname={name}",
+            socket_directory.display()
+        )
     }
 
-    /// The binary, to be run on this database as its superuser.
-    pub(crate) fn breakglass(&self) -> Invocation {
-        self.breakglass_as(SUPERUSER)
-    }
-
-    /// The binary, to be run on this database as a role.
-    pub(crate) fn breakglass_as(&self, role: &str) -> Invocation {
-        breakglass().env("BREAKGLASS_DATABASE_URL", self.conninfo_as(role))
+    /// The binary, to be run on this database: as its superuser, unless told otherwise.
+    pub(crate) fn breakglass(&self) -> Invocation<'_> {
+        breakglass().on(self)
     }
 
     /// A name for a role, `STEM_DATABASE`; the role is dropped with the database, if it exists then.
     pub(crate) fn role_name(&self, stem: &str) -> String {
         let role = format!("{stem}_{}", self.name);
-        self.roles.lock().expect("no thread panicked with it").push(role.clone());
+        self.roles
+            .lock()
+            .expect("no thread panicked with it")
+            .push(role.clone());
         role
     }
 
@@ -160,15 +181,25 @@ impl TestDatabase {
     /// Runs statements as the superuser, all in one transaction unless they say otherwise.
     pub(crate) fn execute(&self, sql: &str) {
         block_on(async {
-            let client = self.pool.get().await.unwrap_or_else(|error| panic!("{error:?}"));
-            execute(&client, sql).await.unwrap_or_else(|error| failed(sql, &error));
+            let client = self
+                .pool
+                .get()
+                .await
+                .unwrap_or_else(|error| panic!("{error:?}"));
+            execute(&client, sql)
+                .await
+                .unwrap_or_else(|error| failed(sql, &error));
         });
     }
 
     /// The rows of the last statement.
     pub(crate) fn query(&self, sql: &str) -> Rows {
         block_on(async {
-            let client = self.pool.get().await.unwrap_or_else(|error| panic!("{error:?}"));
+            let client = self
+                .pool
+                .get()
+                .await
+                .unwrap_or_else(|error| panic!("{error:?}"));
             query(&client, sql).await
         })
     }
@@ -182,7 +213,10 @@ impl TestDatabase {
     pub(crate) fn wait_for(&self, condition: &str) {
         let start = Instant::now();
         while self.value(condition) != "t" {
-            assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {condition}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "not within {PATIENCE:?}: {condition}"
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -195,7 +229,9 @@ impl TestDatabase {
     /// A connection of its own as a role.
     pub(crate) fn session_as(&self, role: &str) -> Session {
         let config = config(&self.socket_directory, self.port, role, &self.name);
-        Session { client: connect(&config) }
+        Session {
+            client: connect(&config),
+        }
     }
 }
 
@@ -206,7 +242,10 @@ impl Drop for TestDatabase {
             return;
         }
         let name = &self.name;
-        administrate(shared_cluster(), &format!("drop database {name} with (force)"));
+        administrate(
+            shared_cluster(),
+            &format!("drop database {name} with (force)"),
+        );
         for role in self.roles.get_mut().expect("no thread panicked with it") {
             administrate(shared_cluster(), &format!("drop role if exists {role}"));
         }
@@ -221,7 +260,8 @@ pub(crate) struct Session {
 impl Session {
     /// Runs statements.
     pub(crate) fn execute(&self, sql: &str) {
-        self.try_execute(sql).unwrap_or_else(|error| failed(sql, &error));
+        self.try_execute(sql)
+            .unwrap_or_else(|error| failed(sql, &error));
     }
 
     /// Runs statements that may be refused.
@@ -232,7 +272,9 @@ impl Session {
     /// The SQLSTATE with which the server refuses statements.
     pub(crate) fn refusal(&self, sql: &str) -> String {
         let error = self.try_execute(sql).expect_err(sql);
-        error.code().map_or_else(|| format!("{error:?}"), |code| code.code().to_owned())
+        error
+            .code()
+            .map_or_else(|| format!("{error:?}"), |code| code.code().to_owned())
     }
 
     /// The rows of the last statement.
@@ -253,15 +295,23 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 fn config(socket_directory: &Path, port: u16, role: &str, database: &str) -> Config {
     let mut config = Config::new();
-    config.host_path(socket_directory).port(port).user(role).dbname(database);
-    config.application_name("breakglass tests").connect_timeout(PATIENCE);
+    config
+        .host_path(socket_directory)
+        .port(port)
+        .user(role)
+        .dbname(database);
+    config
+        .application_name("breakglass tests")
+        .connect_timeout(PATIENCE);
     config
 }
 
 fn connect(config: &Config) -> Client {
     block_on(async {
-        let (client, connection) =
-            config.connect(NoTls).await.unwrap_or_else(|error| failed("connect", &error));
+        let (client, connection) = config
+            .connect(NoTls)
+            .await
+            .unwrap_or_else(|error| failed("connect", &error));
         runtime().spawn(connection);
         client
     })
@@ -269,8 +319,12 @@ fn connect(config: &Config) -> Client {
 
 /// Runs one statement outside the test's database, trying again while a template is in use.
 fn administrate(cluster: &Cluster, sql: &str) {
-    let client =
-        connect(&config(cluster.socket_directory(), cluster.port(), SUPERUSER, "postgres"));
+    let client = connect(&config(
+        cluster.socket_directory(),
+        cluster.port(),
+        SUPERUSER,
+        "postgres",
+    ));
     let start = Instant::now();
     while let Err(error) = block_on(execute(&client, sql)) {
         let is_in_use = error.code() == Some(&SqlState::OBJECT_IN_USE);
@@ -286,13 +340,20 @@ async fn execute(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error
 }
 
 async fn query(client: &Client, sql: &str) -> Rows {
-    let messages = client.simple_query(sql).await.unwrap_or_else(|error| failed(sql, &error));
+    let messages = client
+        .simple_query(sql)
+        .await
+        .unwrap_or_else(|error| failed(sql, &error));
     let mut rows = Rows::new();
     for message in messages {
         match message {
             SimpleQueryMessage::RowDescription(_) => rows.clear(),
             SimpleQueryMessage::Row(row) => {
-                rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
+                rows.push(
+                    (0..row.len())
+                        .map(|at| row.get(at).map(str::to_owned))
+                        .collect(),
+                );
             }
             _ => {}
         }

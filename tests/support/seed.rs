@@ -18,6 +18,18 @@ pub(crate) const OAUTH: &str = "z8vWfGZaE2";
 pub(crate) const OAUTH_EXPIRED: &str = "rM0xE8OKfH";
 /// Browser session of mira.
 pub(crate) const SESSION: &str = "WXA64uphbS";
+/// Made by `coder login`, of mira.
+pub(crate) const CLI_AUTH: &str = "xzJ3bFPG9s";
+/// Behind a subdomain app, of jasmin.
+pub(crate) const APP_CONNECT: &str = "YzL5W5d5Rt";
+/// Of a workspace of alina, who has two.
+pub(crate) const WORKSPACE: &str = "a3TMNdxL2k";
+/// Of Coder's chat, for gabor.
+pub(crate) const CHAT_GATEWAY: &str = "AQVYbltrdm";
+/// `vscode` of nadia, never used, as releases since v2.32 write that: 1970-01-01.
+pub(crate) const UNUSED: &str = "Ifc3cU7txY";
+/// `laptop` of hanna, never used, as older releases wrote that: 0001-01-01.
+pub(crate) const UNUSED_OLD: &str = "Whsl7vzJ8L";
 
 /// The secret part of a key, by the rule that seed.sql states.
 pub(crate) fn secret_of(key: &str) -> String {

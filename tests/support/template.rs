@@ -23,8 +23,14 @@ pub(crate) enum Template {
 }
 
 impl Template {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Empty, Self::Coder, Self::CoderV0_23, Self::CoderV2_27, Self::Django, Self::Inhouse];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Coder,
+        Self::CoderV0_23,
+        Self::CoderV2_27,
+        Self::Django,
+        Self::Inhouse,
+    ];
 
     /// Its name as a database.
     pub(crate) fn name(self) -> &'static str {
