@@ -159,7 +159,7 @@ fn chat_tables_load_on_top() {
     );
 }
 
-/// As in Coder: whoever deletes a key with a refresh token must have Coder's tables in search_path.
+/// As in Coder: whoever deletes a key with a refresh token must have Coder's tables in `search_path`.
 #[test]
 fn triggers_find_their_tables_by_search_path() {
     let database = TestDatabase::new(Template::Coder);

@@ -12,9 +12,13 @@ use tokio::runtime::{Builder, Handle};
 /// The server of this machine.
 static BINARIES: LazyLock<Binaries> = LazyLock::new(|| {
     let search = Search::from_environment().expect("the environment can be read");
-    let mut announce = |line: &str| eprintln!("{line}");
     cluster::find(&search, &mut announce).unwrap_or_else(|error| panic!("{error}"))
 });
+
+#[expect(clippy::print_stderr, reason = "a server that is fetched is no secret")]
+fn announce(line: &str) {
+    eprintln!("{line}");
+}
 
 /// The data directory that every cluster is a copy of.
 static DATA: LazyLock<cluster::Template> =

@@ -1,6 +1,5 @@
 //! A database of a test's own: a copy of a template, gone at the test's end.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -335,10 +334,15 @@ fn administrate(cluster: &Cluster, sql: &str) {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests run scripts, not operations"
+)]
 async fn execute(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(sql).await
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests look at values as text")]
 async fn query(client: &Client, sql: &str) -> Rows {
     let messages = client
         .simple_query(sql)

@@ -21,5 +21,5 @@ mod tests;
 pub(crate) use cluster::private_cluster;
 pub(crate) use database::TestDatabase;
 pub(crate) use redact::Redactor;
-pub(crate) use run::{Invocation, Output, breakglass};
+pub(crate) use run::{Invocation, breakglass};
 pub(crate) use template::Template;

@@ -16,7 +16,7 @@ use super::TestDatabase;
 use super::terminal::Terminal;
 
 /// The longest that a program may run.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// The binary under test, without a database to talk to.
 pub(crate) fn breakglass() -> Invocation<'static> {
@@ -24,7 +24,7 @@ pub(crate) fn breakglass() -> Invocation<'static> {
 }
 
 /// A program that is about to be run, in an environment of nothing but PATH, a HOME of its own,
-/// COLUMNS=120, NO_COLOR=1 and TZ=UTC.
+/// COLUMNS=120, `NO_COLOR=1` and TZ=UTC.
 #[must_use = "it runs with .run(), .start() or .on_terminal(columns)"]
 pub(crate) struct Invocation<'a> {
     program: String,
@@ -49,9 +49,9 @@ impl Invocation<'static> {
     }
 }
 
-impl<'a> Invocation<'a> {
+impl Invocation<'_> {
     /// Sets `BREAKGLASS_DATABASE_URL` to a database.
-    pub(crate) fn on<'b>(self, database: &'b TestDatabase) -> Invocation<'b> {
+    pub(crate) fn on(self, database: &TestDatabase) -> Invocation<'_> {
         let Self {
             program,
             arguments,
@@ -71,6 +71,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Logs in to the database as another role.
+    #[expect(clippy::wrong_self_convention, reason = "it reads as a sentence")]
     pub(crate) fn as_role(mut self, role: &str) -> Self {
         role.clone_into(&mut self.role);
         self

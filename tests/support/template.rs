@@ -58,13 +58,13 @@ impl Template {
 }
 
 /// Makes a database that others are copied from, unless it was made before.
-pub(super) fn once(name: &'static str, make: impl FnOnce()) {
+pub(super) fn once(name: &'static str, prepare: impl FnOnce()) {
     static MADE: Mutex<BTreeMap<&str, Arc<OnceLock<()>>>> = Mutex::new(BTreeMap::new());
-    let made = {
+    let slot = {
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(made.entry(name).or_default())
     };
-    made.get_or_init(make);
+    slot.get_or_init(prepare);
 }
 
 /// Makes the shared cluster's database of a template, unless it was made before.

@@ -198,6 +198,8 @@ fn records_are_read_in_their_order() {
 
 #[test]
 fn the_binary_is_there() {
-    let output = breakglass().arg("--no-such-flag").run();
-    output.code(2);
+    let database = TestDatabase::new(Template::Empty);
+    for invocation in [breakglass(), database.breakglass()] {
+        invocation.arg("--no-such-flag").run().code(2);
+    }
 }
