@@ -2,8 +2,8 @@
 
 use super::bound::Bound;
 use super::catalogue::ForeignKey;
+use super::key::matching_rows;
 use super::quote::{Sql, sql};
-use super::render::Statements;
 
 /// One foreign key, and how many of its rows the planned deletes concern.
 pub(super) struct Counted {
@@ -17,7 +17,7 @@ pub(super) struct Counted {
 ///
 /// `parameter` holds the keys of the planned tokens.
 pub(super) fn counted(bound: &Bound, keys: &[ForeignKey], parameter: &'static str) -> Vec<Counted> {
-    let matches = Statements::new(bound).matching_rows(parameter);
+    let matches = matching_rows(bound, parameter);
     let table = Sql::table(&bound.token.schema, &bound.token.name);
     let mut found = Vec::new();
     collect(

@@ -13,6 +13,8 @@ mod catalogue;
 pub mod detect;
 mod expression;
 mod file;
+mod key;
+mod names;
 mod quote;
 mod record;
 mod render;

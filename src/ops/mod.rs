@@ -24,6 +24,7 @@ mod selector;
 mod show;
 mod statements;
 mod token_row;
+mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
 pub use desk::{Context, Desk};

@@ -28,24 +28,39 @@ pub(super) struct HotLoop {
 impl HotLoop {
     /// Starts it, on a connection of its own.
     pub(super) async fn start(stage: &Stage, owner: &str, name: &str) -> anyhow::Result<Self> {
-        let key = stage.value(HOT_TOKEN, &[(&owner, Type::TEXT), (&name, Type::TEXT)]).await?;
+        let key = stage
+            .value(HOT_TOKEN, &[(&owner, Type::TEXT), (&name, Type::TEXT)])
+            .await?;
         let client = stage.application().await?;
         let (accepted, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let counters = (Arc::clone(&accepted), Arc::clone(&refused));
         let task = tokio::spawn(async move {
             loop {
-                let Ok(rows) = client.query_typed(REQUEST, &[(&key, Type::TEXT)]).await else { break };
-                let counter = if rows.is_empty() { &counters.1 } else { &counters.0 };
+                let Ok(rows) = client.query_typed(REQUEST, &[(&key, Type::TEXT)]).await else {
+                    break;
+                };
+                let counter = if rows.is_empty() {
+                    &counters.1
+                } else {
+                    &counters.0
+                };
                 counter.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(PAUSE).await;
             }
         });
-        Ok(Self { task, accepted, refused })
+        Ok(Self {
+            task,
+            accepted,
+            refused,
+        })
     }
 
     /// Requests that were let in, and refused.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.accepted.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
+        (
+            self.accepted.load(Ordering::Relaxed),
+            self.refused.load(Ordering::Relaxed),
+        )
     }
 
     /// Waits until so many were let in.

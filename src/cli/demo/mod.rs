@@ -47,11 +47,20 @@ async fn tell(run: &Run, stage: &Stage, hot: &HotLoop) -> Result<(), Failure> {
     story.say("Which tokens are in use right now?")?;
     hot.wait_for_accepted(10).await;
     story.command(&["tokens", "ls", "--sort", "last-used", "--limit", "5"])?;
-    story.say(&format!("`{HOT_NAME}` it is. What is it, and what breaks without it?"))?;
+    story.say(&format!(
+        "`{HOT_NAME}` it is. What is it, and what breaks without it?"
+    ))?;
     story.command(&["tokens", "show", HOT_NAME])?;
     story.say("Expire it. The row stays, the record is written in the same transaction.")?;
     story.command(&[
-        "tokens", "rm", HOT_NAME, "--reason", "hot loop since 02:50", "--ticket", "INC-42", "--yes",
+        "tokens",
+        "rm",
+        HOT_NAME,
+        "--reason",
+        "hot loop since 02:50",
+        "--ticket",
+        "INC-42",
+        "--yes",
     ])?;
     hot.wait_for_refused(3).await;
     let (accepted, refused) = hot.counts();
@@ -59,7 +68,9 @@ async fn tell(run: &Run, stage: &Stage, hot: &HotLoop) -> Result<(), Failure> {
         "Is it dead? The loop goes on asking: {accepted} requests were let in before, {refused} were refused since."
     ))?;
     story.command(&["tokens", "ls", "--name", HOT_NAME, "--include-expired"])?;
-    story.say("And in the morning: who did what, why, and what exactly changed? Breakglass's log:")?;
+    story.say(
+        "And in the morning: who did what, why, and what exactly changed? Breakglass's log:",
+    )?;
     story.command(&["audit", "ls"])?;
     let operation = stage.value(LATEST_OPERATION, &[]).await?;
     let short: String = operation.chars().take(13).collect();
@@ -72,9 +83,16 @@ async fn tell(run: &Run, stage: &Stage, hot: &HotLoop) -> Result<(), Failure> {
 async fn keep(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut out = run.screen.data();
-    writeln!(out, "\nThe database stays up until Ctrl-C. In another terminal:\n")?;
+    writeln!(
+        out,
+        "\nThe database stays up until Ctrl-C. In another terminal:\n"
+    )?;
     writeln!(out, "  alias breakglass={}", program.display())?;
-    writeln!(out, "  export BREAKGLASS_DATABASE_URL='{}'", stage.operator_conninfo())?;
+    writeln!(
+        out,
+        "  export BREAKGLASS_DATABASE_URL='{}'",
+        stage.operator_conninfo()
+    )?;
     writeln!(out, "  breakglass tokens ls --kind all")?;
     out.flush()?;
     drop(out);
@@ -110,16 +128,25 @@ impl Story<'_> {
             .status()
             .context("cannot run this program")?;
         if !status.success() {
-            return Err(anyhow::anyhow!("`breakglass {}` ended with {status}", shown.join(" ")).into());
+            return Err(
+                anyhow::anyhow!("`breakglass {}` ended with {status}", shown.join(" ")).into(),
+            );
         }
         Ok(())
     }
 
     /// Prints a statement and what it returns.
     async fn query(&self, statement: &str, operation: &str) -> Result<(), Failure> {
-        let answer = self.stage.value(statement, &[(&operation, Type::TEXT)]).await?;
+        let answer = self
+            .stage
+            .value(statement, &[(&operation, Type::TEXT)])
+            .await?;
         let mut out = self.run.screen.data();
-        writeln!(out, "{}", statement.trim().replace("$1", &format!("'{operation}'")))?;
+        writeln!(
+            out,
+            "{}",
+            statement.trim().replace("$1", &format!("'{operation}'"))
+        )?;
         writeln!(out, "{answer}")?;
         Ok(out.flush()?)
     }
@@ -128,5 +155,9 @@ impl Story<'_> {
 /// An argument as a shell would want it typed.
 fn quoted(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=".contains(c);
-    if arg.chars().all(plain) { arg.to_owned() } else { format!("'{arg}'") }
+    if arg.chars().all(plain) {
+        arg.to_owned()
+    } else {
+        format!("'{arg}'")
+    }
 }

@@ -35,11 +35,19 @@ impl Stage {
             binaries.directory().display()
         ));
         let cluster = Cluster::start(&binaries, &Options::default())?;
-        script(&connect(&settings(&cluster.conninfo("postgres"))?).await?, CREATE_DATABASE).await?;
+        script(
+            &connect(&settings(&cluster.conninfo("postgres"))?).await?,
+            CREATE_DATABASE,
+        )
+        .await?;
         let settings = settings(&cluster.conninfo("coder"))?;
         let client = connect(&settings).await?;
-        script(&client, SCHEMA).await.context("cannot load the demo's schema")?;
-        script(&client, SEED).await.context("cannot load the demo's data")?;
+        script(&client, SCHEMA)
+            .await
+            .context("cannot load the demo's schema")?;
+        script(&client, SEED)
+            .await
+            .context("cannot load the demo's data")?;
         let context = Context {
             database: Database::new(settings, Limits::default(), Interrupt::default()),
             adapters: builtin()?,
@@ -50,7 +58,12 @@ impl Stage {
             allow_delete: true,
             allow_secret_check: true,
         };
-        Install { role: Some(role), adopt: false }.run(&context).await?;
+        Install {
+            role: Some(role),
+            adopt: false,
+        }
+        .run(&context)
+        .await?;
         script(&client, OPERATOR).await?;
         announce(&format!(
             "loaded a Coder-shaped database; `breakglass init --operator-role {OPERATOR_ROLE} --allow-delete \
@@ -62,7 +75,10 @@ impl Stage {
     /// What the operator connects with.
     pub(super) fn operator_conninfo(&self) -> String {
         let socket = self.cluster.socket_directory().display();
-        format!("host={socket} port={} user={OPERATOR_NAME} dbname=coder", self.cluster.port())
+        format!(
+            "host={socket} port={} user={OPERATOR_NAME} dbname=coder",
+            self.cluster.port()
+        )
     }
 
     /// One more connection as the application.
@@ -71,8 +87,17 @@ impl Stage {
     }
 
     /// The one value that a statement returns.
-    pub(super) async fn value(&self, statement: &str, parameters: &[Parameter<'_>]) -> anyhow::Result<String> {
-        let row = self.client.query_typed(statement, parameters).await?.into_iter().next();
+    pub(super) async fn value(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> anyhow::Result<String> {
+        let row = self
+            .client
+            .query_typed(statement, parameters)
+            .await?
+            .into_iter()
+            .next();
         let row = row.ok_or_else(|| anyhow!("the demo's database lacks what the story needs"))?;
         let value: serde_json::Value = match row.try_get::<_, String>(0) {
             Ok(text) => return Ok(text),
@@ -116,7 +141,10 @@ async fn connect(settings: &Settings) -> anyhow::Result<Client> {
 }
 
 async fn script(client: &Client, statements: &str) -> anyhow::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "a script of several statements, on a database of our own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a script of several statements, on a database of our own"
+    )]
     client.batch_execute(statements).await?;
     Ok(())
 }

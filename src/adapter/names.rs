@@ -1,0 +1,264 @@
+//! What the templates under `sql/tokens` may ask for, by name.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+
+use super::bound::{Bound, Misfit};
+use super::catalogue::Relation;
+use super::expression::{dead, kind, set_value, sha256_of, shown_time, state, texts};
+use super::file::{Companion, Set};
+use super::key::{begins_function, matches_function};
+use super::quote::{Sql, sql};
+use super::render::{RenderError, SortKey, Statements};
+use super::secret::KeyShape;
+use super::template::{Context, nested};
+
+impl Statements<'_> {
+    /// What every statement about tokens may ask for.
+    pub(super) fn context(&self) -> Result<Context, RenderError> {
+        let Bound {
+            adapter,
+            token,
+            owner,
+            ..
+        } = self.bound;
+        let key_column = Sql::column("t", &adapter.token.key);
+        let key = if adapter.token.key_is_secret {
+            sha256_of(&key_column)
+        } else {
+            sql!("{key_column}::text")
+        };
+        let label = match &adapter.token.label {
+            Some(column) => {
+                let column = Sql::column("t", column);
+                sql!("{column}::text")
+            }
+            None => Sql::text("null::text"),
+        };
+        let shape = self.key_shape();
+        let token_type = token
+            .columns
+            .get(&adapter.token.key)
+            .map(|column| column.type_name.clone());
+        Ok(Context::from([
+            ("table", Sql::table(&token.schema, &token.name).into()),
+            ("relation", Sql::literal(&token.display_name()).into()),
+            ("key_column", key_column.clone().into()),
+            ("key", key.clone().into()),
+            (
+                "key_begins",
+                begins_function(&shape, &key_column, &key, token_type.as_deref()),
+            ),
+            (
+                "key_matches",
+                matches_function(&shape, &key_column, &key, token_type.as_deref()),
+            ),
+            ("label", label.into()),
+            ("kind", kind(&self.bound.kinds().collect::<Vec<_>>()).into()),
+            (
+                "state",
+                state(self.bound, token, "t", &adapter.dead)?.into(),
+            ),
+            ("dead", dead(self.bound, token, "t", &adapter.dead)?.into()),
+            ("owner", self.owner_values(owner.as_ref())),
+            (
+                "times",
+                nested([
+                    (
+                        "created",
+                        shown_time("t", adapter.times.created.as_ref()).into(),
+                    ),
+                    (
+                        "last_used",
+                        shown_time("t", adapter.times.last_used.as_ref()).into(),
+                    ),
+                    (
+                        "expires",
+                        shown_time("t", adapter.times.expires.as_ref()).into(),
+                    ),
+                ]),
+            ),
+            ("details", self.details().into()),
+            ("fixed", texts("t", &self.bound.fixed()).into()),
+            ("vital", texts("t", &self.bound.vital()).into()),
+        ]))
+    }
+
+    pub(super) fn owner_values(&self, relation: Option<&Relation>) -> Value {
+        let null = || Value::from(Sql::text("null::text"));
+        let (Some(owner), Some(relation)) = (&self.bound.adapter.owner, relation) else {
+            return nested([
+                ("id", null()),
+                ("login", null()),
+                ("email", null()),
+                ("table", Value::from(false)),
+            ]);
+        };
+        let as_text = |column: Sql| Value::from(sql!("{column}::text"));
+        let (here, there) = (
+            Sql::column("t", &owner.column),
+            Sql::column("o", &owner.key),
+        );
+        let same_type = self
+            .bound
+            .token
+            .columns
+            .get(&owner.column)
+            .map(|column| &column.type_name)
+            == relation
+                .columns
+                .get(&owner.key)
+                .map(|column| &column.type_name);
+        let matches = if same_type {
+            sql!("{there} = {here}")
+        } else {
+            sql!("{there}::text = {here}::text")
+        };
+        nested([
+            ("id", as_text(here)),
+            ("login", as_text(Sql::column("o", &owner.login))),
+            (
+                "email",
+                owner
+                    .email
+                    .as_ref()
+                    .map_or_else(null, |email| as_text(Sql::column("o", email))),
+            ),
+            ("table", Sql::table(&relation.schema, &relation.name).into()),
+            ("matches", matches.into()),
+        ])
+    }
+
+    pub(super) fn details(&self) -> Sql {
+        let own = self.bound.details().map(|column| {
+            let (name, column) = (Sql::literal(column), Sql::column("t", column));
+            sql!("{name}, to_jsonb({column})")
+        });
+        let owner = self
+            .bound
+            .adapter
+            .owner
+            .iter()
+            .flat_map(|owner| &owner.details)
+            .map(|column| {
+                let (name, column) = (
+                    Sql::literal(&format!("owner_{column}")),
+                    Sql::column("o", column),
+                );
+                sql!("{name}, to_jsonb({column})")
+            });
+        let pairs = Sql::join(own.chain(owner), ", ");
+        sql!("jsonb_build_object({pairs})")
+    }
+
+    pub(super) fn order(&self, sort: SortKey, descending: bool) -> Sql {
+        let adapter = &self.bound.adapter;
+        let key = Sql::column("t", &adapter.token.key);
+        let column = match sort {
+            SortKey::Key => key.clone(),
+            SortKey::Label => adapter
+                .token
+                .label
+                .as_ref()
+                .map_or_else(|| key.clone(), |label| Sql::column("t", label)),
+            SortKey::Owner => adapter
+                .owner
+                .as_ref()
+                .map_or_else(|| key.clone(), |owner| Sql::column("o", &owner.login)),
+            SortKey::Created => shown_time("t", adapter.times.created.as_ref()),
+            SortKey::LastUsed => shown_time("t", adapter.times.last_used.as_ref()),
+            SortKey::Expires => shown_time("t", adapter.times.expires.as_ref()),
+        };
+        let direction = if descending {
+            "desc nulls last"
+        } else {
+            "asc nulls last"
+        };
+        if column == key && !descending {
+            key
+        } else {
+            sql!("{column} {direction}, {key}")
+        }
+    }
+
+    pub(super) fn assignments(
+        &self,
+        relation: &Relation,
+        set: &BTreeMap<String, Set>,
+    ) -> Result<Sql, Misfit> {
+        let mut parts = Vec::new();
+        for (name, value) in set {
+            let value = set_value(value, || self.bound.unit(relation, name))?;
+            let name = Sql::ident(name);
+            parts.push(sql!("{name} = {value}"));
+        }
+        Ok(Sql::join(parts, ", "))
+    }
+
+    pub(super) fn companion_values(
+        &self,
+        companions: &[&(Companion, Relation)],
+    ) -> Result<Value, RenderError> {
+        let mut values = Vec::new();
+        for (place, (companion, relation)) in companions.iter().enumerate() {
+            let (key, token) = (
+                Sql::column("c", &companion.key),
+                Sql::column("c", &companion.token),
+            );
+            let columns: Vec<String> = {
+                let rules = companion.dead.iter().map(|rule| rule.column.clone());
+                let mut columns: Vec<String> =
+                    rules.chain(companion.expire.set.keys().cloned()).collect();
+                columns.sort_unstable();
+                columns.dedup();
+                columns
+            };
+            let token_type = relation
+                .columns
+                .get(&companion.token)
+                .map(|column| column.type_name.clone());
+            let shape = KeyShape::of_type(token_type.as_deref());
+            values.push(nested([
+                ("alias", sql!("companion_{place}").into()),
+                ("name", Sql::literal(&companion.name).into()),
+                ("relation", Sql::literal(&relation.display_name()).into()),
+                ("table", Sql::table(&relation.schema, &relation.name).into()),
+                ("key_column", key.clone().into()),
+                ("key", sql!("{key}::text").into()),
+                ("token", sql!("{token}::text").into()),
+                (
+                    "token_matches",
+                    matches_function(
+                        &shape,
+                        &token,
+                        &sql!("{token}::text"),
+                        token_type.as_deref(),
+                    ),
+                ),
+                (
+                    "state",
+                    state(self.bound, relation, "c", &companion.dead)?.into(),
+                ),
+                (
+                    "dead",
+                    dead(self.bound, relation, "c", &companion.dead)?.into(),
+                ),
+                ("vital", texts("c", &columns).into()),
+                (
+                    "set",
+                    self.assignments(relation, &companion.expire.set)?.into(),
+                ),
+                (
+                    "set_before",
+                    texts(
+                        "c",
+                        &companion.expire.set.keys().cloned().collect::<Vec<_>>(),
+                    )
+                    .into(),
+                ),
+            ]));
+        }
+        Ok(Value::from(values))
+    }
+}
