@@ -4,7 +4,6 @@
 //! itself reported that its record was written. An unrecorded change does not compile.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
 
 use super::database::Database;
 use super::session::{Parameter, Session};
@@ -182,12 +181,8 @@ async fn run(
     statement: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
-    let [lock, statement_limit, idle] = session.limits.settings();
-    let limits: [Parameter<'_>; 3] = [
-        (&lock, Type::TEXT),
-        (&statement_limit, Type::TEXT),
-        (&idle, Type::TEXT),
-    ];
+    let settings = session.limits.settings(database.schema());
+    let limits = settings.parameters();
     let answer = async {
         let (begun, limited, rows) = tokio::join!(
             session.client.execute_typed(BEGIN, &[]),

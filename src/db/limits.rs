@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tokio_postgres::types::Type;
+
+use super::session::Parameter;
+
 /// Limits of one transaction, and of waiting for its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,9 +41,34 @@ impl Limits {
         self.statement + GRACE
     }
 
-    /// As `set_config` takes them: lock, statement, idle in transaction.
-    pub(super) fn settings(&self) -> [String; 3] {
-        [self.lock, self.statement, self.idle_in_transaction]
-            .map(|limit| format!("{}ms", limit.as_millis()))
+    /// The parameters of `sql/session/limits.sql`.
+    pub(super) fn settings(&self, schema: Option<&str>) -> Settings {
+        let [lock, statement, idle] = [self.lock, self.statement, self.idle_in_transaction]
+            .map(|limit| format!("{}ms", limit.as_millis()));
+        Settings {
+            lock,
+            statement,
+            idle,
+            schema: schema.map(str::to_owned),
+        }
+    }
+}
+
+/// The parameters of `sql/session/limits.sql`.
+pub(super) struct Settings {
+    lock: String,
+    pub(super) statement: String,
+    idle: String,
+    schema: Option<String>,
+}
+
+impl Settings {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 4] {
+        [
+            (&self.lock, Type::TEXT),
+            (&self.statement, Type::TEXT),
+            (&self.idle, Type::TEXT),
+            (&self.schema, Type::TEXT),
+        ]
     }
 }

@@ -10,9 +10,8 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
-use super::session::{Parameter, Session};
+use super::session::Session;
 use super::sqlstate::{Error, Kind};
 
 mod embedded {
@@ -98,12 +97,8 @@ pub async fn installed(session: &Session) -> Result<Installed, Error> {
 /// When the server refuses any of it; nothing of it remains then.
 pub async fn install(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
     let client = &session.client;
-    let [lock, statement, idle] = session.limits.settings();
-    let limits: [Parameter<'_>; 3] = [
-        (&lock, Type::TEXT),
-        (&statement, Type::TEXT),
-        (&idle, Type::TEXT),
-    ];
+    let settings = session.limits.settings(None);
+    let limits = settings.parameters();
     let work = async {
         client
             .execute_typed(BEGIN, &[])

@@ -140,12 +140,8 @@ impl Session {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
-        let [lock, statement_limit, idle] = self.limits.settings();
-        let limits: [Parameter<'_>; 3] = [
-            (&lock, Type::TEXT),
-            (&statement_limit, Type::TEXT),
-            (&idle, Type::TEXT),
-        ];
+        let settings = self.limits.settings(None);
+        let limits = settings.parameters();
         let answer = async {
             // Queued in this order at the first poll, answered in this order.
             let (begun, limited, rows, ended) = tokio::join!(
@@ -176,12 +172,9 @@ impl Session {
         statement: &str,
         parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
     ) -> Result<impl Stream<Item = Result<Row, Error>> + use<'a>, Error> {
-        let [lock, _, idle] = self.limits.settings();
-        let limits: [Parameter<'_>; 3] = [
-            (&lock, Type::TEXT),
-            (&STREAM_LIMIT, Type::TEXT),
-            (&idle, Type::TEXT),
-        ];
+        let mut settings = self.limits.settings(None);
+        STREAM_LIMIT.clone_into(&mut settings.statement);
+        let limits = settings.parameters();
         let borrowed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
             .iter()
             .map(|(value, type_)| (&**value as &(dyn ToSql + Sync), type_.clone()))

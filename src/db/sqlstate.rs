@@ -50,7 +50,11 @@ pub struct ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (SQLSTATE {})", self.message, self.code)
+        write!(f, "{} (SQLSTATE {})", self.message, self.code)?;
+        // A trigger's own error would else look like one of our statement.
+        let mut context = self.context.iter().flat_map(|context| context.lines());
+        let function = context.find(|line| line.contains("function"));
+        function.map_or(Ok(()), |function| write!(f, " in {function}"))
     }
 }
 

@@ -38,12 +38,18 @@ impl Context {
     pub async fn open(&self) -> Result<Desk, Error> {
         let (session, identity) = self.connect().await?;
         let bound = self.detect(&session).await?;
-        Ok(Desk {
-            database: self.database.clone(),
+        Ok(self.desk(session, identity, bound))
+    }
+
+    /// Puts together what was found.
+    pub(super) fn desk(&self, session: Session, identity: Identity, bound: Bound) -> Desk {
+        let database = self.database.with_schema(&bound.token.schema);
+        Desk {
+            database,
             session,
             identity,
             bound,
-        })
+        }
     }
 
     /// Connects and asks which database it is.

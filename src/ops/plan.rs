@@ -44,12 +44,7 @@ impl Request {
                 return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
             }
         };
-        let desk = Desk {
-            database: context.database.clone(),
-            session,
-            identity,
-            bound,
-        };
+        let desk = context.desk(session, identity, bound);
         match self.find(&desk, &mut known).await {
             Ok((plan, statement)) => Ok(Planned {
                 request: self,

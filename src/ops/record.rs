@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
-use crate::db::{Change, CommitError, Database, Identity, Installed};
+use crate::db::{Change, CommitError, Database, Identity, Installed, Kind};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
@@ -70,6 +70,9 @@ async fn recording(
     match record.fence(database).await {
         Ok(true) => Recording::Recorded,
         Ok(false) => Recording::Impossible("the operation is recorded already".to_owned()),
+        Err(Error::Database(failed)) if failed.kind() == Some(Kind::Missing) => {
+            Recording::Impossible("breakglass is not installed there".to_owned())
+        }
         Err(failed) => Recording::Impossible(failed.to_string()),
     }
 }
