@@ -1,5 +1,6 @@
 //! `init`: install the schema, and give an operator role the least that works.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use super::Run;
@@ -62,10 +63,10 @@ fn tell(out: &mut dyn std::io::Write, args: &Init, report: &InstallReport) -> st
         if *created_role {
             writeln!(out, "created role {role} (nologin)")?;
         }
-        for privilege in granted {
+        for privilege in grouped(granted) {
             writeln!(out, "granted {privilege}")?;
         }
-        for privilege in revoked {
+        for privilege in grouped(revoked) {
             writeln!(out, "revoked {privilege}")?;
         }
         if granted.is_empty() && revoked.is_empty() {
@@ -76,4 +77,20 @@ fn tell(out: &mut dyn std::io::Write, args: &Init, report: &InstallReport) -> st
         writeln!(out, "note: {note}")?;
     }
     Ok(())
+}
+
+/// `select (a) on t`, `select (b) on t` as one line a privilege and table.
+fn grouped(privileges: &[String]) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for privilege in privileges {
+        let (what, table) = privilege.split_once(" on ").unwrap_or((privilege, ""));
+        let (verb, column) = what.split_once(' ').unwrap_or((what, ""));
+        let column = column.trim_start_matches('(').trim_end_matches(')');
+        groups.entry((table, verb)).or_default().push(column);
+    }
+    let line = |((table, verb), columns): ((&str, &str), Vec<&str>)| match columns.as_slice() {
+        [""] => format!("{verb} on {table}"),
+        columns => format!("{verb} ({}) on {table}", columns.join(", ")),
+    };
+    groups.into_iter().map(line).collect()
 }

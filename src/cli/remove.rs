@@ -11,13 +11,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::prompt;
 use super::reading::selectors;
+use crate::adapter::SecretShape;
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
-use crate::ops::{Context, Error, Install, Planned, Refusal, Request};
+use crate::ops::{Context, Error, Install, Planned, Request};
 use crate::view;
 
-/// What is said of a secret that was typed on the command line.
-pub(super) const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
+const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
 
 /// Removes tokens.
 pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Failure> {
@@ -30,6 +30,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
+    warn_of_secrets(run, &context, &args.selectors);
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
     let request = Request {
         id: Uuid::now_v7(),
@@ -46,14 +47,29 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         host: host_name(),
     };
     let planned = plan(run, &context, request).await?;
-    if planned.names_secret_on_argv() {
-        run.screen.warn(SECRET_ON_ARGV);
-    }
     let width = run.screen.talk_width();
     run.screen.talk(|out| view::plan(out, &planned, width));
     let planned = approve(run, &args, planned).await?;
     let receipt = planned.carry_out().await?;
     tell(run, &args, &receipt)
+}
+
+/// Warns of a secret that was typed on the command line, whatever becomes of the command.
+pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
+    let mut adapters = context.adapters.iter().filter(|adapter| {
+        context
+            .choice
+            .adapter
+            .as_ref()
+            .is_none_or(|name| *name == adapter.name)
+    });
+    let is_secret = |adapter| {
+        SecretShape::of(adapter)
+            .is_some_and(|shape| words.iter().any(|word| shape.read(word).is_some()))
+    };
+    if adapters.any(is_secret) {
+        run.screen.warn(SECRET_ON_ARGV);
+    }
 }
 
 /// `rm` has an alias that promises more than it does.
@@ -140,24 +156,24 @@ async fn approve(run: &Run, args: &RemoveArgs, planned: Planned) -> Result<Plann
     if args.dry_run || !planned.changes_anything() {
         return Ok(planned);
     }
-    let approved = match planned.plan().action {
-        Action::Expire if args.yes => Ok(true),
-        Action::Expire => prompt::confirm(&run.interrupt, "expire?").await,
-        Action::Delete => confirm_delete(run, args, &planned).await,
+    let refusal = match planned.plan().action {
+        Action::Expire if args.yes => None,
+        Action::Expire if prompt::confirm(&run.interrupt, "expire?").await? => None,
+        Action::Expire => Some(Error::Declined),
+        Action::Delete => confirm_delete(run, args, &planned).await?,
     };
-    match approved {
-        Ok(true) => Ok(planned),
-        Ok(false) => Err(declined(planned).await.into()),
-        Err(failure) => Err(failure),
+    match refusal {
+        None => Ok(planned),
+        Some(error) => Err(planned.decline(error).await.into()),
     }
 }
 
-async fn declined(planned: Planned) -> Box<Refusal> {
-    planned.decline(Error::Declined).await
-}
-
 /// A delete wants each key, typed or given with `--confirm`.
-async fn confirm_delete(run: &Run, args: &RemoveArgs, planned: &Planned) -> Result<bool, Failure> {
+async fn confirm_delete(
+    run: &Run,
+    args: &RemoveArgs,
+    planned: &Planned,
+) -> Result<Option<Error>, Failure> {
     for token in &planned.plan().tokens {
         let key = &token.token.key;
         if args
@@ -168,20 +184,16 @@ async fn confirm_delete(run: &Run, args: &RemoveArgs, planned: &Planned) -> Resu
             continue;
         }
         if !run.screen.can_ask() || !args.confirm.is_empty() {
-            run.screen.note(&format!("--confirm does not name {key}"));
-            return Ok(false);
+            return Ok(Some(Error::NotConfirmed(key.clone())));
         }
         let shown: String = key.chars().take(16).collect();
-        let typed = prompt::any_line(
-            &run.interrupt,
-            &format!("type the key ({shown}) to delete it for good"),
-        )
-        .await?;
+        let question = format!("type the key ({shown}) to delete it for good");
+        let typed = prompt::any_line(&run.interrupt, &question).await?;
         if !planned.confirms(typed.trim(), key) {
-            return Ok(false);
+            return Ok(Some(Error::Declined));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure> {

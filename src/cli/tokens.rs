@@ -10,6 +10,7 @@ use super::args::{Format, ListArgs, ShowArgs, SingleFormat, Sort};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::reading::selectors;
+use super::remove::warn_of_secrets;
 use crate::adapter::SortKey;
 use crate::model::{JSON_SCHEMA, Token};
 use crate::ops::{Desk, Error, Filter, ListTokens, ShowToken};
@@ -219,6 +220,7 @@ where
 /// Shows one token.
 pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
+    warn_of_secrets(run, &context, std::slice::from_ref(&args.selector));
     let named = selectors(
         run,
         std::slice::from_ref(&args.selector),
@@ -236,9 +238,6 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
         selector: selector.clone(),
         owner: named.owner,
     };
-    if request.is_secret_on_argv(&desk) {
-        run.screen.warn(super::remove::SECRET_ON_ARGV);
-    }
     let shown = request.run(&desk).await?;
     let mut out = run.screen.data();
     match args.output {

@@ -148,6 +148,9 @@ pub enum Error {
     /// The operator said no.
     #[error("declined")]
     Declined,
+    /// `--confirm` does not name a token of the plan.
+    #[error("--confirm does not name token `{0}`, which would be deleted")]
+    NotConfirmed(String),
     /// COMMIT was sent, its answer was lost, and the database cannot be asked.
     #[error("the outcome of operation {operation} is unknown: its COMMIT was sent and {cause}")]
     OutcomeUnknown {
@@ -216,6 +219,7 @@ impl Error {
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
             Self::Declined => "declined",
+            Self::NotConfirmed(_) => "not_confirmed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::NotCommitted => "not_committed",
             Self::MayNotInstall(_) => "may_not_install",
@@ -257,6 +261,7 @@ impl Error {
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::Locked { blockers, .. } => return Some(locked_hint(blockers)),
+            Self::NotConfirmed(_) => "add `--confirm KEY` once for each token of the plan",
             Self::NoSuchActor(_) => "give the user's login, email or id",
             Self::AmbiguousActor(_) => "give the user's id",
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",

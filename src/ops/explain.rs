@@ -15,9 +15,13 @@ pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
         Ok(found) if !found.is_empty() => Error::ChangedSinceShown(found),
         Ok(_same) => {
             let mut suspects = Vec::new();
-            for relation in std::iter::once(&desk.bound.token)
-                .chain(desk.bound.companions.iter().map(|(_, relation)| relation))
-            {
+            let concerned = if plan.companions.is_empty() {
+                &[][..]
+            } else {
+                &desk.bound.companions
+            };
+            let companions = concerned.iter().map(|(_, relation)| relation);
+            for relation in std::iter::once(&desk.bound.token).chain(companions) {
                 // Naming suspects is a courtesy; the refusal stands without it.
                 let found = interference(&desk.session, relation)
                     .await

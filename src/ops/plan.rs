@@ -237,16 +237,6 @@ impl Planned {
             .is_some_and(|typed| shape.names(&typed, key))
     }
 
-    /// Whether a secret stood on the command line.
-    #[must_use]
-    pub fn names_secret_on_argv(&self) -> bool {
-        let (secrets, keys) = (self.desk.secret_shape(), self.desk.statements().key_shape());
-        self.request
-            .selectors
-            .iter()
-            .any(|selector| selector.is_secret_on_argv(secrets.as_ref(), &keys))
-    }
-
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {

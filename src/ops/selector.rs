@@ -107,19 +107,6 @@ impl Selector {
         }
     }
 
-    /// Whether it is a secret that was given as an argument, where history and `ps` have it.
-    pub(super) fn is_secret_on_argv(
-        &self,
-        secrets: Option<&SecretShape<'_>>,
-        keys: &KeyShape,
-    ) -> bool {
-        !matches!(self, Self::Pasted(_))
-            && matches!(
-                self.read(secrets, keys),
-                Reading::Secret(_) | Reading::Damaged
-            )
-    }
-
     pub(super) fn length(&self) -> usize {
         self.text().chars().count()
     }

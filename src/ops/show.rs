@@ -43,13 +43,6 @@ pub struct Shown {
 }
 
 impl ShowToken {
-    /// Whether a secret stood on the command line.
-    #[must_use]
-    pub fn is_secret_on_argv(&self, desk: &Desk) -> bool {
-        self.selector
-            .is_secret_on_argv(desk.secret_shape().as_ref(), &desk.statements().key_shape())
-    }
-
     /// Runs it.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
 pub(super) fn database_hint(error: &db::Error) -> Option<String> {
     let hint = match error.kind()? {
         Kind::Permission => {
-            "run `breakglass init --operator-role ROLE` as the tables' owner, and connect as a member of that role"
+            "run `breakglass init --operator-role ROLE` as the tables' owner (for a delete with --allow-delete), and connect as a member of that role"
         }
         Kind::ReadOnly => "connect to the primary, or to a database that can be written",
         Kind::Conflict | Kind::Shutdown => "run the command again",

@@ -237,7 +237,8 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         self.pool.close();
-        if !self.is_shared {
+        // A test that has failed already must not abort the others.
+        if !self.is_shared || thread::panicking() {
             return;
         }
         let name = &self.name;
