@@ -2,10 +2,12 @@
 //!
 //! - `cli/`: the real binary, by what it prints, how it ends and what it leaves in the database.
 //! - `database/`: what lies below the command line, and the fixtures themselves.
+//! - `faults/`: the wire cut and the server killed, and the one direction of the imports.
 //! - `support/`: the server, the databases, running the binary, looking at rows.
 //!
 //! A machine without a Postgres fails the suite; nothing is ever skipped.
 
 mod cli;
 mod database;
+mod faults;
 mod support;

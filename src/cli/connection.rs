@@ -43,6 +43,9 @@ pub(super) struct Connecting {
     /// How long a statement may run
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
     statement_timeout: Duration,
+    /// How long to look for the outcome of a COMMIT whose answer was lost
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
+    resolve_timeout: Duration,
 }
 
 impl Connecting {
@@ -51,6 +54,7 @@ impl Connecting {
         let limits = Limits {
             lock: self.lock_timeout,
             statement: self.statement_timeout.max(self.lock_timeout),
+            resolve: self.resolve_timeout,
             ..Limits::default()
         };
         let mut adapters = builtin()?;

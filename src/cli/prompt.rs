@@ -73,14 +73,16 @@ async fn ask<T: Send + 'static>(
         () = interrupt.raised() => {
             // The thread still waits for a key; the terminal must not.
             before.restore();
+            // What is said next begins on a line of its own.
+            let _moved = Term::stderr().write_line("").is_ok();
             return Err(Failure::Interrupted);
         }
     };
     match answer {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) if interrupt.is_raised() => Err(Failure::Interrupted),
         Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
             before.restore();
+            let _moved = Term::stderr().write_line("").is_ok();
             Err(Failure::Interrupted)
         }
         Ok(Err(dialoguer::Error::IO(error))) => Err(anyhow::Error::new(error)

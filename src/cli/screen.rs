@@ -127,6 +127,10 @@ fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Resul
         writeln!(out, "hint: {}", visible(&hint))?;
     }
     if let Failure::Mutation(refusal) = failure {
+        let known = !matches!(refusal.error, Error::OutcomeUnknown { .. });
+        if known && !failure.message().contains("nothing was changed") {
+            writeln!(out, "nothing was changed")?;
+        }
         match &refusal.recording {
             Recording::Recorded => writeln!(out, "recorded as {}", refusal.operation)?,
             Recording::NotWanted => {}

@@ -67,13 +67,20 @@ impl Session {
         tokio::spawn(async move {
             // The server's last words arrive here, not at the call that they end.
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                let said = match message {
-                    Ok(AsyncMessage::Notice(notice)) => Some(notice.message().to_owned()),
-                    Ok(_) => None,
-                    Err(error) => error.as_db_error().map(|error| error.message().to_owned()),
+                let (said, ended) = match message {
+                    Ok(AsyncMessage::Notice(notice)) => (Some(notice.message().to_owned()), false),
+                    Ok(_) => (None, false),
+                    Err(error) => (
+                        error.as_db_error().map(|said| said.message().to_owned()),
+                        true,
+                    ),
                 };
                 if said.is_some() {
                     *heard.lock().unwrap_or_else(PoisonError::into_inner) = said;
+                }
+                // Polled on it would never end, and its callers would wait for nothing.
+                if ended {
+                    break;
                 }
             }
         });

@@ -208,13 +208,13 @@ impl TestDatabase {
         one_value(sql, self.query(sql))
     }
 
-    /// Waits until a query answers true: until a backend waits for a lock, a row has changed.
-    pub(crate) fn wait_for(&self, condition: &str) {
+    /// Waits until a query (`select exists …`) answers true: a backend waits, a row has changed.
+    pub(crate) fn wait_for(&self, query: &str) {
         let start = Instant::now();
-        while self.value(condition) != "t" {
+        while self.value(query) != "t" {
             assert!(
                 start.elapsed() < PATIENCE,
-                "not within {PATIENCE:?}: {condition}"
+                "not within {PATIENCE:?}: {query}"
             );
             thread::sleep(Duration::from_millis(5));
         }

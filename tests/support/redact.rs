@@ -10,7 +10,7 @@ use super::TestDatabase;
 
 /// What differs between any two runs, and what is written in its place; the order counts.
 /// `(?-u:\b)`, since the project's regex goes without Unicode's tables.
-const PATTERNS: [(&str, &str); 8] = [
+const PATTERNS: [(&str, &str); 11] = [
     ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
     ("(?-u:\\b)[0-9a-f]{64}(?-u:\\b)", "<digest>"),
     (
@@ -24,6 +24,12 @@ const PATTERNS: [(&str, &str); 8] = [
     ("(?-u:\\b)[0-9]+ (ms|s|min|h|d|y) ago(?-u:\\b)", "<age>"),
     ("(?-u:\\b)in [0-9]+ (ms|s|min|h|d|y)(?-u:\\b)", "<age>"),
     ("(?-u:\\b)(port|pid)([ =])[0-9]+", "$1$2<$1>"),
+    ("<socket>:[0-9]+", "<socket>:<port>"),
+    ("(?-u:\\b)plan [0-9a-f]{12}(?-u:\\b)", "plan <plan>"),
+    (
+        "\"(system_identifier|os_user)\":( ?)\"[^\"]*\"",
+        "\"$1\":$2\"<$1>\"",
+    ),
     (
         "\"(port|server_port|pid|backend_pid)\":( ?)[0-9]+",
         "\"$1\":$2\"<$1>\"",

@@ -158,14 +158,16 @@ fn what_differs_from_run_to_run_is_redacted() {
     let id = "01989f5e-7c1a-7d2b-9c3d-0123456789ab";
     let text = format!(
         "  {id}   x \n{conninfo} pid 4711\nat 2026-08-01 14:03:07.123456+00, 2026-08-01T14:03:07Z, \
-         2026-08-01\n3 s ago, in 100 y, in 5 lines, 15 s\n{{\"port\":5432}} PostgreSQL {}\n─────",
+         2026-08-01\n3 s ago, in 100 y, in 5 lines, 15 s\n{{\"port\":5432}} PostgreSQL {}\n─────\n\
+         on {}:5432, plan be4ec3ac345b, {{\"os_user\": \"root\"}}",
         database.value("show server_version"),
+        database.socket_directory().display(),
     );
     assert_eq!(
         Redactor::of(&database).also("mira", "<role>").redact(text),
         "  <uuid>  x\nhost=<socket> port=<port> user=<role> dbname=<database> pid <pid>\n\
          at <time>, <time>, <date>\n<age>, <age>, in 5 lines, 15 s\n{\"port\":\"<port>\"} \
-         PostgreSQL <version>\n───"
+         PostgreSQL <version>\n───\non <socket>:<port>, plan <plan>, {\"os_user\": \"<os_user>\"}"
     );
     assert_eq!(Redactor::default().redact("x"), "x");
 }

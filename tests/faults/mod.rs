@@ -1,0 +1,6 @@
+//! What happens when the wire or the server fails: the answer and the tables agree every time.
+
+mod commit;
+mod layers;
+mod proxy;
+mod server;
