@@ -1,8 +1,8 @@
 //! Where an application keeps its tokens and what kills one, as data.
 //!
-//! [`file`] holds the types of an adapter's TOML file, [`catalogue`] what the database says,
-//! [`detect`] chooses the adapter that fits, [`bound`] holds its names against the catalogue,
-//! [`render`] turns both into the statements under `sql/tokens`, and [`secret`] leads a pasted
+//! `file` holds the types of an adapter's TOML file, `catalogue` what the database says,
+//! `detect` chooses the adapter that fits, `bound` holds its names against the catalogue,
+//! `render` turns both into the statements under `sql/tokens`, and `secret` leads a pasted
 //! secret to its row. Nothing here talks to a database.
 
 mod audit;

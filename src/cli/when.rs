@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(moment, When::At("2026-08-01T14:00:00Z".parse().unwrap()));
         assert_eq!(
             "30d".parse(),
-            Ok(When::Ago(Duration::from_secs(30 * 86_400)))
+            Ok(When::Ago(Duration::from_hours(720)))
         );
         assert!("yesterday".parse::<When>().is_err());
     }

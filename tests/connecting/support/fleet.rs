@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
+use breakglass::cluster::{Search, find};
+
 use super::certificates;
 use super::{block_on, connect};
 
@@ -260,27 +262,14 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
+/// As `breakglass demo` finds them: installed ones first, else those that a package carries.
 fn binaries() -> PathBuf {
-    let from_config = || {
-        let output = Command::new("pg_config").arg("--bindir").output().ok()?;
-        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
-    };
-    let debian = || {
-        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-        versions
-            .flatten()
-            .map(|version| version.path().join("bin"))
-            .max()
-    };
-    let asked = std::env::var_os("BREAKGLASS_PG_BIN").map(PathBuf::from);
-    let candidates = [asked, debian(), from_config()];
-    let mut found = candidates
-        .into_iter()
-        .flatten()
-        .filter(|bin| bin.join("initdb").exists());
+    let search = Search::from_environment().expect("the environment can be read");
+    let found = find(&search, &mut |_announcement| {});
     found
-        .next()
-        .expect("no PostgreSQL server to test with: apt-get install postgresql")
+        .expect("a Postgres server to test with")
+        .directory()
+        .to_owned()
 }
 
 /// Ports that were free a moment ago.
