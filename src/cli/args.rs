@@ -55,6 +55,22 @@ pub(super) enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether it looks for Ctrl-C itself: a COMMIT must not be left halfway, and the demo clears
+    /// away after itself.
+    pub(super) fn listens_for_interrupts(&self) -> bool {
+        match self {
+            Self::Tokens(tokens) => matches!(tokens.command, TokensCommand::Remove(_)),
+            Self::Demo(_) => true,
+            Self::Audit(_)
+            | Self::Adapters(_)
+            | Self::Init(_)
+            | Self::Completions(_)
+            | Self::Man => false,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]

@@ -92,6 +92,16 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
 }
 
 async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
+    let interrupt = run.interrupt.clone();
+    if command.listens_for_interrupts() {
+        dispatch(run, command).await
+    } else {
+        // What it began is rolled back with its connection.
+        interruptible(&interrupt, dispatch(run, command)).await
+    }
+}
+
+async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Tokens(tokens) => match tokens.command {
             TokensCommand::List(list) => tokens::list(run, &list).await,
@@ -104,5 +114,16 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => completions::completions(run, &completions),
         Command::Man => completions::man(run),
+    }
+}
+
+/// Ends at once on Ctrl-C.
+async fn interruptible<T>(
+    interrupt: &Interrupt,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        () = interrupt.raised() => Err(Failure::Interrupted),
     }
 }

@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use uuid::Uuid;
 
-use super::Run;
 use super::args::{RemoveArgs, SingleFormat};
 use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::prompt;
 use super::reading::selectors;
+use super::{Run, interruptible};
 use crate::adapter::SecretShape;
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
@@ -46,7 +46,8 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         os_user: actor(),
         host: host_name(),
     };
-    let planned = plan(run, &context, request).await?;
+    // Nothing is locked or changed before the answer, so a plan may be dropped.
+    let planned = interruptible(&run.interrupt, plan(run, &context, request)).await?;
     let width = run.screen.talk_width();
     run.screen.talk(|out| view::plan(out, &planned, width));
     let planned = approve(run, &args, planned).await?;

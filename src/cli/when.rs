@@ -65,10 +65,7 @@ mod tests {
     fn reads_moments_and_distances() {
         let moment: When = "2026-08-01T14:00:00Z".parse().unwrap();
         assert_eq!(moment, When::At("2026-08-01T14:00:00Z".parse().unwrap()));
-        assert_eq!(
-            "30d".parse(),
-            Ok(When::Ago(Duration::from_hours(720)))
-        );
+        assert_eq!("30d".parse(), Ok(When::Ago(Duration::from_hours(720))));
         assert!("yesterday".parse::<When>().is_err());
     }
 }
