@@ -2,13 +2,34 @@
 
 use std::io::Write as _;
 
+use clap::{Args, Subcommand};
+
 use super::Run;
-use super::args::{AdapterShowArgs, AdaptersCommand};
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::adapter::detect;
 use crate::ops::{Context, Error, statements};
 use crate::view;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AdaptersCommand {
+    /// List the adapters, and which one fits the database if there is one to ask
+    #[command(name = "ls", visible_alias = "list")]
+    List,
+    /// Show one adapter
+    #[command(after_help = "Example:\n  breakglass adapters show coder --sql")]
+    Show(AdapterShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdapterShowArgs {
+    /// The adapter's name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// Print every statement that it leads to on the database that is connected to
+    #[arg(long)]
+    pub(super) sql: bool,
+}
 
 /// Runs a command about adapters.
 pub(super) async fn run(run: &mut Run, command: AdaptersCommand) -> Result<Exit, Failure> {

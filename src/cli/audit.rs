@@ -2,15 +2,95 @@
 
 use std::io::Write as _;
 
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Run;
-use super::args::{AuditCommand, AuditListArgs, AuditShowArgs, Format, SingleFormat};
+use super::args::{Format, SingleFormat};
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::model::{Change, JSON_SCHEMA, Observation, Operation};
+use super::when::When;
+use crate::model::{Action, Change, JSON_SCHEMA, Observation, Operation, Outcome};
 use crate::ops::{History, ListOperations, ShowOperation};
 use crate::view::{self, Clock, ListWriter};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// List operations, newest first
+    #[command(
+        name = "ls",
+        visible_alias = "list",
+        after_help = "Example:\n  breakglass audit ls --since 2d --outcome refused"
+    )]
+    List(AuditListArgs),
+    /// Show one operation with every row that it changed
+    #[command(after_help = "Example:\n  breakglass audit show 0199c0de")]
+    Show(AuditShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditListArgs {
+    /// Not before a time, or so long ago
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub(super) since: Option<When>,
+    /// Before a time, or so long ago
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub(super) until: Option<When>,
+    /// Only of this database role, operating system's user or application's user
+    #[arg(long, value_name = "NAME")]
+    pub(super) actor: Option<String>,
+    /// Only this action
+    #[arg(long, value_parser = action_parser())]
+    pub(super) action: Option<Action>,
+    /// Only with this outcome
+    #[arg(long, value_parser = outcome_parser())]
+    pub(super) outcome: Option<Outcome>,
+    /// Only those that changed the token with this key or name
+    #[arg(long, value_name = "KEY|NAME")]
+    pub(super) token: Option<String>,
+    /// Only those that changed a token of this owner: login or id
+    #[arg(long, value_name = "OWNER")]
+    pub(super) owner: Option<String>,
+    /// At most so many; 0 is all
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(super) limit: u32,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditShowArgs {
+    /// The operation's id, or the beginning of it
+    #[arg(value_name = "OPERATION")]
+    pub(super) operation: String,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: SingleFormat,
+}
+
+fn action_parser() -> impl clap::builder::TypedValueParser<Value = Action> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(["expire", "delete"]).map(|word| {
+        if word == "delete" {
+            Action::Delete
+        } else {
+            Action::Expire
+        }
+    })
+}
+
+fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed"]).map(|word| match word
+        .as_str()
+    {
+        "applied" => Outcome::Applied,
+        "unchanged" => Outcome::Unchanged,
+        "refused" => Outcome::Refused,
+        _ => Outcome::Failed,
+    })
+}
 
 /// Runs a command about the audit log.
 pub(super) async fn run(run: &mut Run, command: AuditCommand) -> Result<Exit, Failure> {

@@ -2,12 +2,19 @@
 
 use std::io::Write as _;
 
-use clap::CommandFactory as _;
+use clap::{Args, CommandFactory as _};
 
 use super::Run;
-use super::args::{Cli, Completions};
+use super::args::Cli;
 use super::exit::Exit;
 use super::failure::Failure;
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
 
 /// Prints a completion script.
 pub(super) fn completions(run: &Run, args: &Completions) -> Result<Exit, Failure> {

@@ -3,11 +3,32 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
+use clap::Args;
+
 use super::Run;
-use super::args::Init;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::ops::{Install, InstallReport, OperatorRole};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  breakglass init --operator-role breakglass_operator")]
+pub(super) struct Init {
+    /// Make this role if it is missing (NOLOGIN), and grant it the least that works
+    #[arg(long, value_name = "NAME")]
+    pub(super) operator_role: Option<String>,
+    /// Let the role delete tokens
+    #[arg(long, requires = "operator_role")]
+    pub(super) allow_delete: bool,
+    /// Let the role read the stored hash, to verify a pasted secret
+    #[arg(long, requires = "operator_role")]
+    pub(super) allow_secret_check: bool,
+    /// Print the SQL and run nothing
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Take rights from an existing role that breakglass never granted anything to
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
 
 /// Installs, or prints what an installation would run.
 pub(super) async fn run(run: &mut Run, args: &Init) -> Result<Exit, Failure> {

@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+use clap::Args;
 use uuid::Uuid;
 
-use super::args::{RemoveArgs, SingleFormat};
+use super::args::SingleFormat;
 use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -16,6 +17,57 @@ use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
 use crate::ops::{Context, Error, Install, Planned, Request};
 use crate::view;
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    /// Which tokens
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub(super) selectors: Vec<String>,
+    /// The name that goes with owner:LOGIN
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Why; asked for on a terminal
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// The ticket that asks for it
+    #[arg(long, value_name = "TICKET")]
+    pub(super) ticket: Option<String>,
+    /// Remove the rows for good instead of expiring; the records stay
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// The key of a token that may be deleted without asking; once for each
+    #[arg(long, value_name = "KEY", requires = "delete")]
+    pub(super) confirm: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Do the work, roll it back, and tell what it would have done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Change exactly N tokens, or nothing
+    #[arg(long, value_name = "N")]
+    pub(super) expect: Option<usize>,
+    /// Leave the application's own audit log alone
+    #[arg(long)]
+    pub(super) no_app_audit: bool,
+    /// The application's user on whose behalf: login, email or id
+    #[arg(long, value_name = "USER", conflicts_with = "no_app_audit")]
+    pub(super) app_actor: Option<String>,
+    /// How to write the receipt
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: SingleFormat,
+}
+
+impl RemoveArgs {
+    /// What is asked for.
+    pub(super) fn action(&self) -> Action {
+        if self.delete {
+            Action::Delete
+        } else {
+            Action::Expire
+        }
+    }
+}
 
 const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
 

@@ -2,19 +2,93 @@
 
 use std::io::Write as _;
 use std::pin::pin;
+use std::time::Duration;
 
+use clap::{Args, ValueEnum};
 use futures_util::{Stream, StreamExt as _};
 
 use super::Run;
-use super::args::{Format, ListArgs, ShowArgs, SingleFormat, Sort};
+use super::args::{Format, SingleFormat};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::reading::selectors;
 use super::remove::warn_of_secrets;
+use super::when::When;
 use crate::adapter::SortKey;
 use crate::model::{JSON_SCHEMA, Token};
 use crate::ops::{Desk, Error, Filter, ListTokens, ShowToken};
 use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
+
+/// What a list is sorted by
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Sort {
+    /// The key
+    #[default]
+    Key,
+    /// The name
+    Name,
+    /// The owner's login
+    Owner,
+    /// When it was made, newest first
+    Created,
+    /// When it was last used, latest first
+    LastUsed,
+    /// When it ends, soonest first
+    Expires,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Show dead tokens too
+    #[arg(long)]
+    pub(super) include_expired: bool,
+    /// Only tokens of this owner: login, email or id
+    #[arg(long, value_name = "OWNER")]
+    pub(super) owner: Option<String>,
+    /// Only these kinds, or `all`; the adapter's default kind if not given
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(super) kind: Vec<String>,
+    /// Only tokens with such a name; `*` and `?` match as in a shell
+    #[arg(long, value_name = "GLOB")]
+    pub(super) name: Option<String>,
+    /// Only tokens that were not used for so long, such as 30d
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) unused_for: Option<Duration>,
+    /// Only tokens that end within so long, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) expires_within: Option<Duration>,
+    /// Only tokens that were made before a time, or so long ago
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub(super) created_before: Option<When>,
+    /// What to sort by
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) sort: Sort,
+    /// Turn the order round
+    #[arg(long)]
+    pub(super) reverse: bool,
+    /// At most so many; 0 is all
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(super) limit: u32,
+    /// Columns to show, in this order; any detail of the adapter is one
+    #[arg(short, long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(super) column: Vec<String>,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// id:KEY, name:NAME, owner:LOGIN together with --name, a bare word, or `-` for a secret
+    #[arg(value_name = "SELECTOR")]
+    pub(super) selector: String,
+    /// The name that goes with owner:LOGIN
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: SingleFormat,
+}
 
 /// Lists tokens.
 pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure> {

@@ -8,14 +8,21 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::Command;
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio_postgres::types::Type;
 
 use self::hot_loop::HotLoop;
 use self::stage::Stage;
 use super::Run;
-use super::args::Demo;
 use super::exit::Exit;
 use super::failure::Failure;
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Leave the database up at the end until Ctrl-C
+    #[arg(long)]
+    pub(super) keep: bool,
+}
 
 const APPLICATION_LOG: &str = include_str!("../../../sql/demo/application_log.sql");
 const LATEST_OPERATION: &str = include_str!("../../../sql/demo/latest_operation.sql");
