@@ -1,12 +1,13 @@
 //! The command line's types. Their doc comments are the help.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::adapters::AdaptersCommand;
 use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
 use super::demo::Demo;
+use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
 use super::tokens::{ListArgs, ShowArgs};
@@ -102,30 +103,6 @@ pub(super) enum TokensCommand {
     /// Expire tokens: they stop working now, their rows stay
     #[command(name = "rm", visible_aliases = ["remove", "expire", "delete"], after_help = REMOVE_EXAMPLE)]
     Remove(Box<RemoveArgs>),
-}
-
-/// How a list or a receipt is written
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object a line
-    Jsonl,
-    /// Comma-separated values with a head
-    Csv,
-}
-
-/// How a single thing is written
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum SingleFormat {
-    /// For people
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
 }
 
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Run;
-use super::args::{Format, SingleFormat};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::format::{Format, SingleFormat};
 use super::when::When;
 use crate::model::{Action, Change, JSON_SCHEMA, Observation, Operation, Outcome};
 use crate::ops::{History, ListOperations, ShowOperation};

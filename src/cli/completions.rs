@@ -2,10 +2,9 @@
 
 use std::io::Write as _;
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 
 use super::Run;
-use super::args::Cli;
 use super::exit::Exit;
 use super::failure::Failure;
 
@@ -17,10 +16,14 @@ pub(super) struct Completions {
 }
 
 /// Prints a completion script.
-pub(super) fn completions(run: &Run, args: &Completions) -> Result<Exit, Failure> {
+pub(super) fn completions(
+    run: &Run,
+    mut command: clap::Command,
+    args: &Completions,
+) -> Result<Exit, Failure> {
     // Rendered first, because the generator panics on a closed pipe.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "breakglass", &mut script);
+    clap_complete::generate(args.shell, &mut command, "breakglass", &mut script);
     let mut out = run.screen.data();
     out.write_all(&script)?;
     out.flush()?;
@@ -28,9 +31,8 @@ pub(super) fn completions(run: &Run, args: &Completions) -> Result<Exit, Failure
 }
 
 /// Prints the manual page, the subcommands' after the main one's.
-pub(super) fn man(run: &Run) -> Result<Exit, Failure> {
+pub(super) fn man(run: &Run, mut command: clap::Command) -> Result<Exit, Failure> {
     let mut out = run.screen.data();
-    let mut command = Cli::command();
     command.build();
     page(&mut out, &command)?;
     out.flush()?;

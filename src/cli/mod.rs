@@ -9,6 +9,7 @@ mod connection;
 mod demo;
 mod exit;
 mod failure;
+mod format;
 mod init;
 mod prompt;
 mod reading;
@@ -112,8 +113,10 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Init(init) => init::run(run, &init).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
-        Command::Completions(completions) => completions::completions(run, &completions),
-        Command::Man => completions::man(run),
+        Command::Completions(completions) => {
+            completions::completions(run, Cli::command(), &completions)
+        }
+        Command::Man => completions::man(run, Cli::command()),
     }
 }
 

@@ -5,7 +5,10 @@ use std::io::{IsTerminal as _, Read as _};
 use super::Run;
 use super::failure::Failure;
 use super::prompt;
-use crate::ops::Selector;
+use crate::adapter::SecretShape;
+use crate::ops::{Context, Selector};
+
+const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
 
 /// More of standard input than this cannot be secrets.
 const LARGEST_INPUT: u64 = 1 << 20;
@@ -101,4 +104,22 @@ async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
         ));
     }
     Ok(secrets)
+}
+
+/// Warns of a secret that was typed on the command line, whatever becomes of the command.
+pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
+    let mut adapters = context.adapters.iter().filter(|adapter| {
+        context
+            .choice
+            .adapter
+            .as_ref()
+            .is_none_or(|name| *name == adapter.name)
+    });
+    let is_secret = |adapter| {
+        SecretShape::of(adapter)
+            .is_some_and(|shape| words.iter().any(|word| shape.read(word).is_some()))
+    };
+    if adapters.any(is_secret) {
+        run.screen.warn(SECRET_ON_ARGV);
+    }
 }

@@ -5,14 +5,13 @@ use std::io::Write as _;
 use clap::Args;
 use uuid::Uuid;
 
-use super::args::SingleFormat;
 use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::format::SingleFormat;
 use super::prompt;
-use super::reading::selectors;
+use super::reading::{selectors, warn_of_secrets};
 use super::{Run, interruptible};
-use crate::adapter::SecretShape;
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
 use crate::ops::{Context, Error, Install, Planned, Request};
@@ -69,8 +68,6 @@ impl RemoveArgs {
     }
 }
 
-const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
-
 /// Removes tokens.
 pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Failure> {
     if called_delete(run) && !args.delete {
@@ -105,24 +102,6 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     let planned = approve(run, &args, planned).await?;
     let receipt = planned.carry_out().await?;
     tell(run, &args, &receipt)
-}
-
-/// Warns of a secret that was typed on the command line, whatever becomes of the command.
-pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
-    let mut adapters = context.adapters.iter().filter(|adapter| {
-        context
-            .choice
-            .adapter
-            .as_ref()
-            .is_none_or(|name| *name == adapter.name)
-    });
-    let is_secret = |adapter| {
-        SecretShape::of(adapter)
-            .is_some_and(|shape| words.iter().any(|word| shape.read(word).is_some()))
-    };
-    if adapters.any(is_secret) {
-        run.screen.warn(SECRET_ON_ARGV);
-    }
 }
 
 /// `rm` has an alias that promises more than it does.

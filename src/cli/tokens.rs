@@ -8,11 +8,10 @@ use clap::{Args, ValueEnum};
 use futures_util::{Stream, StreamExt as _};
 
 use super::Run;
-use super::args::{Format, SingleFormat};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::reading::selectors;
-use super::remove::warn_of_secrets;
+use super::format::{Format, SingleFormat};
+use super::reading::{selectors, warn_of_secrets};
 use super::when::When;
 use crate::adapter::SortKey;
 use crate::model::{JSON_SCHEMA, Token};

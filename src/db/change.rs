@@ -6,7 +6,8 @@
 use tokio_postgres::Row;
 
 use super::database::Database;
-use super::session::{Parameter, Session};
+use super::parameter::Parameter;
+use super::session::Session;
 use super::sqlstate::{Error, Kind};
 use super::tls;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::session::Parameter;
+use super::parameter::Parameter;
 
 /// Limits of one transaction, and of waiting for its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Row};
 
 use super::limits::Limits;
 use super::open::{Connection, Endpoint};
+use super::parameter::Parameter;
 use super::sqlstate::Error;
 
 const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
@@ -19,9 +20,6 @@ const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
 
 /// `statement_timeout` of a stream: it runs for as long as somebody reads, who may be slow.
 const STREAM_LIMIT: &str = "4h";
-
-/// A parameter with its type: statements are never prepared, so the type is told.
-pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// One connection to the database.
 pub struct Session {

@@ -11,11 +11,14 @@ mod environment;
 mod error;
 mod keyword;
 mod parameters;
+mod prefix;
 mod secret;
 mod server;
 mod settings;
+mod surroundings;
 #[cfg(test)]
 mod tests;
+mod text;
 mod uri;
 mod value;
 
@@ -24,5 +27,6 @@ pub use keyword::quote;
 pub use parameters::Parameters;
 pub use secret::Secret;
 pub use server::{Place, Server};
-pub use settings::{Description, Keepalive, RootCertificates, Settings, Surroundings};
+pub use settings::{Description, Keepalive, RootCertificates, Settings};
+pub use surroundings::Surroundings;
 pub use value::{ChannelBinding, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs};

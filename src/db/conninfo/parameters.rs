@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::error::{ConninfoError, Origin};
-use super::{keyword, uri};
+use super::prefix::is_uri;
 
 /// What this program acts on.
 const SUPPORTED: [&str; 21] = [
@@ -74,26 +74,6 @@ const NOT_YET: [(&str, &[&str]); 30] = [
 pub struct Parameters(BTreeMap<&'static str, (String, Origin)>);
 
 impl Parameters {
-    /// Reads a connection string: a URL, keywords and values, or else the name of a database.
-    pub fn parse(text: &str) -> Result<Self, ConninfoError> {
-        if uri::is_uri(text) {
-            return uri::parse(text);
-        }
-        if is_another_url(text) {
-            return Err(ConninfoError::Url(
-                "it must start with postgresql:// or postgres://",
-            ));
-        }
-        if text.contains('=') {
-            return keyword::parse(text);
-        }
-        let mut parameters = Self::default();
-        if !text.trim().is_empty() {
-            parameters.set("dbname", text)?;
-        }
-        Ok(parameters)
-    }
-
     /// Sets one parameter, over what it was.
     pub fn set(&mut self, keyword: &str, value: &str) -> Result<(), ConninfoError> {
         self.set_from(keyword, value, Origin::Parameter)
@@ -181,16 +161,6 @@ impl fmt::Debug for Parameters {
     }
 }
 
-/// Tells `mysql://…` from a keyword string and from the name of a database.
-fn is_another_url(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        !scheme.is_empty()
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    })
-}
-
 /// Refuses what would be shown or sent as something that it is not.
 fn check_text(keyword: &'static str, value: &str, origin: Origin) -> Result<(), ConninfoError> {
     if value.contains('\0') {
@@ -200,7 +170,7 @@ fn check_text(keyword: &'static str, value: &str, origin: Origin) -> Result<(), 
         });
     }
     // A database's name is shown; a whole connection string in its place may hold a password.
-    if keyword == "dbname" && (uri::is_uri(value) || value.contains("password=")) {
+    if keyword == "dbname" && (is_uri(value) || value.contains("password=")) {
         return Err(ConninfoError::Value {
             origin,
             expected: "a name, not a connection string",

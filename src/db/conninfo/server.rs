@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::error::ConninfoError;
 use super::parameters::Parameters;
-use super::settings::Surroundings;
+use super::surroundings::Surroundings;
 use super::value::{origin_of, whole_number};
 
 const DEFAULT_PORT: u16 = 5432;

@@ -9,26 +9,12 @@ use super::error::ConninfoError;
 use super::parameters::Parameters;
 use super::secret::Secret;
 use super::server::{self, Server};
+use super::surroundings::Surroundings;
 use super::value::{
     ChannelBinding, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs, Values,
 };
 
 const APPLICATION_NAME: &str = "breakglass";
-
-/// What the machine has to say; asked for here, so that nothing below touches it.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// Reads an environment variable.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// Tells whether a file exists (asked for sockets only).
-    pub exists: &'a dyn Fn(&Path) -> bool,
-    /// The operating system's user.
-    pub os_user: Option<&'a str>,
-    /// Its home directory, for `~/.postgresql/root.crt`.
-    pub home: Option<&'a Path>,
-    /// Where servers put their sockets, the likeliest first.
-    pub socket_directories: &'a [PathBuf],
-}
 
 /// The connection that was asked for, with every default filled in.
 ///

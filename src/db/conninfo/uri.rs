@@ -7,17 +7,12 @@
 
 use super::error::ConninfoError;
 use super::parameters::Parameters;
+use super::prefix::PREFIXES;
 
-const PREFIXES: [&str; 2] = ["postgresql://", "postgres://"];
 const ENCODE: &str = "an `@`, `/`, `:`, `?` or `%` in a user name, a password or a database name \
                       must be percent-encoded (`@` is %40, `/` is %2F)";
 
-/// Tells whether a text is a URL of ours.
-pub(super) fn is_uri(text: &str) -> bool {
-    PREFIXES.iter().any(|prefix| text.starts_with(prefix))
-}
-
-/// Reads a URL; the caller has asked [`is_uri`].
+/// Reads a URL; the caller has asked `is_uri`.
 pub(super) fn parse(text: &str) -> Result<Parameters, ConninfoError> {
     let text = PREFIXES
         .iter()
