@@ -10,6 +10,7 @@ select has_database_privilege(current_database(), 'create')                     
        coalesce((select has_schema_privilege(r.oid, n.oid, 'usage')
                    from pg_roles as r, pg_namespace as n
                   where r.rolname = $1 and n.nspname = 'breakglass'), false)             as role_is_ours,
+       coalesce(quote_ident($1), '')                                                     as quoted_role,
        current_user::text                                                                as me,
        (select pg_get_userbyid(datdba)::text
           from pg_database where datname = current_database())                           as database_owner

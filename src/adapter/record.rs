@@ -9,9 +9,12 @@ use super::quote::{Sql, sql};
 use super::template::{Context, nested};
 use crate::model::Action;
 
-/// Adds `application_audit` and the columns that its diff compares to a statement's context.
-pub(super) fn add_audit(bound: &Bound, context: &mut Context, action: Action) {
-    let (Some(audit), Some(relation)) = (&bound.adapter.application_audit, &bound.audit) else {
+/// Adds `application_audit` and the columns that its diff compares to a statement's context;
+/// nothing of it where it is not wanted.
+pub(super) fn add_audit(bound: &Bound, context: &mut Context, action: Action, wanted: bool) {
+    let (Some(audit), Some(relation), true) =
+        (&bound.adapter.application_audit, &bound.audit, wanted)
+    else {
         context.insert("application_audit", Value::from(false));
         context.insert("diff", Value::from(Vec::<Value>::new()));
         return;

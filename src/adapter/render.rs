@@ -133,12 +133,13 @@ impl<'a> Statements<'a> {
         Ok(Some(render("tokens/cascades.sql", &context)?))
     }
 
-    /// `sql/tokens/expire.sql`; `None` where only a delete kills.
+    /// `sql/tokens/expire.sql`, with the application's own audit row or without; `None` where only
+    /// a delete kills.
     ///
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn expire(&self) -> Result<Option<String>, RenderError> {
+    pub fn expire(&self, application_audit: bool) -> Result<Option<String>, RenderError> {
         let Some(expire) = &self.bound.adapter.expire else {
             return Ok(None);
         };
@@ -156,7 +157,7 @@ impl<'a> Statements<'a> {
             self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
         );
         context.insert("cascaded", Sql::text("null::jsonb").into());
-        add_audit(self.bound, &mut context, Action::Expire);
+        add_audit(self.bound, &mut context, Action::Expire, application_audit);
         Ok(Some(render("tokens/expire.sql", &context)?))
     }
 
@@ -166,7 +167,11 @@ impl<'a> Statements<'a> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn delete(&self, keys: &[ForeignKey]) -> Result<String, RenderError> {
+    pub fn delete(
+        &self,
+        keys: &[ForeignKey],
+        application_audit: bool,
+    ) -> Result<String, RenderError> {
         let mut context = self.context()?;
         let left: Vec<_> = self.left_by_delete(keys);
         context.insert("companions", self.companion_values(&left)?);
@@ -178,7 +183,7 @@ impl<'a> Statements<'a> {
         });
         let objects = Sql::join(objects, ", ");
         context.insert("cascaded", sql!("jsonb_build_array({objects})").into());
-        add_audit(self.bound, &mut context, Action::Delete);
+        add_audit(self.bound, &mut context, Action::Delete, application_audit);
         Ok(render("tokens/delete.sql", &context)?)
     }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use uuid::Uuid;
+
 use crate::adapter::LoadError;
 use crate::db;
 use crate::db::conninfo::ConninfoError;
@@ -25,6 +27,8 @@ pub(super) enum Failure {
     Interrupted,
     /// Standard output is closed or full.
     Output(io::Error),
+    /// The change stands, but its receipt could not be written.
+    Receipt { operation: Uuid, error: io::Error },
     /// Something around the operation: the demo's server, a file.
     Other(anyhow::Error),
 }
@@ -46,6 +50,7 @@ impl Failure {
             Self::Interrupted => Exit::Interrupted,
             // Whoever closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Receipt { .. } => Exit::NotConfirmed,
             Self::Output(_) | Self::Other(_) => Exit::Refused,
         }
     }
@@ -57,7 +62,7 @@ impl Failure {
             Self::Operation(error) => error.code(),
             Self::Mutation(refusal) => refusal.error.code(),
             Self::Interrupted => "interrupted",
-            Self::Output(_) => "output",
+            Self::Output(_) | Self::Receipt { .. } => "output",
             Self::Other(_) => "failed",
         }
     }
@@ -76,6 +81,10 @@ impl Failure {
             },
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {error}"),
+            Self::Receipt { operation, error } => format!(
+                "operation {operation} was carried out and recorded, but its receipt is lost: \
+                 cannot write the output: {error}"
+            ),
             Self::Other(error) => format!("{error:#}"),
         }
     }
@@ -86,6 +95,9 @@ impl Failure {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Operation(error) => error.hint(),
             Self::Mutation(refusal) => refusal.error.hint(),
+            Self::Receipt { operation, .. } => {
+                Some(format!("run `breakglass audit show {operation}`"))
+            }
             Self::Interrupted | Self::Output(_) | Self::Other(_) => None,
         }
     }

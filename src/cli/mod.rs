@@ -15,6 +15,7 @@ mod prompt;
 mod reading;
 mod remove;
 mod screen;
+mod terminal;
 mod tokens;
 mod when;
 

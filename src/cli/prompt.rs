@@ -1,91 +1,112 @@
 //! Asking a person. Every prompt ends at once on Ctrl-C, with the terminal as it was.
+//!
+//! The questions are worded by dialoguer. The answers are read as lines, here: dialoguer reads
+//! keys with the terminal in raw mode, and a Ctrl-C that comes just before leaves it so.
 
-use dialoguer::console::Term;
-use dialoguer::theme::SimpleTheme;
-use dialoguer::{Input, Password};
+use std::io::{self, BufRead as _, Write as _};
+
+use dialoguer::theme::{SimpleTheme, Theme as _};
 
 use super::failure::Failure;
+use super::terminal::Mode;
 use crate::db::Interrupt;
+use crate::view::visible;
 
 /// Asks a question whose answer is No unless somebody types yes.
-#[expect(clippy::disallowed_types, reason = "the one place that asks")]
 pub(super) async fn confirm(interrupt: &Interrupt, question: &str) -> Result<bool, Failure> {
-    let question = question.to_owned();
-    ask(interrupt, move || {
-        dialoguer::Confirm::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            .default(false)
-            .wait_for_newline(true)
-            .interact_on(&Term::stderr())
-    })
-    .await
+    let mut text = String::new();
+    let worded = SimpleTheme.format_confirm_prompt(&mut text, &visible(question), Some(false));
+    let question = worded_or(&text, question, worded.is_ok());
+    let answer = ask(interrupt, question, Typing::Shown).await?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Asks for a line; an empty one is refused.
+/// Asks for a line; an empty one is asked for again.
 pub(super) async fn line(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
-    let question = question.to_owned();
-    ask(interrupt, move || {
-        Input::<String>::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            .validate_with(|text: &String| {
-                if text.trim().is_empty() {
-                    Err("say something")
-                } else {
-                    Ok(())
-                }
-            })
-            .interact_on(&Term::stderr())
-    })
-    .await
+    loop {
+        let answer = any_line(interrupt, question).await?;
+        if !answer.is_empty() {
+            return Ok(answer);
+        }
+    }
 }
 
 /// Asks for a line that may be empty.
 pub(super) async fn any_line(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
-    let question = question.to_owned();
-    ask(interrupt, move || {
-        Input::<String>::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            .allow_empty(true)
-            .interact_on(&Term::stderr())
-    })
+    let mut text = String::new();
+    let worded = SimpleTheme.format_input_prompt(&mut text, &visible(question), None);
+    ask(
+        interrupt,
+        worded_or(&text, question, worded.is_ok()),
+        Typing::Shown,
+    )
     .await
 }
 
 /// Asks for a secret, which is not shown.
 pub(super) async fn secret(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
-    let question = question.to_owned();
-    ask(interrupt, move || {
-        Password::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            .interact_on(&Term::stderr())
-    })
+    let mut text = String::new();
+    let worded = SimpleTheme.format_password_prompt(&mut text, &visible(question));
+    ask(
+        interrupt,
+        worded_or(&text, question, worded.is_ok()),
+        Typing::Hidden,
+    )
     .await
 }
 
-async fn ask<T: Send + 'static>(
-    interrupt: &Interrupt,
-    prompt: impl FnOnce() -> Result<T, dialoguer::Error> + Send + 'static,
-) -> Result<T, Failure> {
-    let before = terminal::Mode::read();
-    let asked = tokio::task::spawn_blocking(prompt);
+/// The theme's words; the bare question should it have none.
+fn worded_or(text: &str, question: &str, is_worded: bool) -> String {
+    if is_worded {
+        text.to_owned()
+    } else {
+        format!("{}: ", visible(question))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typing {
+    Shown,
+    Hidden,
+}
+
+async fn ask(interrupt: &Interrupt, question: String, typing: Typing) -> Result<String, Failure> {
+    let mode = Mode::read();
+    // Before the question stands there: what is pasted the moment it appears would else be seen.
+    if typing == Typing::Hidden {
+        mode.hide_typing();
+    }
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut out = io::stderr();
+        write!(out, "{question}")?;
+        out.flush()?;
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line)? {
+            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            _ => Ok(line.trim().to_owned()),
+        }
+    });
     let answer = tokio::select! {
         answer = asked => answer,
+        // The thread still waits for a line; the terminal must not.
         () = interrupt.raised() => {
-            // The thread still waits for a key; the terminal must not.
-            before.restore();
-            // What is said next begins on a line of its own.
-            let _moved = Term::stderr().write_line("").is_ok();
+            mode.restore();
+            end_line();
             return Err(Failure::Interrupted);
         }
     };
+    mode.restore();
+    if typing == Typing::Hidden {
+        end_line();
+    }
     match answer {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
-            before.restore();
-            let _moved = Term::stderr().write_line("").is_ok();
+        // Ctrl-D: nobody is there to answer.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            end_line();
             Err(Failure::Interrupted)
         }
-        Ok(Err(dialoguer::Error::IO(error))) => Err(anyhow::Error::new(error)
+        Ok(Err(error)) => Err(anyhow::Error::new(error)
             .context("cannot ask on this terminal")
             .into()),
         Err(error) => Err(anyhow::Error::new(error)
@@ -94,24 +115,7 @@ async fn ask<T: Send + 'static>(
     }
 }
 
-mod terminal {
-    //! The terminal's mode, so that an interrupted prompt leaves it as it was.
-
-    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-
-    pub(super) struct Mode(Option<Termios>);
-
-    impl Mode {
-        pub(super) fn read() -> Self {
-            Self(tcgetattr(std::io::stdin()).ok())
-        }
-
-        pub(super) fn restore(&self) {
-            if let Some(mode) = &self.0 {
-                let _restored = tcsetattr(std::io::stdin(), OptionalActions::Now, mode).is_ok();
-            }
-            // A prompt may have hidden the cursor.
-            let _shown = dialoguer::console::Term::stderr().show_cursor().is_ok();
-        }
-    }
+/// What is said next begins on a line of its own.
+fn end_line() {
+    let _moved = writeln!(io::stderr()).is_ok();
 }

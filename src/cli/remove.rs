@@ -98,7 +98,10 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     // Nothing is locked or changed before the answer, so a plan may be dropped.
     let planned = interruptible(&run.interrupt, plan(run, &context, request)).await?;
     let width = run.screen.talk_width();
-    run.screen.talk(|out| view::plan(out, &planned, width));
+    // Whoever is asked must see what about, also where the answer is for a program.
+    run.screen.show(will_ask(run, &args, &planned), |out| {
+        view::plan(out, &planned, width)
+    });
     let planned = approve(run, &args, planned).await?;
     let receipt = planned.carry_out().await?;
     tell(run, &args, &receipt)
@@ -183,6 +186,16 @@ async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned,
     Ok(request.plan(context).await?)
 }
 
+/// Whether `approve` will ask.
+fn will_ask(run: &Run, args: &RemoveArgs, planned: &Planned) -> bool {
+    let given = if args.delete {
+        !args.confirm.is_empty()
+    } else {
+        args.yes
+    };
+    run.screen.can_ask() && !args.dry_run && !given && planned.changes_anything()
+}
+
 /// Asks, where something has to be asked. Saying no is on record.
 async fn approve(run: &Run, args: &RemoveArgs, planned: Planned) -> Result<Planned, Failure> {
     if args.dry_run || !planned.changes_anything() {
@@ -243,9 +256,12 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
         run.screen
             .note("hint: run the command again; --delete cannot be written back");
     }
-    // The change stands whoever reads of it: a closed pipe does not turn it into a failure.
+    // The change stands whoever reads of it.
     match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Receipt {
+            operation: receipt.operation.id,
+            error,
+        }),
         _ => Ok(exit),
     }
 }

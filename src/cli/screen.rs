@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::terminal;
 use crate::ops::{Error, Recording};
 use crate::view::{Clock, JsonError, candidates, visible};
 
@@ -34,13 +35,13 @@ impl Screen {
     /// The width of tables on standard output; `None` when nobody looks.
     #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
     pub(super) fn width(&self) -> Option<u16> {
-        io::stdout().is_terminal().then(terminal_width)
+        io::stdout().is_terminal().then(terminal::width)
     }
 
     /// The width of tables on standard error.
     #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
     pub(super) fn talk_width(&self) -> Option<u16> {
-        io::stderr().is_terminal().then(terminal_width)
+        io::stderr().is_terminal().then(terminal::width)
     }
 
     /// Whether standard output is a terminal.
@@ -65,6 +66,16 @@ impl Screen {
         if self.talks() {
             let mut out = BufWriter::new(io::stderr().lock());
             let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+        }
+    }
+
+    /// Talks to whoever is asked something, else as [`Screen::talk`].
+    pub(super) fn show(&self, asked: bool, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if asked {
+            let mut out = BufWriter::new(io::stderr().lock());
+            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+        } else {
+            self.talk(write);
         }
     }
 
@@ -138,11 +149,4 @@ fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Resul
         }
     }
     Ok(())
-}
-
-fn terminal_width() -> u16 {
-    let (_rows, columns) = dialoguer::console::Term::stdout()
-        .size_checked()
-        .unwrap_or((24, 80));
-    columns.max(20)
 }

@@ -9,8 +9,9 @@ use refinery_core::Migration;
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
+use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
 
@@ -89,58 +90,97 @@ pub async fn installed(session: &Session) -> Result<Installed, Error> {
     })
 }
 
-/// Installs or brings up the schema and then runs the further statements, all in one transaction.
-/// Returns the migrations that were applied.
-///
-/// # Errors
-///
-/// When the server refuses any of it; nothing of it remains then.
-pub async fn install(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
-    let client = &session.client;
-    let settings = session.limits.settings(None);
-    let limits = settings.parameters();
-    let work = async {
-        client
-            .execute_typed(BEGIN, &[])
+/// An installation whose COMMIT has not been sent.
+#[derive(Debug)]
+#[must_use = "an installation that is not committed is rolled back with its connection"]
+pub struct Installation<'a> {
+    session: &'a Session,
+    applied: Vec<String>,
+}
+
+impl<'a> Installation<'a> {
+    /// Installs or brings up the schema and then runs the further statements, all in one
+    /// transaction under a lock.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses any of it; nothing of it remains then.
+    pub async fn begin(session: &'a Session, further: &[String]) -> Result<Self, Error> {
+        let deadline = session.limits.deadline();
+        let worked = tokio::time::timeout(deadline, work(session, further))
             .await
-            .map_err(|error| session.error(&error))?;
-        client
-            .query_typed(LIMITS, &limits)
-            .await
-            .map_err(|error| session.error(&error))?;
-        client
-            .query_typed(LOCK, &[])
-            .await
-            .map_err(|error| session.error(&error))?;
-        let applied = migrate(session).await?;
-        for statement in further {
-            client
-                .execute_typed(statement, &[])
-                .await
-                .map_err(|error| session.error(&error))?;
-        }
-        Ok(applied)
-    };
-    let deadline = session.limits.deadline();
-    let worked = tokio::time::timeout(deadline, work)
-        .await
-        .unwrap_or(Err(Error::Deadline(deadline)));
-    match worked {
-        Ok(applied) => {
-            session
-                .within(deadline, client.execute_typed(COMMIT, &[]))
-                .await?;
-            Ok(applied)
-        }
-        Err(error) => {
-            // The first error is the one to tell; the transaction ends with the connection.
-            let _ended = session
-                .within(deadline, client.execute_typed(ROLLBACK, &[]))
-                .await
-                .is_ok();
-            Err(error)
+            .unwrap_or(Err(Error::Deadline(deadline)));
+        match worked {
+            Ok(applied) => Ok(Self { session, applied }),
+            Err(error) => {
+                roll_back(session).await;
+                Err(error)
+            }
         }
     }
+
+    /// Looks at what stands there now, before anybody else can see it.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses, or does not answer in time.
+    pub async fn query(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        let answer = self.session.client.query_typed(statement, parameters);
+        self.session
+            .within(self.session.limits.deadline(), answer)
+            .await
+    }
+
+    /// Makes it permanent, and returns the migrations that were applied.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not confirm it.
+    pub async fn commit(self) -> Result<Vec<String>, Error> {
+        let committed = self.session.client.execute_typed(COMMIT, &[]);
+        self.session
+            .within(self.session.limits.deadline(), committed)
+            .await?;
+        Ok(self.applied)
+    }
+
+    /// Undoes it.
+    pub async fn roll_back(self) {
+        roll_back(self.session).await;
+    }
+}
+
+async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
+    let client = &session.client;
+    let settings = session.limits.settings(None);
+    let refused = |error| session.error(&error);
+    client.execute_typed(BEGIN, &[]).await.map_err(refused)?;
+    client
+        .query_typed(LIMITS, &settings.parameters())
+        .await
+        .map_err(refused)?;
+    client.query_typed(LOCK, &[]).await.map_err(refused)?;
+    let applied = migrate(session).await?;
+    for statement in further {
+        client
+            .execute_typed(statement, &[])
+            .await
+            .map_err(refused)?;
+    }
+    Ok(applied)
+}
+
+/// Whether it worked is of no matter: the transaction ends with the connection at the latest.
+async fn roll_back(session: &Session) {
+    let ended = session.client.execute_typed(ROLLBACK, &[]);
+    let _ended = session
+        .within(session.limits.deadline(), ended)
+        .await
+        .is_ok();
 }
 
 async fn migrate(session: &Session) -> Result<Vec<String>, Error> {

@@ -22,7 +22,7 @@ pub use database::{Database, Interrupt};
 pub use identity::Identity;
 pub use limits::Limits;
 pub(crate) use migrations::script;
-pub use migrations::{Installed, MIGRATED_VERSION, install, installed};
+pub use migrations::{Installation, Installed, MIGRATED_VERSION, installed};
 pub use parameter::Parameter;
 pub use session::{Blocker, Session};
 pub use sqlstate::{Error, Kind, ServerError};

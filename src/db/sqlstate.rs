@@ -19,6 +19,8 @@ pub enum Kind {
     Permission,
     /// The counts did not add up: the record's own CHECK refused it.
     NotAsPlanned,
+    /// Something swallowed the operation's record: its changes point at nothing.
+    Unrecorded,
     /// The database cannot be written (25006).
     ReadOnly,
     /// Another transaction was in the way; trying again may help (40001, 40P01).
@@ -133,6 +135,11 @@ fn kind(code: &SqlState, constraint: Option<&str>) -> Kind {
         &SqlState::INSUFFICIENT_PRIVILEGE => Kind::Permission,
         &SqlState::READ_ONLY_SQL_TRANSACTION => Kind::ReadOnly,
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Kind::Conflict,
+        &SqlState::FOREIGN_KEY_VIOLATION
+            if matches!(constraint, Some("change_belongs_to_operation")) =>
+        {
+            Kind::Unrecorded
+        }
         &SqlState::FOREIGN_KEY_VIOLATION | &SqlState::RESTRICT_VIOLATION => Kind::Referenced,
         &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME => Kind::Missing,
         &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {

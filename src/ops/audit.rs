@@ -187,7 +187,7 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
 }
 
 /// A word of the log as the model's enum, by the spelling that serde knows.
-fn enumerated<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, db::Error> {
+pub(super) fn enumerated<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, db::Error> {
     serde_json::from_value(Value::String(word.to_owned()))
         .map_err(|error| db::Error::Answer(error.to_string()))
 }

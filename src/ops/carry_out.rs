@@ -7,19 +7,18 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::explain;
 use super::plan::Planned;
 use super::read_back::read_back;
-use super::record::{WithoutEffect, refuse};
+use super::record::{Fenced, WithoutEffect, refuse};
 use super::request::Known;
-use crate::db::{self, Blocker, Change, CommitError, Database, Identity, Kind};
+use super::watch::watched;
+use crate::db::{self, Change, CommitError, Identity, Kind};
 use crate::model::{
     Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner, Receipt,
 };
-
-/// How often the holder of a lock is looked for, and how long the first look waits.
-const BLOCKER_POLL: Duration = Duration::from_millis(200);
 
 /// How often a fence is tried while the database comes back.
 const FENCE_POLL: Duration = Duration::from_millis(500);
@@ -71,7 +70,15 @@ impl Planned {
                 Err(error) => return Err(error),
             }
         };
-        let proof = change.recorded(self.application_audit() == ApplicationAudit::Written)??;
+        let application_audit = self.application_audit() == ApplicationAudit::Written;
+        let proof = match change.recorded(application_audit)? {
+            Ok(proof) => proof,
+            Err(unrecorded) => {
+                // Open, it would hold the operation's id against the record of its own failure.
+                change.roll_back().await?;
+                return Err(unrecorded.into());
+            }
+        };
         if self.request.dry_run {
             change.roll_back().await?;
             let operation = Operation {
@@ -121,33 +128,23 @@ impl Planned {
             (&companions, Type::JSONB),
             (&keys, Type::TEXT_ARRAY),
         ];
-        let change = Change::apply(
-            &self.desk.database,
-            &self.desk.session,
-            &self.statement,
-            &parameters,
-        );
-        let pid = self.desk.identity.pid;
-        let (applied, blockers) = watch_lock(&self.desk.database, pid, change).await;
-        match applied {
+        let Desk {
+            database,
+            session,
+            identity,
+            ..
+        } = &self.desk;
+        let change = Change::apply(database, session, &self.statement, &parameters);
+        match watched(database, identity.pid, change).await {
             Ok(change) => {
-                let operation = operation_of(
-                    &self.request,
-                    &self.known,
-                    &self.desk.identity,
-                    change.row(),
-                )?;
+                let operation = operation_of(&self.request, &self.known, identity, change.row())?;
                 let changes = changes_of(change.row())?;
                 Ok((change, operation, changes))
             }
-            Err(error) => Err(match error.kind() {
-                Some(Kind::LockTimeout) => Error::Locked {
-                    waited_ms: self.desk.database.limits().lock.as_millis(),
-                    blockers,
-                },
-                Some(Kind::NotAsPlanned) => explain(&self.desk, &self.plan).await,
-                _ => error.into(),
-            }),
+            Err(Error::Database(error)) if error.kind() == Some(Kind::NotAsPlanned) => {
+                Err(explain(&self.desk, &self.plan).await)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -217,8 +214,10 @@ impl Planned {
         loop {
             let fenced = record.fence(&self.desk.database).await;
             match fenced {
-                Ok(true) => return Err(Error::NotCommitted),
-                Ok(false) => return Ok(()),
+                Ok(Fenced::First | Fenced::Before(Outcome::Failed)) => {
+                    return Err(Error::NotCommitted);
+                }
+                Ok(Fenced::Before(_)) => return Ok(()),
                 Err(error) if started.elapsed() > limits.resolve => {
                     return Err(Error::OutcomeUnknown {
                         operation: self.request.id,
@@ -227,37 +226,6 @@ impl Planned {
                 }
                 Err(_not_yet) => tokio::time::sleep(FENCE_POLL).await,
             }
-        }
-    }
-}
-
-/// Awaits the change and, when it takes long, asks on another connection who holds the lock.
-async fn watch_lock<'a>(
-    database: &Database,
-    pid: i32,
-    change: impl Future<Output = Result<Change<'a>, db::Error>>,
-) -> (Result<Change<'a>, db::Error>, Vec<Blocker>) {
-    let mut blockers = Vec::new();
-    let mut second = None;
-    tokio::pin!(change);
-    loop {
-        let look = async {
-            tokio::time::sleep(BLOCKER_POLL).await;
-            let session = match second.take() {
-                Some(session) => session,
-                None => database.session().await.ok()?,
-            };
-            let found = session.blockers(pid).await.ok()?;
-            Some((session, found))
-        };
-        tokio::select! {
-            applied = &mut change => return (applied, blockers),
-            found = look => if let Some((session, found)) = found {
-                second = Some(session);
-                if !found.is_empty() {
-                    blockers = found;
-                }
-            },
         }
     }
 }

@@ -13,9 +13,12 @@ use crate::model::Cascade;
 /// # Errors
 ///
 /// When the catalogue cannot be read.
-pub(super) async fn statement(desk: &Desk) -> Result<(String, Vec<ForeignKey>), Error> {
+pub(super) async fn statement(
+    desk: &Desk,
+    application_audit: bool,
+) -> Result<(String, Vec<ForeignKey>), Error> {
     let keys = referencing(&desk.session, &desk.bound.token).await?;
-    Ok((desk.statements().delete(&keys)?, keys))
+    Ok((desk.statements().delete(&keys, application_audit)?, keys))
 }
 
 /// How many rows of other tables the foreign keys concern.

@@ -9,10 +9,10 @@ use crate::model::{Effect, State, Token};
 /// # Errors
 ///
 /// When nothing short of a delete kills a token of this application.
-pub(super) fn statement(desk: &Desk) -> Result<String, Error> {
+pub(super) fn statement(desk: &Desk, application_audit: bool) -> Result<String, Error> {
     let adapter = &desk.bound.adapter;
     desk.statements()
-        .expire()?
+        .expire(application_audit)?
         .ok_or_else(|| Error::OnlyDelete {
             title: adapter.title.clone(),
             why: adapter.delete.only.clone().unwrap_or_default(),

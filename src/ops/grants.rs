@@ -86,9 +86,7 @@ impl OperatorRole {
         if let Some(bound) = bound {
             self.add_token_table(&mut grants, bound);
             add_other_tables(&mut grants, bound);
-            if self.allow_delete {
-                add_references(&mut grants, references);
-            }
+            add_references(&mut grants, references, self.allow_delete);
         }
         merge(grants)
     }
@@ -180,22 +178,26 @@ fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
     }
 }
 
-/// Counting what a delete takes along needs the referencing columns.
-fn add_references(grants: &mut Vec<TableGrant>, references: &[ForeignKey]) {
+/// Counting what a delete takes along needs the referencing columns. Without deletes nothing is
+/// needed there, and what an earlier run gave is taken back.
+fn add_references(grants: &mut Vec<TableGrant>, references: &[ForeignKey], allow_delete: bool) {
     for key in references {
-        let mut columns = key.columns.clone();
-        columns.extend(
-            key.further
-                .iter()
-                .flat_map(|further| further.referenced.clone()),
-        );
+        let mut columns = Vec::new();
+        if allow_delete {
+            columns.extend(key.columns.iter().cloned());
+            columns.extend(
+                key.further
+                    .iter()
+                    .flat_map(|further| further.referenced.clone()),
+            );
+        }
         grants.push(TableGrant {
             schema: key.schema.clone(),
             table: key.relation.clone(),
             columns: vec![("select", columns)],
             whole: Vec::new(),
         });
-        add_references(grants, &key.further);
+        add_references(grants, &key.further, allow_delete);
     }
 }
 
@@ -227,6 +229,7 @@ fn merge(grants: Vec<TableGrant>) -> Vec<TableGrant> {
             columns.sort_unstable();
             columns.dedup();
         }
+        grant.columns.retain(|(_, columns)| !columns.is_empty());
     }
     merged
 }
@@ -243,6 +246,11 @@ impl TableGrant {
             columns,
             whole,
         }
+    }
+
+    /// Whether it only takes away.
+    pub(super) fn is_empty(&self) -> bool {
+        self.columns.is_empty() && self.whole.is_empty()
     }
 
     /// The privileges in the words of the catalogue: `select (a)`, one a column.

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::desk::Context;
 use super::error::Error;
 use super::grants::{OperatorRole, TableGrant, create_role, grant_schema};
+use super::rights::Rights;
 use crate::adapter::{Bound, ForeignKey, detect};
-use crate::db::{self, Identity, Installed, Kind, Session, installed, referencing, script};
+use crate::db::{self, Installation, Installed, Session, installed, referencing, script};
 
-const RIGHTS: &str = include_str!("../../sql/install/rights.sql");
 const ROLE_PRIVILEGES: &str = include_str!("../../sql/install/role_privileges.sql");
+/// SQLSTATE of a role that exists already.
+const DUPLICATE: &str = "42710";
+
+/// Attempts at an installation that met another one.
+const ATTEMPTS: usize = 5;
+
 const EXCESS: &str = include_str!("../../sql/install/excess.sql");
 
 /// A request to install.
@@ -40,36 +47,22 @@ pub struct InstallReport {
     pub notes: Vec<String>,
 }
 
-/// What the server says about the one who installs, and about the role.
-struct Rights {
-    may_create_schema: bool,
-    schema_exists: bool,
-    owns_schema: bool,
-    may_create_role: bool,
-    role_exists: bool,
-    role_is_superuser: bool,
-    role_is_ours: bool,
-    me: String,
-    database_owner: String,
+/// What was found before anything was done.
+struct Ground {
+    /// `None` where the history may not be read.
+    status: Option<Installed>,
+    rights: Rights,
+    bound: Option<Bound>,
+    grants: Vec<TableGrant>,
+    before: BTreeSet<String>,
 }
 
-impl Rights {
-    async fn read(session: &Session, role: Option<&str>) -> Result<Self, db::Error> {
-        let rows = session.read(RIGHTS, &[(&role, Type::TEXT)]).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| db::Error::Answer("no rights".to_owned()))?;
-        Ok(Self {
-            may_create_schema: row.try_get("may_create_schema")?,
-            schema_exists: row.try_get("schema_exists")?,
-            owns_schema: row.try_get("owns_schema")?,
-            may_create_role: row.try_get("may_create_role")?,
-            role_exists: row.try_get("role_exists")?,
-            role_is_superuser: row.try_get("role_is_superuser")?,
-            role_is_ours: row.try_get("role_is_ours")?,
-            me: row.try_get("me")?,
-            database_owner: row.try_get("database_owner")?,
-        })
+impl Ground {
+    fn report(&self) -> InstallReport {
+        InstallReport {
+            adapter: self.bound.as_ref().map(|bound| bound.adapter.name.clone()),
+            ..InstallReport::default()
+        }
     }
 }
 
@@ -85,84 +78,124 @@ impl Install {
         if identity.in_recovery {
             return Err(Error::Standby);
         }
-        let status = installed(&session).await;
-        if let Ok(found @ (Installed::Newer(_) | Installed::Divergent(_))) = status {
-            return Err(Error::NotInstalled(found));
-        }
-        let name = self.role.as_ref().map(|role| role.name.as_str());
-        let rights = Rights::read(&session, name).await?;
-        if matches!(status, Ok(Installed::Current)) && self.role.is_none() {
-            let adapter = context
-                .detect(&session)
-                .await
-                .ok()
-                .map(|bound| bound.adapter.name);
-            return Ok(InstallReport {
-                adapter,
-                ..InstallReport::default()
-            });
-        }
-        rights.check(&identity, name)?;
-        let (bound, references) = self.tables(context, &session).await?;
-        let mut report = InstallReport {
-            adapter: bound.as_ref().map(|bound| bound.adapter.name.clone()),
-            ..InstallReport::default()
-        };
-        let mut statements = Vec::new();
-        let mut grants = Vec::new();
-        let mut before = BTreeSet::new();
-        if let Some(role) = &self.role {
-            grants = role.grants(bound.as_ref(), &references);
-            if rights.role_exists {
-                before = privileges(&session, &role.name, &grants).await?;
+        let mut attempt = 1;
+        loop {
+            let ground = self.look(context, &session).await?;
+            if ground.status == Some(Installed::Current) && self.role.is_none() {
+                return Ok(ground.report());
             }
-            let excess = before
-                .difference(&described(&grants))
-                .cloned()
-                .collect::<Vec<_>>();
-            rights.check_role(&role.name, bound.as_ref())?;
-            if !self.adopt {
-                rights.check_ours(&role.name, &excess)?;
+            ground
+                .rights
+                .check(&identity, self.role.as_ref().map(|role| role.name.as_str()))?;
+            match self.attempt(&session, &ground).await {
+                // Roles belong to the whole cluster, where our lock does not reach: somebody
+                // made this one in the meantime.
+                Err(Error::Database(db::Error::Server(error)))
+                    if error.code == DUPLICATE && attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(Error::Database(error)) => return Err(ground.rights.explain(&identity, error)),
+                ended => return ended,
             }
-            statements = grant_statements(role, !rights.role_exists, bound.as_ref(), &grants)?;
-            report.created_role = !rights.role_exists;
         }
-        report.applied = db::install(&session, &statements)
-            .await
-            .map_err(|error| rights.explain(&identity, error))?;
-        if let Some(role) = &self.role {
-            let after = privileges(&session, &role.name, &grants).await?;
-            check_granted(role, &grants, &after, &rights)?;
-            report.granted = after.difference(&before).cloned().collect();
-            report.revoked = before.difference(&after).cloned().collect();
-            report.notes = notes(&session, role, bound.as_ref()).await?;
-        }
-        Ok(report)
     }
 
     /// The statements of an installation from nothing, as a script for a DBA to read and run.
     ///
     /// # Errors
     ///
-    /// When there is no connection, or the operator role needs an adapter and none fits.
+    /// As [`Install::run`], but for the rights of the role that asks.
     pub async fn script(&self, context: &Context) -> Result<Vec<String>, Error> {
         let (session, _identity) = context.connect().await?;
-        let mut statements = match installed(&session).await {
-            Ok(Installed::Current) => Vec::new(),
-            _ => script().await?,
+        let ground = self.look(context, &session).await?;
+        let mut statements = if ground.status == Some(Installed::Current) {
+            Vec::new()
+        } else {
+            script().await?
         };
-        let (bound, references) = self.tables(context, &session).await?;
-        if let Some(role) = &self.role {
-            let rights = Rights::read(&session, Some(&role.name)).await?;
-            let grants = role.grants(bound.as_ref(), &references);
-            statements.extend(grant_statements(
-                role,
-                !rights.role_exists,
-                bound.as_ref(),
-                &grants,
-            )?);
-        }
+        statements.extend(self.statements(&ground)?);
         Ok(statements)
+    }
+
+    /// Everything that has to be known before, and every reason to refuse.
+    async fn look(&self, context: &Context, session: &Session) -> Result<Ground, Error> {
+        // A role that may not read the history finds out from the installation itself.
+        let status = installed(session).await.ok();
+        if let Some(found @ (Installed::Newer(_) | Installed::Divergent(_))) = status {
+            return Err(Error::NotInstalled(found));
+        }
+        let name = self.role.as_ref().map(|role| role.name.as_str());
+        let rights = Rights::read(session, name).await?;
+        let (bound, references) = self.tables(context, session).await?;
+        let mut ground = Ground {
+            status,
+            rights,
+            bound,
+            grants: Vec::new(),
+            before: BTreeSet::new(),
+        };
+        let Some(role) = &self.role else {
+            return Ok(ground);
+        };
+        ground.grants = role.grants(ground.bound.as_ref(), &references);
+        let asked = Asked::new(role, &ground.grants);
+        ground.before = privileges(&session.read(ROLE_PRIVILEGES, &asked.parameters()).await?)?;
+        // Where nothing is needed and nothing was given, nothing has to be touched.
+        let before = &ground.before;
+        ground.grants.retain(|grant| {
+            let table = format!(" on {}.{}", grant.schema, grant.table);
+            !grant.is_empty() || before.iter().any(|privilege| privilege.ends_with(&table))
+        });
+        let excess: Vec<String> = ground
+            .before
+            .difference(&described(&ground.grants))
+            .cloned()
+            .collect();
+        ground
+            .rights
+            .check_role(&role.name, ground.bound.as_ref())?;
+        if !self.adopt {
+            ground.rights.check_ours(&role.name, &excess)?;
+        }
+        Ok(ground)
+    }
+
+    fn statements(&self, ground: &Ground) -> Result<Vec<String>, Error> {
+        match &self.role {
+            None => Ok(Vec::new()),
+            Some(role) => grant_statements(
+                role,
+                !ground.rights.role_exists,
+                ground.bound.as_ref(),
+                &ground.grants,
+            ),
+        }
+    }
+
+    async fn attempt(&self, session: &Session, ground: &Ground) -> Result<InstallReport, Error> {
+        let mut report = ground.report();
+        let installation = Installation::begin(session, &self.statements(ground)?).await?;
+        let Some(role) = &self.role else {
+            report.applied = installation.commit().await?;
+            return Ok(report);
+        };
+        let asked = Asked::new(role, &ground.grants);
+        let after = privileges(
+            &installation
+                .query(ROLE_PRIVILEGES, &asked.parameters())
+                .await?,
+        )?;
+        if let Err(missing) = check_granted(role, &ground.grants, &after, &ground.rights) {
+            installation.roll_back().await;
+            return Err(missing);
+        }
+        report.applied = installation.commit().await?;
+        report.created_role = !ground.rights.role_exists;
+        report.granted = after.difference(&ground.before).cloned().collect();
+        report.revoked = ground.before.difference(&after).cloned().collect();
+        report.notes = notes(session, role, &ground.rights, ground.bound.as_ref()).await?;
+        Ok(report)
     }
 
     /// The application's tables. Without an operator role they matter to nobody yet.
@@ -182,69 +215,6 @@ impl Install {
             }
             (Err(error), _) => Err(error),
         }
-    }
-}
-
-impl Rights {
-    fn check(&self, identity: &Identity, role: Option<&str>) -> Result<(), Error> {
-        let (me, database, owner) = (&self.me, &identity.database.name, &self.database_owner);
-        if self.schema_exists && !self.owns_schema {
-            return Err(Error::MayNotInstall(format!(
-                "role `{me}` does not own schema breakglass: run `breakglass init` as its owner"
-            )));
-        }
-        if !self.schema_exists && !self.may_create_schema {
-            return Err(Error::MayNotInstall(format!(
-                "role `{me}` may not create a schema in database `{database}`: ask its owner `{owner}` to run \
-                 `breakglass init`, or for `grant create on database {database} to {me}`"
-            )));
-        }
-        if let (Some(role), false, false) = (role, self.role_exists, self.may_create_role) {
-            return Err(Error::MayNotInstall(format!(
-                "role `{me}` may not create roles: ask a superuser for `create role {role} nologin`, and run this again"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Refuses a role that no grant restrains.
-    fn check_role(&self, name: &str, bound: Option<&Bound>) -> Result<(), Error> {
-        if self.role_is_superuser {
-            return Err(Error::UnfitRole(format!(
-                "role `{name}` is a superuser, whom no grant restrains: name another"
-            )));
-        }
-        match bound {
-            Some(bound) if bound.token.owner == name => Err(Error::UnfitRole(format!(
-                "role `{name}` owns {}, so no grant restrains it: name another",
-                bound.token.display_name()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses to take rights from a role that may be the application's own.
-    fn check_ours(&self, name: &str, excess: &[String]) -> Result<(), Error> {
-        if !self.role_exists || self.role_is_ours || excess.is_empty() {
-            return Ok(());
-        }
-        Err(Error::UnfitRole(format!(
-            "role `{name}` exists, breakglass has never granted it anything, and it would lose {}: \
-             it looks like an application's role; name another, or add --yes to take these rights \
-             from it",
-            excess.join(", ")
-        )))
-    }
-
-    fn explain(&self, identity: &Identity, error: db::Error) -> Error {
-        if error.kind() != Some(Kind::Permission) {
-            return error.into();
-        }
-        Error::MayNotInstall(format!(
-            "role `{}` may not do all of this in database `{}` ({error}): ask the tables' owner, or a superuser, \
-             to run the same `breakglass init`; `--print` shows what it runs",
-            self.me, identity.database.name
-        ))
     }
 }
 
@@ -284,20 +254,37 @@ fn describe(schema: &str, table: &str, privilege: &str) -> String {
     format!("{privilege} on {schema}.{table}")
 }
 
+/// The parameters of `sql/install/role_privileges.sql`.
+struct Asked {
+    role: String,
+    schemas: Vec<String>,
+    tables: Vec<String>,
+}
+
+impl Asked {
+    fn new(role: &OperatorRole, grants: &[TableGrant]) -> Self {
+        let tables = grants
+            .iter()
+            .map(|grant| (grant.schema.clone(), grant.table.clone()));
+        let (schemas, tables) = tables.unzip();
+        Self {
+            role: role.name.clone(),
+            schemas,
+            tables,
+        }
+    }
+
+    fn parameters(&self) -> [db::Parameter<'_>; 3] {
+        [
+            (&self.role, Type::TEXT),
+            (&self.schemas, Type::TEXT_ARRAY),
+            (&self.tables, Type::TEXT_ARRAY),
+        ]
+    }
+}
+
 /// What the role was granted itself on the tables of these grants.
-async fn privileges(
-    session: &Session,
-    role: &str,
-    grants: &[TableGrant],
-) -> Result<BTreeSet<String>, db::Error> {
-    let schemas: Vec<&str> = grants.iter().map(|grant| grant.schema.as_str()).collect();
-    let tables: Vec<&str> = grants.iter().map(|grant| grant.table.as_str()).collect();
-    let parameters: [db::Parameter<'_>; 3] = [
-        (&role, Type::TEXT),
-        (&schemas, Type::TEXT_ARRAY),
-        (&tables, Type::TEXT_ARRAY),
-    ];
-    let rows = session.read(ROLE_PRIVILEGES, &parameters).await?;
+fn privileges(rows: &[Row]) -> Result<BTreeSet<String>, db::Error> {
     rows.iter()
         .map(|row| {
             let (schema, table, privilege): (String, String, String) = (
@@ -333,13 +320,14 @@ fn check_granted(
 async fn notes(
     session: &Session,
     role: &OperatorRole,
+    rights: &Rights,
     bound: Option<&Bound>,
 ) -> Result<Vec<String>, db::Error> {
-    let name = &role.name;
+    let (name, typed) = (&role.name, &rights.quoted_role);
     let mut notes = vec![
-        format!("make an operator a member: `grant {name} to alice`"),
+        format!("make an operator a member: `grant {typed} to alice`"),
         format!(
-            "to see who holds a lock, `grant pg_read_all_stats to {name}`: it helps, it is not needed, and it was not granted"
+            "to see who holds a lock, `grant pg_read_all_stats to {typed}`: it helps, it is not needed, and it was not granted"
         ),
     ];
     if let Some(bound) = bound {

@@ -9,6 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::desk::Desk;
 use super::error::Error;
 use super::token_row::TokenRow;
+use super::watch::watched;
 use crate::adapter::SortKey;
 use crate::model::Token;
 
@@ -84,7 +85,8 @@ impl ListTokens {
                 Type::INT8,
             ),
         ];
-        let rows = desk.session.stream(&statement, parameters).await?;
+        let rows = desk.session.stream(&statement, parameters);
+        let rows = watched(&desk.database, desk.identity.pid, rows).await?;
         let adapter = desk.bound.adapter.name.clone();
         Ok(rows.map(move |row| Ok(TokenRow::read(&row?, &adapter)?.token)))
     }

@@ -20,10 +20,12 @@ mod read_back;
 mod record;
 mod request;
 mod resolve;
+mod rights;
 mod selector;
 mod show;
 mod statements;
 mod token_row;
+mod watch;
 mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};

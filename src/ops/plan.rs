@@ -9,6 +9,7 @@ use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{describe, resolve};
 use super::token_row::object;
+use super::watch::watched;
 use super::{delete, expire};
 use crate::db::{Identity, Installed, installed};
 use crate::model::{
@@ -45,7 +46,13 @@ impl Request {
             }
         };
         let desk = context.desk(session, identity, bound);
-        match self.find(&desk, &mut known).await {
+        let found = watched(
+            &desk.database,
+            desk.identity.pid,
+            self.find(&desk, &mut known),
+        )
+        .await;
+        match found {
             Ok((plan, statement)) => Ok(Planned {
                 request: self,
                 desk,
@@ -67,13 +74,16 @@ impl Request {
             Installed::Current => {}
             other => return Err(Error::NotInstalled(other)),
         }
-        known.application_audit = Some(self.application_audit(desk));
+        let application_audit = self.application_audit(desk);
+        known.application_audit = Some(application_audit);
+        // A statement that names a table needs its grants, whether it inserts a row or not.
+        let written = application_audit == ApplicationAudit::Written;
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
         let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk)?, Vec::new()),
-            Action::Delete => delete::statement(desk).await?,
+            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
+            Action::Delete => delete::statement(desk, written).await?,
         };
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
         known.selector = resolved.selector;

@@ -3,12 +3,14 @@
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
+use super::audit::enumerated;
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
 use crate::db::{Change, CommitError, Database, Identity, Installed, Kind};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
+const OUTCOME: &str = include_str!("../../sql/audit/outcome.sql");
 
 /// Records a refusal or failure, and says whether that worked.
 pub(super) async fn refuse(
@@ -68,8 +70,7 @@ async fn recording(
         error: error.to_string(),
     };
     match record.fence(database).await {
-        Ok(true) => Recording::Recorded,
-        Ok(false) => Recording::Impossible("the operation is recorded already".to_owned()),
+        Ok(_recorded) => Recording::Recorded,
         Err(Error::Database(failed)) if failed.kind() == Some(Kind::Missing) => {
             Recording::Impossible("breakglass is not installed there".to_owned())
         }
@@ -87,13 +88,13 @@ pub(super) struct WithoutEffect<'a> {
 }
 
 impl WithoutEffect<'_> {
-    /// Inserts the operation as one that changed nothing. False means that its id is taken: the
-    /// transaction that holds it has committed.
+    /// Inserts the operation as one that changed nothing, or finds that its id is taken: the
+    /// transaction that held it has committed.
     ///
     /// # Errors
     ///
     /// When the database does not take it.
-    pub(super) async fn fence(&self, database: &Database) -> Result<bool, Error> {
+    pub(super) async fn fence(&self, database: &Database) -> Result<Fenced, Error> {
         let Self {
             request,
             known,
@@ -105,15 +106,37 @@ impl WithoutEffect<'_> {
         let session = database.session().await?;
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
         let change = Change::apply(&database, &session, RECORD, &[(&record, Type::JSONB)]).await?;
-        match change.recorded_alone()? {
-            Ok(proof) => match change.commit(proof).await {
-                Ok(()) => Ok(true),
-                Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => Err(error.into()),
-            },
-            Err(_taken) => {
-                change.roll_back().await?;
-                Ok(false)
+        let unrecorded = match change.recorded_alone()? {
+            Ok(proof) => {
+                return match change.commit(proof).await {
+                    Ok(()) => Ok(Fenced::First),
+                    Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => {
+                        Err(error.into())
+                    }
+                };
             }
+            Err(unrecorded) => unrecorded,
+        };
+        change.roll_back().await?;
+        // A conflict, or something that swallowed the row: only the row itself can tell.
+        let rows = session.read(OUTCOME, &[(&request.id, Type::UUID)]).await?;
+        match rows
+            .first()
+            .map(|row| row.try_get::<_, String>("outcome"))
+            .transpose()
+        {
+            Ok(Some(outcome)) => Ok(Fenced::Before(enumerated(&outcome)?)),
+            Ok(None) => Err(unrecorded.into()),
+            Err(error) => Err(crate::db::Error::from(error).into()),
         }
     }
+}
+
+/// What a fence found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fenced {
+    /// The id was free, and is taken now by this record.
+    First,
+    /// It is recorded with this outcome.
+    Before(Outcome),
 }

@@ -72,7 +72,12 @@ impl Selector {
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
-            _ => {}
+            (Self::Id(word) | Self::Word(word), None)
+                if secrets.is_some_and(|shape| shape.looks_damaged(word, keys)) =>
+            {
+                return Reading::Damaged;
+            }
+            (Self::Id(_) | Self::Word(_) | Self::Name(_), None) => {}
         }
         match self {
             Self::Id(key) => Reading::Words {
@@ -83,15 +88,10 @@ impl Selector {
                 key: None,
                 label: Some(name.clone()),
             },
-            Self::Word(word) | Self::Pasted(word) => {
-                if secrets.is_some_and(|shape| shape.looks_damaged(word, keys)) {
-                    return Reading::Damaged;
-                }
-                Reading::Words {
-                    key: keys.accepts(word),
-                    label: Some(word.clone()),
-                }
-            }
+            Self::Word(word) | Self::Pasted(word) => Reading::Words {
+                key: keys.accepts(word),
+                label: Some(word.clone()),
+            },
         }
     }
 
@@ -99,6 +99,7 @@ impl Selector {
     pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
         match (self, reading) {
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
+            (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),
             (Self::Name(name), _) => format!("name:{name}"),
             (Self::Word(word), _) if known_word => word.clone(),

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::plan::companions;
 use super::resolve::resolve;
 use super::selector::Selector;
+use super::watch::watched;
 use crate::db::{Installed, installed};
 use crate::model::{CompanionRow, Operation, SecretCheck, Token};
 
@@ -49,6 +50,10 @@ impl ShowToken {
     ///
     /// When the selector names no token, or several.
     pub async fn run(&self, desk: &Desk) -> Result<Shown, Error> {
+        watched(&desk.database, desk.identity.pid, self.look(desk)).await
+    }
+
+    async fn look(&self, desk: &Desk) -> Result<Shown, Error> {
         desk.check_visible()?;
         let resolved = resolve(
             desk,

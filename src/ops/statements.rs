@@ -30,7 +30,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/lookup.sql", rendered.lookup()?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
-        ("sql/tokens/expire.sql", rendered.expire()?),
+        ("sql/tokens/expire.sql", rendered.expire(true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
     ];
     found.extend(
@@ -38,7 +38,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             .into_iter()
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
-    found.push(("sql/tokens/delete.sql", rendered.delete(&references)?));
+    found.push(("sql/tokens/delete.sql", rendered.delete(&references, true)?));
     found.push((
         "sql/audit/record.sql",
         include_str!("../../sql/audit/record.sql").to_owned(),

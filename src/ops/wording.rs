@@ -15,6 +15,7 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
             Kind::StatementTimeout => "statement_timeout",
             Kind::Permission => "permission_denied",
             Kind::NotAsPlanned => "not_as_planned",
+            Kind::Unrecorded => "unrecorded",
             Kind::ReadOnly => "read_only",
             Kind::Conflict => "conflict",
             Kind::Referenced => "referenced",
@@ -36,7 +37,9 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
         Kind::StatementTimeout => {
             "the server was too slow: run the command again, or raise --statement-timeout"
         }
-        Kind::LockTimeout | Kind::NotAsPlanned | Kind::Missing | Kind::Other => return None,
+        Kind::LockTimeout | Kind::NotAsPlanned | Kind::Unrecorded | Kind::Missing | Kind::Other => {
+            return None;
+        }
     };
     Some(hint.to_owned())
 }

@@ -1,6 +1,33 @@
 //! The binary as an operator meets it: one file a command.
 
+mod adapter_file;
+mod adapters;
+mod application_log;
+mod audit;
+mod audit_guard;
+mod audit_show;
+mod connect;
+mod delete;
+mod demo;
+mod django;
+mod help;
+mod in_house;
+mod init;
+mod init_print;
+mod interference;
 mod list;
+mod list_json;
+mod list_order;
 mod list_output;
+mod operator;
+mod operator_role;
+mod operator_role_name;
+mod prompt;
 mod remove;
+mod remove_refused;
 mod select;
+mod show;
+mod show_selector;
+mod unrecorded;
+mod usage;
+mod waiting;
