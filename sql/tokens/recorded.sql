@@ -50,7 +50,9 @@
          request.ticket, request.selector, request.plan_digest, counts.planned, counts.matched,
          counts.changed, counts.unchanged, counts.still_alive, counts.companions_planned,
          counts.companions_dead, counts.companions_changed, counts.cascades,
-         request.application_audit, request.secret_verified, request.tool_version,
+         case when counts.changed = 0 and request.application_audit = 'written' then 'none'
+              else request.application_audit end,
+         request.secret_verified, request.tool_version,
          request.server_host, request.server_port, request.system_identifier
     from counts
    cross join request

@@ -83,12 +83,22 @@ impl<'a> Statements<'a> {
         self.with_digest("tokens/verify.sql")
     }
 
-    /// `sql/tokens/lookup.sql`; `None` where there is no stored hash to look up.
+    /// `sql/tokens/lookup.sql`; `None` where a secret leads to its row by itself.
     ///
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
     pub fn lookup(&self) -> Result<Option<String>, RenderError> {
+        // A secret that carries its row's key, or is it, needs no looking up.
+        let carries_key = self
+            .bound
+            .adapter
+            .secret
+            .as_ref()
+            .is_some_and(|secret| secret.key_part.is_some());
+        if carries_key || self.bound.adapter.token.key_is_secret {
+            return Ok(None);
+        }
         self.with_digest("tokens/lookup.sql")
     }
 

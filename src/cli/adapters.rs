@@ -14,7 +14,12 @@ use crate::view;
 #[derive(Debug, Subcommand)]
 pub(super) enum AdaptersCommand {
     /// List the adapters, and which one fits the database if there is one to ask
-    #[command(name = "ls", visible_alias = "list")]
+    #[command(
+        name = "ls",
+        visible_alias = "list",
+        after_help = "Example:
+  breakglass adapters ls -d postgres://db1/coder"
+    )]
     List,
     /// Show one adapter
     #[command(after_help = "Example:\n  breakglass adapters show coder --sql")]

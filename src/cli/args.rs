@@ -52,10 +52,15 @@ pub(super) enum Command {
     /// Install breakglass's own schema, and give a role the least that works
     Init(Init),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
+    #[command(after_help = "Example:\n  breakglass demo --keep")]
     Demo(Demo),
     /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  breakglass completions bash > /etc/bash_completion.d/breakglass"
+    )]
     Completions(Completions),
     /// Print the manual page
+    #[command(after_help = "Example:\n  breakglass man | man -l -")]
     Man,
 }
 

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::ops::Class;
 use crate::view::JsonError;
@@ -101,19 +104,37 @@ fn asks_for_json(typed: &[OsString]) -> bool {
         })
 }
 
-/// Waits for Ctrl-C, a hang-up or a request to terminate.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending().await },
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
+/// Lets the terminal finish with a Ctrl-C before anything is said: the kernel sends the signal
+/// first and throws away pending output after that, and our words with it.
+pub(super) async fn after_interrupt() {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+/// What the operating system may interrupt us with. Made before anything else: a signal that came
+/// before would end the process without a word.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Starts to listen.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for Ctrl-C, a hang-up or a request to terminate.
+    pub(super) async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
     }
 }
 

@@ -75,13 +75,15 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
         typed,
     };
     let watched = run.interrupt.clone();
-    // The demo ends by Ctrl-C, so it listens for itself.
-    let listener = tokio::spawn(async move {
-        loop {
-            exit::interrupted().await;
-            watched.raise();
-        }
-    });
+    let listener = match exit::Signals::listen() {
+        Ok(mut signals) => tokio::spawn(async move {
+            loop {
+                signals.any().await;
+                watched.raise();
+            }
+        }),
+        Err(error) => return run.screen.fail(&Failure::Other(error.into())),
+    };
     let ended = command(&mut run, cli.command).await;
     listener.abort();
     match ended {
@@ -89,7 +91,12 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
             run.screen.flush_warnings();
             exit
         }
-        Err(failure) => run.screen.fail(&failure),
+        Err(failure) => {
+            if failure.exit() == Exit::Interrupted {
+                exit::after_interrupt().await;
+            }
+            run.screen.fail(&failure)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use dialoguer::theme::{SimpleTheme, Theme as _};
 
+use super::exit;
 use super::failure::Failure;
 use super::terminal::Mode;
 use crate::db::Interrupt;
@@ -91,6 +92,7 @@ async fn ask(interrupt: &Interrupt, question: String, typing: Typing) -> Result<
         // The thread still waits for a line; the terminal must not.
         () = interrupt.raised() => {
             mode.restore();
+            exit::after_interrupt().await;
             end_line();
             return Err(Failure::Interrupted);
         }

@@ -108,6 +108,27 @@ async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
 
 /// Warns of a secret that was typed on the command line, whatever becomes of the command.
 pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
+    if words.iter().any(|word| holds_secret(context, word)) {
+        run.screen.warn(SECRET_ON_ARGV);
+    }
+}
+
+/// Refuses a text that would be recorded with a secret in it.
+pub(super) fn refuse_secrets(
+    context: &Context,
+    name: &str,
+    text: Option<&str>,
+) -> Result<(), Failure> {
+    if !text.is_some_and(|text| holds_secret(context, text)) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        format!("{name} holds something of the shape of a secret, and would be recorded as it is"),
+        "say it without the secret; a token's key may be named",
+    ))
+}
+
+fn holds_secret(context: &Context, text: &str) -> bool {
     let mut adapters = context.adapters.iter().filter(|adapter| {
         context
             .choice
@@ -115,11 +136,5 @@ pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]
             .as_ref()
             .is_none_or(|name| *name == adapter.name)
     });
-    let is_secret = |adapter| {
-        SecretShape::of(adapter)
-            .is_some_and(|shape| words.iter().any(|word| shape.read(word).is_some()))
-    };
-    if adapters.any(is_secret) {
-        run.screen.warn(SECRET_ON_ARGV);
-    }
+    adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.read(text).is_some()))
 }

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::prompt;
-use super::reading::{selectors, warn_of_secrets};
+use super::reading::{refuse_secrets, selectors, warn_of_secrets};
 use super::{Run, interruptible};
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
@@ -80,6 +80,8 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
+    refuse_secrets(&context, "--reason", args.reason.as_deref())?;
+    refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
     let request = Request {
         id: Uuid::now_v7(),
@@ -87,7 +89,11 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         selectors: named.selectors,
         owner: named.owner,
         expect: args.expect,
-        reason: reason(run, &args).await?,
+        reason: {
+            let reason = reason(run, &args).await?;
+            refuse_secrets(&context, "the reason", Some(&reason))?;
+            reason
+        },
         ticket: args.ticket.clone(),
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,

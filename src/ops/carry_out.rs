@@ -272,7 +272,11 @@ fn operation_of(
             .map(serde_json::from_value)
             .transpose()
             .map_err(|error| answer(&error))?,
-        application_audit: known.application_audit,
+        application_audit: match known.application_audit {
+            // Nothing changed, so there was no row to write.
+            Some(ApplicationAudit::Written) if changed == Some(0) => Some(ApplicationAudit::None),
+            told => told,
+        },
         secret_verified: known.secret_verified,
         error: None,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),

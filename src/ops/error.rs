@@ -74,7 +74,7 @@ pub enum Error {
         column: String,
     },
     /// `--expect` says another number.
-    #[error("{found} tokens match, but --expect says {expected}")]
+    #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {
         /// What was expected.
         expected: usize,

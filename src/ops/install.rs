@@ -228,9 +228,16 @@ fn grant_statements(
     if create {
         statements.push(create_role(&role.name)?);
     }
-    statements.extend(grant_schema("breakglass", &role.name)?);
-    if let Some(bound) = bound {
-        statements.extend(grant_schema(&bound.token.schema, &role.name)?);
+    let mut schemas: Vec<&str> = grants
+        .iter()
+        .filter(|grant| !grant.is_empty())
+        .map(|grant| grant.schema.as_str())
+        .collect();
+    schemas.extend(bound.map(|bound| bound.token.schema.as_str()));
+    schemas.sort_unstable();
+    schemas.dedup();
+    for schema in schemas {
+        statements.extend(grant_schema(schema, &role.name)?);
     }
     for grant in grants {
         statements.extend(grant.statements(&role.name)?);

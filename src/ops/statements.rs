@@ -15,6 +15,26 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     let rendered = desk.statements();
     let mut found = vec![
         (
+            "sql/session/begin_read.sql",
+            include_str!("../../sql/session/begin_read.sql").to_owned(),
+        ),
+        (
+            "sql/session/identity.sql",
+            include_str!("../../sql/session/identity.sql").to_owned(),
+        ),
+        (
+            "sql/catalogue/columns.sql",
+            include_str!("../../sql/catalogue/columns.sql").to_owned(),
+        ),
+        (
+            "sql/catalogue/referencing.sql",
+            include_str!("../../sql/catalogue/referencing.sql").to_owned(),
+        ),
+        (
+            "sql/install/history.sql",
+            include_str!("../../sql/install/history.sql").to_owned(),
+        ),
+        (
             "sql/session/begin.sql",
             include_str!("../../sql/session/begin.sql").to_owned(),
         ),

@@ -48,7 +48,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     {
         let rows = cascade.rows.map_or_else(
             || "rows that this role may not count".to_owned(),
-            |rows| format!("{rows} rows"),
+            |rows| format!("{rows} row{}", if rows == 1 { "" } else { "s" }),
         );
         let relation = visible(&cascade.relation);
         writeln!(

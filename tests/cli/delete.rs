@@ -93,8 +93,8 @@ fn what_the_database_takes_along_is_shown_and_counted() {
     output
         .success()
         .says("takes along: 3 rows of public.chat_messages (on delete set null)")
-        .says("takes along: 1 rows of public.chat_queued_messages (on delete set null)")
-        .says("takes along: 1 rows of public.oauth2_provider_app_tokens (on delete cascade)");
+        .says("takes along: 1 row of public.chat_queued_messages (on delete set null)")
+        .says("takes along: 1 row of public.oauth2_provider_app_tokens (on delete cascade)");
     assert!(!database.has_token("chat00Used") && !database.has_token(seed::OAUTH));
     let left = "select (select count(*) from oauth2_provider_app_tokens where api_key_id = 'z8vWfGZaE2'), \
                        (select count(*) from chat_messages where api_key_id is not null), \

@@ -27,7 +27,6 @@ fn run(database: &TestDatabase, role: &str, arguments: &[&str]) -> Output {
     invocation.args(arguments).run()
 }
 
-/// Expires tokens, with the reason that a record wants.
 fn rm(database: &TestDatabase, arguments: &[&str]) -> Output {
     let rm = ["tokens", "rm", "--yes", "--reason", "why"];
     run(database, "postgres", &[&rm[..], arguments].concat())
@@ -35,7 +34,14 @@ fn rm(database: &TestDatabase, arguments: &[&str]) -> Output {
 
 fn secret_of(token: &str) -> String {
     let hex = hex(&Sha256::digest(format!("secret of {token}")));
-    format!("svc_{}", &hex[..32])
+    format!("svc_{hex:.32}")
+}
+
+fn keys_of(output: &Output) -> Vec<Value> {
+    let tokens = output.json_lines().into_iter();
+    tokens
+        .filter_map(|token| token.get("key").cloned())
+        .collect()
 }
 
 fn row(database: &TestDatabase, token: &str) -> Value {
@@ -50,11 +56,7 @@ fn the_list_reads_switches_unix_seconds_and_quoted_names() {
     let database = TestDatabase::new(Template::Inhouse);
     let output = run(&database, "postgres", &["tokens", "ls", "-o", "jsonl"]);
     output.success();
-    let keys: Vec<Value> = output
-        .json_lines()
-        .into_iter()
-        .map(|token| token["key"].clone())
-        .collect();
+    let keys = keys_of(&output);
     assert_eq!(keys, ["1", "2", "3", "6", HUGE], "in the order of numbers");
     let output = run(
         &database,
@@ -136,11 +138,7 @@ fn the_list_is_filtered_and_sorted_as_any_other() {
             &[&["tokens", "ls", "-o", "jsonl"], arguments].concat(),
         );
         output.success();
-        let keys: Vec<Value> = output
-            .json_lines()
-            .into_iter()
-            .map(|token| token["key"].clone())
-            .collect();
+        let keys = keys_of(&output);
         assert_eq!(keys, wanted, "{arguments:?}");
     }
     let output = run(
@@ -189,7 +187,6 @@ fn a_token_is_shown_by_key_name_and_secret() {
             .contains("\nnote         anybody of the team can enable it again"),
         "{output}"
     );
-    // `1` is a key, and the name of another token.
     let output = run(&database, "postgres", &["tokens", "show", "1"]);
     output.code(1).says(
         "1 matches 2 tokens: id:1 (service of payments), id:9007199254740993 (service of payments)",
@@ -339,12 +336,13 @@ fn what_is_dead_already_stays_as_it_is() {
         );
         assert_eq!(row(&database, key), before);
     }
-    let outcomes: Vec<Value> = database
-        .operations()
-        .into_iter()
-        .map(|operation| operation["outcome"].clone())
-        .collect();
-    assert_eq!(outcomes, ["unchanged", "unchanged"]);
+    let operations = database.operations();
+    assert_eq!(operations.len(), 2);
+    assert!(
+        operations
+            .iter()
+            .all(|operation| operation["outcome"] == "unchanged")
+    );
     assert!(database.changes().is_empty());
 }
 
@@ -368,18 +366,8 @@ fn an_ambiguous_name_is_refused_and_an_owner_makes_it_one() {
 #[test]
 fn a_delete_takes_its_usage_along_and_records_both() {
     let database = installed();
-    let delete = [
-        "tokens",
-        "rm",
-        "id:1",
-        "--delete",
-        "--confirm",
-        "1",
-        "--reason",
-        "why",
-        "-o",
-        "json",
-    ];
+    let delete = "tokens rm id:1 --delete --confirm 1 --reason why -o json";
+    let delete: Vec<&str> = delete.split(' ').collect();
     let output = run(&database, "postgres", &delete);
     output.success();
     let left = "select count(*) from \"Internal Tools\".\"ServiceTokens\" where \"tokenId\" = 1";

@@ -163,7 +163,7 @@ fn the_operator_deletes_only_where_that_was_allowed() {
     let output = run(&database, &alice, &delete);
     output
         .success()
-        .says("takes along: 1 rows of public.oauth2_provider_app_tokens (on delete cascade)");
+        .says("takes along: 1 row of public.oauth2_provider_app_tokens (on delete cascade)");
     assert!(!database.has_token(seed::OAUTH));
     assert_eq!(database.operation()["outcome"], "applied");
 }
@@ -335,4 +335,41 @@ fn the_operator_works_on_every_shape_of_coder() {
         assert!(!database.has_token(&key));
         assert_eq!(database.audit_logs().len(), 2);
     }
+}
+
+/// Another schema's table points at the keys: to count its rows needs that schema as well.
+#[test]
+fn the_operator_counts_what_a_delete_takes_along_in_another_schema() {
+    let database = TestDatabase::new(Template::Coder);
+    database.execute(
+        "create schema billing; create table billing.usage (api_key_id text references api_keys on delete cascade, n int); \
+         insert into billing.usage select 'd4o6FQe5QT', n from generate_series(1, 3) as n",
+    );
+    let (role, alice) = (
+        database.role_name("operators"),
+        database.login_role("alice"),
+    );
+    let init = ["init", "--operator-role", &role, "--allow-delete"];
+    run(&database, "postgres", &init).success();
+    database.execute(&format!("grant {role} to {alice}"));
+    let delete = [
+        "tokens",
+        "rm",
+        seed::HOT,
+        "--delete",
+        "--confirm",
+        seed::HOT,
+        "--reason",
+        "why",
+    ];
+    let output = run(&database, &alice, &delete);
+    output
+        .success()
+        .says("takes along: 3 rows of billing.usage (on delete cascade)");
+    assert_eq!(database.value("select count(*) from billing.usage"), "0");
+    let cascades = database.operation()["cascades"].to_string();
+    assert!(
+        cascades.contains("billing.usage") && cascades.contains('3'),
+        "{cascades}"
+    );
 }

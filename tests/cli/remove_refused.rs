@@ -156,15 +156,15 @@ fn another_number_of_tokens_than_expected_is_refused() {
     let cases: [(&[&str], &str); 3] = [
         (
             &["build-cache", "--expect", "2"],
-            "1 tokens match, but --expect says 2",
+            "--expect says 2, but the number of tokens that match is 1",
         ),
         (
             &["build-cache", "release", "--expect", "1"],
-            "2 tokens match, but --expect says 1",
+            "--expect says 1, but the number of tokens that match is 2",
         ),
         (
             &["build-cache", "d4o6FQe5QT", "--expect", "0"],
-            "1 tokens match, but --expect says 0",
+            "--expect says 0, but the number of tokens that match is 1",
         ),
     ];
     for (words, error) in cases {

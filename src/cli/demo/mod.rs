@@ -5,6 +5,7 @@ mod hot_loop;
 mod stage;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -26,6 +27,8 @@ pub(super) struct Demo {
 
 const APPLICATION_LOG: &str = include_str!("../../../sql/demo/application_log.sql");
 const LATEST_OPERATION: &str = include_str!("../../../sql/demo/latest_operation.sql");
+
+const SIGINT: i32 = 2;
 
 /// The token that the incident is about.
 const HOT_NAME: &str = "build-cache";
@@ -134,6 +137,10 @@ impl Story<'_> {
             .stdin(std::process::Stdio::null())
             .status()
             .context("cannot run this program")?;
+        // Ctrl-C reaches the program that is shown as well as this one.
+        if status.code() == Some(130) || status.signal() == Some(SIGINT) {
+            return Err(Failure::Interrupted);
+        }
         if !status.success() {
             return Err(
                 anyhow::anyhow!("`breakglass {}` ended with {status}", shown.join(" ")).into(),
