@@ -177,6 +177,12 @@ impl Bound {
         ]
     }
 
+    /// Whether the application records when a token was last used.
+    #[must_use]
+    pub fn records_use(&self) -> bool {
+        self.adapter.times.last_used.is_some()
+    }
+
     /// Whether the adapter marks a column of the token table as secret.
     #[must_use]
     pub fn is_secret(&self, column: &str) -> bool {

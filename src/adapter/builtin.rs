@@ -22,12 +22,14 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is not an adapter.
-    #[error("adapter file `{name}` is not valid")]
+    #[error("adapter file `{name}` is not valid: line {line}: {why}")]
     Parse {
         /// Which.
         name: String,
-        /// Why, with the line.
-        source: toml::de::Error,
+        /// Where, counted from 1.
+        line: usize,
+        /// Why.
+        why: String,
     },
     /// The file parses, but a rule in it makes no sense.
     #[error("adapter file `{name}` is not valid: {why}")]
@@ -62,9 +64,18 @@ pub fn load(path: &Path) -> Result<Adapter, LoadError> {
 }
 
 fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
-    let adapter: Adapter = toml::from_str(text).map_err(|source| LoadError::Parse {
-        name: name.to_owned(),
-        source,
+    let adapter: Adapter = toml::from_str(text).map_err(|error| {
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let written = text.lines().nth(line - 1).unwrap_or_default().trim();
+        LoadError::Parse {
+            name: name.to_owned(),
+            line,
+            why: format!("`{written}`: {}", error.message().replace('\n', " ")),
+        }
     })?;
     adapter.check().map_err(|why| LoadError::Rule {
         name: name.to_owned(),
@@ -189,13 +200,7 @@ mod tests {
     fn an_unknown_field_is_an_error() {
         let text = super::BUILTIN[0].replace("[expire.set]", "[expire.sets]");
         let error = parse(&text, "x").unwrap_err();
-        assert!(
-            std::error::Error::source(&error)
-                .unwrap()
-                .to_string()
-                .contains("sets"),
-            "{error:?}"
-        );
+        assert!(error.to_string().contains("sets"), "{error}");
     }
 
     #[test]

@@ -122,9 +122,7 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         Format::Table => view::operations_table(
             &mut out,
             &operations,
-            Clock {
-                as_of: identity.as_of,
-            },
+            Clock::at(identity.as_of),
             run.screen.width(),
         )?,
         Format::Json => {
@@ -159,13 +157,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     .await?;
     let mut out = run.screen.data();
     match args.output {
-        SingleFormat::Table => view::operation(
-            &mut out,
-            &history,
-            Clock {
-                as_of: identity.as_of,
-            },
-        )?,
+        SingleFormat::Table => view::operation(&mut out, &history, Clock::at(identity.as_of))?,
         SingleFormat::Json => {
             let History {
                 operation,

@@ -97,6 +97,16 @@ impl Connecting {
     }
 
     fn settings(&self) -> Result<Settings, Failure> {
+        if self
+            .database_url
+            .as_deref()
+            .is_some_and(|text| text.trim().is_empty())
+        {
+            return Err(Failure::usage(
+                "--database-url is empty",
+                "a variable may be unset; leave the flag out to use the environment",
+            ));
+        }
         let given = match self.given() {
             Some(text) => Parameters::parse(&text)?,
             None => Parameters::default(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::Run;
 use super::exit::Exit;
@@ -14,7 +15,7 @@ use crate::ops::{Install, InstallReport, OperatorRole};
 #[command(after_help = "Example:\n  breakglass init --operator-role breakglass_operator")]
 pub(super) struct Init {
     /// Make this role if it is missing (NOLOGIN), and grant it the least that works
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(super) operator_role: Option<String>,
     /// Let the role delete tokens
     #[arg(long, requires = "operator_role")]

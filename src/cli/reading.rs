@@ -51,7 +51,13 @@ pub(super) async fn selectors(
         }
     }
     match (&named.owner, name) {
-        (_, Some(name)) => named.selectors.push(Selector::Name(name.clone())),
+        (Some(_), Some(name)) => named.selectors.push(Selector::Name(name.clone())),
+        (None, Some(_)) => {
+            return Err(Failure::usage(
+                "--name goes with owner:LOGIN, and there is none",
+                "say whose: `owner:LOGIN --name NAME`; a name by itself is `name:NAME`",
+            ));
+        }
         (Some(_), None) if named.selectors.is_empty() => {
             return Err(Failure::usage(
                 "owner: needs --name",
@@ -66,9 +72,12 @@ pub(super) async fn selectors(
 /// Secrets from a prompt, or one a line from standard input.
 async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
     if std::io::stdin().is_terminal() {
-        return Ok(vec![
-            prompt::secret(&run.interrupt, "secret (not shown)").await?,
-        ]);
+        loop {
+            let secret = prompt::secret(&run.interrupt, "secret (not shown)").await?;
+            if !secret.is_empty() {
+                return Ok(vec![secret]);
+            }
+        }
     }
     let read = tokio::task::spawn_blocking(|| {
         let mut text = String::new();

@@ -146,6 +146,12 @@ fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
             "add `--confirm KEY`, once for each token",
         ));
     }
+    if !args.delete && !args.yes && args.selectors.iter().any(|word| word == "-") {
+        return Err(Failure::usage(
+            "standard input holds the secret, so nothing can be asked",
+            "add `--yes`, or look first with `--dry-run`",
+        ));
+    }
     if !args.delete && !args.yes {
         return Err(Failure::usage(
             "there is no terminal to ask on",

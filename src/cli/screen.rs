@@ -131,8 +131,22 @@ fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Resul
         Failure::Operation(error) => Some(error),
         _ => None,
     };
-    if let Some(Error::Ambiguous { found, as_of, .. }) = error {
-        candidates(out, found, Clock { as_of: *as_of }, width)?;
+    if let Some(Error::Ambiguous {
+        found,
+        as_of,
+        records_use,
+        ..
+    }) = error
+    {
+        candidates(
+            out,
+            found,
+            Clock {
+                as_of: *as_of,
+                records_use: *records_use,
+            },
+            width,
+        )?;
     }
     if let Some(hint) = failure.hint() {
         writeln!(out, "hint: {}", visible(&hint))?;

@@ -99,6 +99,16 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         &details,
         kinds.as_ref().is_none_or(|kinds| kinds.len() > 1),
     )?;
+    let needs_use = args.unused_for.is_some() || args.sort == Sort::LastUsed;
+    if needs_use && !desk.bound.records_use() {
+        return Err(Failure::usage(
+            format!(
+                "{} does not record when a token was last used",
+                desk.bound.adapter.title
+            ),
+            "leave out --unused-for, and sort by something else",
+        ));
+    }
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
         Sort::Name => (SortKey::Label, false),
@@ -239,6 +249,7 @@ where
         columns,
         Clock {
             as_of: desk.identity.as_of,
+            records_use: desk.bound.records_use(),
         },
         run.screen.width(),
     )?;
@@ -319,6 +330,7 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
             &shown,
             Clock {
                 as_of: desk.identity.as_of,
+                records_use: desk.bound.records_use(),
             },
         )?,
         SingleFormat::Json => {

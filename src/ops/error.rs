@@ -36,6 +36,8 @@ pub enum Error {
         selector: String,
         /// The database's clock.
         as_of: DateTime<Utc>,
+        /// Whether the application records the use of its tokens.
+        records_use: bool,
         /// What it matches.
         found: Vec<Token>,
     },
@@ -245,6 +247,11 @@ impl Error {
             Self::Ambiguous { .. } => {
                 "name one by `id:KEY`, or say whose with `owner:LOGIN --name NAME`"
             }
+            Self::WrongSecret { key } => {
+                return Some(format!(
+                    "if it is this token all the same, name it: `id:{key}`"
+                ));
+            }
             Self::DamagedSecret { .. } => "copy it again, or write `name:…` if it is a name",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
@@ -274,7 +281,6 @@ impl Error {
             Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
             | Self::Load(_)
             | Self::Render(_)
-            | Self::WrongSecret { .. }
             | Self::Expected { .. }
             | Self::OtherDatabase(_)
             | Self::Unrecorded(_)

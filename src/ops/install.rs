@@ -331,8 +331,9 @@ async fn notes(
     bound: Option<&Bound>,
 ) -> Result<Vec<String>, db::Error> {
     let (name, typed) = (&role.name, &rights.quoted_role);
+    let member = if name == "alice" { "bob" } else { "alice" };
     let mut notes = vec![
-        format!("make an operator a member: `grant {typed} to alice`"),
+        format!("make an operator a member: `grant {typed} to {member}`"),
         format!(
             "to see who holds a lock, `grant pg_read_all_stats to {typed}`: it helps, it is not needed, and it was not granted"
         ),

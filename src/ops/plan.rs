@@ -247,6 +247,12 @@ impl Planned {
             .is_some_and(|typed| shape.names(&typed, key))
     }
 
+    /// Whether the application records when a token was last used.
+    #[must_use]
+    pub fn records_use(&self) -> bool {
+        self.desk.bound.records_use()
+    }
+
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {

@@ -86,6 +86,7 @@ pub(super) async fn resolve(
                 return Err(Error::Ambiguous {
                     selector: selector.describe(reading, true),
                     as_of: desk.identity.as_of,
+                    records_use: desk.bound.records_use(),
                     found,
                 });
             }

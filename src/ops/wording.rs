@@ -27,6 +27,11 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
 }
 
 pub(super) fn database_hint(error: &db::Error) -> Option<String> {
+    if let db::Error::Open(error) = error
+        && *error.reason() == db::open::Reason::PasswordNeeded
+    {
+        return Some("set PGPASSWORD; ~/.pgpass is not read yet".to_owned());
+    }
     let hint = match error.kind()? {
         Kind::Permission => {
             "run `breakglass init --operator-role ROLE` as the tables' owner (for a delete with --allow-delete), and connect as a member of that role"

@@ -165,7 +165,9 @@ impl Column {
     pub fn shown(&self, token: &Token, clock: Clock) -> String {
         match self {
             Self::CreatedAt => clock.short(token.created_at),
-            Self::LastUsedAt => clock.short(token.last_used_at),
+            Self::LastUsedAt => token
+                .last_used_at
+                .map_or_else(|| clock.unused().to_owned(), |time| clock.distance(time)),
             Self::ExpiresAt => clock.short(token.expires_at),
             Self::OwnerLogin => {
                 let owner = token.owner.as_ref();
@@ -174,9 +176,7 @@ impl Column {
                     .unwrap_or_default()
             }
             Self::Label if token.label.is_none() => "-".to_owned(),
-            Self::Key if token.key.len() == DIGEST_LENGTH => {
-                token.key.chars().take(DIGEST_SHOWN).collect()
-            }
+            Self::Key => shown_key(&token.key),
             other => other.text(token),
         }
     }
@@ -205,6 +205,16 @@ impl Column {
 /// A key of this length is a digest; its beginning is for the eye, and names it as well.
 const DIGEST_LENGTH: usize = 64;
 const DIGEST_SHOWN: usize = 16;
+
+/// A key for the eye: of a digest its beginning, which names it as well.
+pub(super) fn shown_key(key: &str) -> String {
+    let length = if key.len() == DIGEST_LENGTH {
+        DIGEST_SHOWN
+    } else {
+        key.len()
+    };
+    key.chars().take(length).collect()
+}
 
 /// A detail's value as text.
 pub(super) fn detail(value: &Value) -> String {

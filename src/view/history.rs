@@ -49,6 +49,7 @@ pub fn operations_table(
         "ACTION",
         "OUTCOME",
         "CHANGED",
+        "SELECTOR",
         "ACTOR",
         "REASON",
     ]
@@ -65,12 +66,22 @@ pub fn operations_table(
                     .changed
                     .map(|changed| changed.to_string())
                     .unwrap_or_default(),
+                short_selector(&operation.selector),
                 actor(operation),
                 operation.reason.clone().unwrap_or_default(),
             ]
         })
         .collect();
     draw(out, &head, rows, width)
+}
+
+/// The selector, without the long digests that stand for secrets.
+fn short_selector(selector: &str) -> String {
+    const LONGEST: usize = 40;
+    if selector.chars().count() <= LONGEST {
+        return selector.to_owned();
+    }
+    selector.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 /// Writes operations as CSV.

@@ -20,6 +20,7 @@ const SHOWN: usize = 50;
 pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::Result<()> {
     let clock = Clock {
         as_of: planned.identity().as_of,
+        records_use: planned.records_use(),
     };
     head(out, planned)?;
     let plan = planned.plan();
@@ -78,12 +79,12 @@ fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
         Action::Expire => {
             let unchanged = plan.tokens.len() - plan.changes();
             let sets = planned.sets().join(", ");
-            writeln!(
-                out,
-                "{} {} ({sets})",
-                will(request.dry_run, "expire"),
-                count(plan.changes())
-            )?;
+            if planned.changes_anything() {
+                let will = will(request.dry_run, "expire");
+                writeln!(out, "{will} {} ({sets})", count(plan.changes()))?;
+            } else {
+                writeln!(out, "nothing to expire")?;
+            }
             if unchanged > 0 {
                 writeln!(out, "{} already dead, left as it is", count(unchanged))?;
             }
@@ -107,11 +108,24 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
         writeln!(out, "note: {text}")?;
     }
     let why = match planned.application_audit() {
-        ApplicationAudit::NotGranted => "this role may not insert there",
-        ApplicationAudit::Off => "--no-app-audit",
-        ApplicationAudit::Written | ApplicationAudit::None => return Ok(()),
+        ApplicationAudit::NotGranted => Some("this role may not insert there"),
+        ApplicationAudit::Off => Some("--no-app-audit"),
+        ApplicationAudit::Written | ApplicationAudit::None => None,
     };
-    writeln!(out, "the application's own audit log is not written: {why}")
+    if let Some(why) = why {
+        writeln!(out, "the application's own audit log is not written: {why}")?;
+    }
+    // Last, right above the question.
+    let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
+    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
+        let key: String = token.token.key.chars().take(16).collect();
+        writeln!(
+            out,
+            "warning: {}: secret not verified: this role may not read the stored hash",
+            visible(&key)
+        )?;
+    }
+    Ok(())
 }
 
 fn will(dry_run: bool, verb: &str) -> String {
@@ -134,7 +148,14 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
         writeln!(out, "{}: already {}{when}", visible(&key), token.state)?;
     } else {
         let used = token.last_used_at.map_or_else(
-            || "never used".to_owned(),
+            || {
+                if clock.records_use {
+                    "never used"
+                } else {
+                    "use is not recorded"
+                }
+                .to_owned()
+            },
             |time| format!("last used {}", clock.full(time)),
         );
         let about = ["ip_address", "scope", "scopes", "owner_status"]
@@ -151,17 +172,10 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
             visible(&about.join("; "))
         )?;
     }
-    match planned.secret {
-        SecretCheck::NotGiven => Ok(()),
-        SecretCheck::Verified => {
-            writeln!(out, "{}: the secret is its own (verified)", visible(&key))
-        }
-        SecretCheck::NotVerified => writeln!(
-            out,
-            "{}: secret not verified: this role may not read the stored hash",
-            visible(&key)
-        ),
+    if planned.secret == SecretCheck::Verified {
+        writeln!(out, "{}: the secret is its own (verified)", visible(&key))?;
     }
+    Ok(())
 }
 
 fn short(digest: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::column::shown_key;
 use super::escape::visible;
 use super::time::zoned;
 use crate::model::{Action, ApplicationAudit, Change, Operation, Outcome, Receipt, Verdict};
@@ -95,6 +96,6 @@ fn change_line(operation: &Operation, change: &Change) -> String {
         .as_ref()
         .map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id)))
         .unwrap_or_default();
-    let key: String = key.chars().take(36).collect();
+    let key = shown_key(key);
     format!("{verb} {kind} {key}{name}{owner}: {state_before} -> {state_after}")
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, presets};
 
 use super::column::Column;
 use super::escape::visible;
@@ -33,6 +33,8 @@ pub(super) fn draw(
     }
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
+        // Keys and ids are copied from here: never broken.
+        first.set_constraint(ColumnConstraint::ContentWidth);
     }
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;

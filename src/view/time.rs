@@ -7,9 +7,30 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 pub struct Clock {
     /// The database's time.
     pub as_of: DateTime<Utc>,
+    /// Whether the application records the use of its tokens: else "never" would be a lie.
+    pub records_use: bool,
 }
 
 impl Clock {
+    /// The clock of an application that records the use of its tokens.
+    #[must_use]
+    pub fn at(as_of: DateTime<Utc>) -> Self {
+        Self {
+            as_of,
+            records_use: true,
+        }
+    }
+
+    /// What stands for a use that nothing is known of.
+    #[must_use]
+    pub fn unused(&self) -> &'static str {
+        if self.records_use {
+            "never"
+        } else {
+            "not recorded"
+        }
+    }
+
     /// `2026-08-01 14:03:07 +02:00`, and how long ago or from now.
     #[must_use]
     pub fn full(&self, time: DateTime<Utc>) -> String {
@@ -62,7 +83,7 @@ mod tests {
     #[test]
     fn distances_read_as_a_person_says_them() {
         let as_of: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-        let clock = Clock { as_of };
+        let clock = Clock::at(as_of);
         for (seconds, words) in [
             (0, "0 s ago"),
             (-3, "3 s ago"),

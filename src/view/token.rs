@@ -36,7 +36,7 @@ pub fn token(out: &mut dyn Write, shown: &Shown, clock: Clock) -> io::Result<()>
     field("owner", &owner(token))?;
     for (name, time, missing) in [
         ("created", token.created_at, "unknown"),
-        ("last used", token.last_used_at, "never"),
+        ("last used", token.last_used_at, clock.unused()),
         ("expires", token.expires_at, "never"),
     ] {
         field(

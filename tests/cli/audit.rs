@@ -348,9 +348,9 @@ fn operations_as_a_table_are_one_line_each() {
         .redact(&output.stdout);
     assert_eq!(
         shown,
-        "OPERATION  WHEN  ACTION  OUTCOME  CHANGED  ACTOR  REASON\n\
-         <uuid>  <age>  delete  applied  1  <user> as cli_audit_bob  cleared, \"for good\"\n\
-         <uuid>  <age>  expire  applied  1  <user> as postgres  leaked in a log\n"
+        "OPERATION  WHEN  ACTION  OUTCOME  CHANGED  SELECTOR  ACTOR  REASON\n\
+         <uuid>  <age>  delete  applied  1  IkQxiy6zav  <user> as cli_audit_bob  cleared, \"for good\"\n\
+         <uuid>  <age>  expire  applied  1  release  <user> as postgres  leaked in a log\n"
     );
 }
 

@@ -138,7 +138,14 @@ fn the_list_is_filtered_by_what_there_is() {
         output.json_lines().len()
     };
     assert_eq!(count(&["--created-before", "30d"]), 3);
-    assert_eq!(count(&["--unused-for", "500d"]), 2);
+    // "Never used" would be a lie where no use is recorded.
+    for flags in [["--unused-for", "500d"], ["--sort", "last-used"]] {
+        run(&database, &[&["tokens", "ls"], &flags[..]].concat())
+            .code(2)
+            .says("does not record when a token was last used");
+    }
+    let listed = run(&database, &["tokens", "ls"]);
+    assert!(listed.success().stdout.contains("not recorded"), "{listed}");
     assert_eq!(count(&["--expires-within", "1000d"]), 0);
     assert_eq!(count(&["--name", "*"]), 0);
     let output = run(

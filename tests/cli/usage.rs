@@ -364,3 +364,48 @@ fn a_connection_parameter_that_is_wrong_is_named() {
     );
     assert_eq!(error["code"], "usage");
 }
+
+#[test]
+fn a_name_without_an_owner_does_not_choose_a_further_token() {
+    let database = TestDatabase::new(Template::Coder);
+    database.breakglass().arg("init").run().success();
+    let before = database.application_rows();
+    for command in ["rm", "show"] {
+        let mut arguments = vec!["tokens", command, "id:d4o6FQe5QT", "--name", "release"];
+        if command == "rm" {
+            arguments.extend(["--yes", "--reason", "why"]);
+        }
+        let output = database.breakglass().args(arguments).run();
+        output.code(2).says("--name goes with owner:LOGIN");
+    }
+    assert_eq!(database.application_rows(), before);
+    assert!(database.operations().is_empty());
+}
+
+#[test]
+fn an_empty_connection_string_is_refused_and_not_taken_for_the_defaults() {
+    let output = breakglass().args(["tokens", "ls", "-d", ""]).run();
+    output.code(2).says("--database-url is empty");
+}
+
+#[test]
+fn a_reason_with_a_secret_in_it_is_not_recorded() {
+    let database = TestDatabase::new(Template::Coder);
+    database.breakglass().arg("init").run().success();
+    let token = seed::token_of("d4o6FQe5QT");
+    let before = database.application_rows();
+    for flag in ["--reason", "--ticket"] {
+        let text = format!("leaked: {token}");
+        let mut arguments = vec!["tokens", "rm", "id:d4o6FQe5QT", "--yes", flag, &text];
+        if flag == "--ticket" {
+            arguments.extend(["--reason", "why"]);
+        }
+        let output = database.breakglass().args(arguments).run();
+        output
+            .code(2)
+            .says("of the shape of a secret")
+            .never_says(&token[11..]);
+    }
+    assert_eq!(database.application_rows(), before);
+    assert!(database.operations().is_empty());
+}

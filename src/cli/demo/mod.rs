@@ -107,7 +107,8 @@ async fn keep(run: &Run, stage: &Stage) -> Result<(), Failure> {
     out.flush()?;
     drop(out);
     run.interrupt.raised().await;
-    run.screen.note("\nclearing away");
+    run.screen.note("");
+    run.screen.note("clearing away");
     Ok(())
 }
 
