@@ -14,6 +14,7 @@ create table breakglass.operation (
     db_user            text        not null default session_user,
     client_address     inet                 default inet_client_addr(),
     backend_pid        integer     not null default pg_backend_pid(),
+    xid                xid8        not null default pg_current_xact_id(),
     app_actor          text,
     reason             text,
     ticket             text,
@@ -40,14 +41,18 @@ create table breakglass.operation (
 
     constraint operation_pkey
         primary key (id),
+    constraint operation_is_of_one_transaction
+        unique (id, xid),
     constraint operation_has_known_action
-        check (action in ('expire', 'delete', 'restore')),
+        check (action in ('expire', 'delete')),
     constraint operation_has_known_outcome
         check (outcome in ('applied', 'unchanged', 'refused', 'failed')),
     constraint operation_parent_has_cause
         check ((parent_id is null) = (cause is null)),
     constraint operation_has_known_cause
         check (cause in ('batch', 're-apply', 'restore')),
+    constraint operation_has_list_of_cascades
+        check (jsonb_typeof(cascades) = 'array'),
     constraint operation_has_known_application_audit
         check (application_audit in ('written', 'none', 'off', 'not_granted')),
     -- An operation that claims an effect says why, on what, and how many.
@@ -84,7 +89,7 @@ comment on column breakglass.operation.cause is
 comment on column breakglass.operation.occurred_at is
     'start of the transaction by the database clock; a slow one appears behind newer ones';
 comment on column breakglass.operation.action is
-    'what was asked for: expire keeps the row, delete removes it, restore puts it back';
+    'what was asked for: expire keeps the row, delete removes it';
 comment on column breakglass.operation.outcome is
     'applied: every planned row is dead, at least one by this; unchanged: all were dead before; refused: declined before a change; failed: the database did not do it';
 comment on column breakglass.operation.adapter is
@@ -99,6 +104,8 @@ comment on column breakglass.operation.client_address is
     'address of the client as the server saw it, null for a unix socket; by default value';
 comment on column breakglass.operation.backend_pid is
     'process id of the server backend; by default value';
+comment on column breakglass.operation.xid is
+    'the transaction that wrote the row; by default value: its changes are of the same one';
 comment on column breakglass.operation.app_actor is
     'user of the application on whose behalf it was done (--app-actor)';
 comment on column breakglass.operation.reason is
@@ -151,6 +158,7 @@ create index operation_parent_id on breakglass.operation (parent_id) where paren
 
 create table breakglass.change (
     operation_id uuid not null,
+    xid          xid8 not null default pg_current_xact_id(),
     relation     text not null,
     key          text not null,
     kind         text not null,
@@ -164,8 +172,9 @@ create table breakglass.change (
 
     constraint change_pkey
         primary key (operation_id, relation, key),
+    -- Nobody can add a change to an operation that was recorded before.
     constraint change_belongs_to_operation
-        foreign key (operation_id) references breakglass.operation (id),
+        foreign key (operation_id, xid) references breakglass.operation (id, xid),
     constraint change_is_gone_or_described
         check ((after is null) = (state_after = 'deleted')),
     constraint change_columns_are_objects
@@ -176,6 +185,8 @@ comment on table breakglass.change is
     'One row per token or companion row that an operation changed. Append-only.';
 comment on column breakglass.change.operation_id is
     'the operation that changed it';
+comment on column breakglass.change.xid is
+    'the transaction that wrote the row, which is the operation''s; by default value';
 comment on column breakglass.change.relation is
     'table of the row, with its schema';
 comment on column breakglass.change.key is
@@ -203,6 +214,7 @@ create table breakglass.observation (
     id           bigint      not null generated always as identity,
     operation_id uuid        not null,
     observed_at  timestamptz not null default now(),
+    db_user      text        not null default session_user,
     key          text        not null,
     verdict      text        not null,
     detail       text        not null,
@@ -223,6 +235,8 @@ comment on column breakglass.observation.operation_id is
     'the operation whose effect was looked at';
 comment on column breakglass.observation.observed_at is
     'when, by the database clock';
+comment on column breakglass.observation.db_user is
+    'role that logged in (session_user); by default value';
 comment on column breakglass.observation.key is
     'the token that was looked at';
 comment on column breakglass.observation.verdict is
@@ -261,3 +275,6 @@ create trigger observation_is_append_only
 alter table breakglass.operation enable always trigger operation_is_append_only;
 alter table breakglass.change enable always trigger change_is_append_only;
 alter table breakglass.observation enable always trigger observation_is_append_only;
+
+-- Default privileges of the database may have given some.
+revoke all on breakglass.operation, breakglass.change, breakglass.observation from public;

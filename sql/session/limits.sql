@@ -3,17 +3,14 @@
 -- not depend on a role's defaults.
 --   $1 text  lock_timeout                          $2 text  statement_timeout
 --   $3 text  idle_in_transaction_session_timeout   (each with its unit, such as 5000ms)
---   $4 text  the application's schema, or null. Only a change has it: its triggers may name their
---            tables without a schema (Coder's do), and run with whatever path they find.
 select set_config('lock_timeout', $1, true),
        set_config('statement_timeout', $2, true),
        set_config('idle_in_transaction_session_timeout', $3, true),
-       set_config('search_path',
-                  concat_ws(', ', 'pg_catalog', quote_ident($4), 'pg_temp'), true),
        set_config('row_security', 'off', true),
        set_config('synchronous_commit',
                   case when current_setting('synchronous_commit') in ('off', 'local')
                        then 'on' else current_setting('synchronous_commit') end, true),
+       set_config('quote_all_identifiers', 'off', true),
        set_config('DateStyle', 'ISO, YMD', true),
        set_config('TimeZone', 'UTC', true),
        set_config('IntervalStyle', 'postgres', true),

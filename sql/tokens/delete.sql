@@ -7,6 +7,7 @@
      delete from {{ table }} as t
       using planned
       where {{ key_matches("$4") }}
+        and (select request.path is not null from request)
         and {{ key }} = planned.key
         and {{ fixed }} = planned.fixed
         and {{ vital }} = planned.vital

@@ -18,6 +18,7 @@
 {%- endfor %}
     from {{ table }} as t
    where {{ key_matches("$4") }}
+     and (select request.path is not null from request)
 order by {{ key_column }}
      for update
 ), same as (                                  -- as it was shown, or dead by now

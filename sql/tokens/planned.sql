@@ -1,8 +1,12 @@
 {#- The request and its plan, unpacked: the first common tables of every change. #}
 with request as (
-  select *
+  -- Names were looked up under the closed path by now; the triggers of the application run with its
+  -- schema on the path, because they may name their tables without one (Coder's do).
+  select r.*,
+         set_config('search_path', concat_ws(', ', 'pg_catalog', quote_ident(r.schema), 'pg_temp'), true)
+           as path
     from jsonb_to_record($1::jsonb)
-      as r (id uuid, parent_id uuid, cause text, action text, adapter text, os_user text, host text,
+      as r (schema text, id uuid, parent_id uuid, cause text, action text, adapter text, os_user text, host text,
             app_actor text, app_actor_id text, reason text, ticket text, selector text,
             plan_digest text, application_audit text, secret_verified boolean, tool_version text,
             server_host text, server_port integer, system_identifier text)

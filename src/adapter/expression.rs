@@ -11,8 +11,13 @@ pub(super) fn instant(alias: &'static str, column: &str, unit: Unit) -> Sql {
     match unit {
         Unit::Timestamptz => column,
         Unit::Utc => sql!("({column} at time zone 'UTC')"),
-        Unit::Seconds => sql!("to_timestamp({column})"),
-        Unit::Milliseconds => sql!("to_timestamp({column} / 1000.0)"),
+        // Clamped to what a timestamp can hold: a number beyond it is as far away as can be.
+        Unit::Seconds => {
+            sql!("to_timestamp(least(greatest({column}, -62135596800), 253402300799))")
+        }
+        Unit::Milliseconds => sql!(
+            "to_timestamp(least(greatest({column}, -62135596800000), 253402300799000) / 1000.0)"
+        ),
         Unit::Date => sql!("({column}::timestamp at time zone 'UTC')"),
     }
 }
@@ -29,13 +34,16 @@ fn instant_or_never(alias: &'static str, time: &Time) -> Sql {
     }
 }
 
-/// A time to show: null also for infinity, which no client type holds.
+/// A time to show: null also for infinity and years of more than four digits, which no client type
+/// and no RFC 3339 hold.
 pub(super) fn shown_time(alias: &'static str, time: Option<&Time>) -> Sql {
     let Some(time) = time else {
         return Sql::text("null::timestamptz");
     };
     let instant = instant_or_never(alias, time);
-    sql!("(case when isfinite({instant}) then {instant} end)")
+    sql!(
+        "(case when {instant} >= '0001-01-01 00:00:00+00' and {instant} < '10000-01-01 00:00:00+00' then {instant} end)"
+    )
 }
 
 /// What a column is set to.

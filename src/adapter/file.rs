@@ -250,7 +250,10 @@ pub struct Expire {
 
 /// What a column is set to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "expected true, false, \"now\" or \"now_minus_1s\"")]
+#[serde(
+    untagged,
+    expecting = "expected true, false, \"now\" or \"now_minus_1s\""
+)]
 pub enum Set {
     /// A switch.
     Flag(bool),

@@ -12,7 +12,9 @@ use super::sqlstate::{Error, Kind};
 use super::tls;
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
+const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
+const BEGIN_DELETE: &str = include_str!("../../sql/session/begin_delete.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 
@@ -24,17 +26,35 @@ pub struct Change<'a> {
     row: Row,
 }
 
+/// What a statement of a change may see of those that run beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// A row that was changed meanwhile is looked at again (READ COMMITTED).
+    Latest,
+    /// What came meanwhile fails it (REPEATABLE READ): for deletes, which take rows along.
+    Snapshot,
+}
+
+impl Isolation {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Latest => BEGIN,
+            Self::Snapshot => BEGIN_DELETE,
+        }
+    }
+}
+
 /// Proof that a statement wrote its record.
 #[derive(Debug)]
 pub struct Recorded(());
 
-/// The statement ran, but its record is not whole: something swallowed rows of it.
+/// The statement ran, but a count is not what it must be: something swallowed rows of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {found} of {expected} rows were written")]
+#[error("{what}: {found} instead of {expected}")]
 pub struct Unrecorded {
-    /// Which part of the record.
+    /// What is wrong.
     pub what: &'static str,
-    /// How many rows it should have.
+    /// What the count should be.
     pub expected: i32,
     /// How many it has.
     pub found: i32,
@@ -50,7 +70,7 @@ pub enum CommitError {
 }
 
 impl<'a> Change<'a> {
-    /// Opens the transaction, sets its limits and runs the statement: one round trip, and no
+    /// Opens the transaction, sets its limits and runs the statement: two round trips, and no
     /// COMMIT. Ctrl-C cancels the statement on the server.
     ///
     /// # Errors
@@ -60,10 +80,11 @@ impl<'a> Change<'a> {
     pub async fn apply(
         database: &Database,
         session: &'a Session,
+        isolation: Isolation,
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Self, Error> {
-        let rows = match run(database, session, statement, parameters).await {
+        let rows = match run(database, session, isolation, statement, parameters).await {
             Ok(rows) => rows,
             Err(error) => {
                 // The session goes on to find out why, so the failed transaction must end. Where
@@ -89,20 +110,43 @@ impl<'a> Change<'a> {
         &self.row
     }
 
-    /// Proves that a change of tokens recorded itself: one operation, one row a changed row and,
-    /// where the application's audit log takes part, one a changed token.
+    /// Proves that a change of so many tokens did what was planned and recorded itself: every
+    /// planned token is changed or was dead, one operation, one row a changed row and, where the
+    /// application's audit log takes part, one a changed token. The record's own CHECKs say the
+    /// same; this does not depend on them.
     ///
     /// # Errors
     ///
-    /// When rows of the record are missing.
-    pub fn recorded(&self, application_audit: bool) -> Result<Result<Recorded, Unrecorded>, Error> {
+    /// When a count is another.
+    pub fn recorded(
+        &self,
+        planned: usize,
+        application_audit: bool,
+    ) -> Result<Result<Recorded, Unrecorded>, Error> {
         let count = |name: &str| self.row.try_get::<_, i32>(name);
-        let changed = count("changed")?;
-        let rows = changed + count("companions_changed")?;
+        let planned = i32::try_from(planned).unwrap_or(i32::MAX);
+        let (changed, companions) = (count("changed")?, count("companions_changed")?);
         let application = if application_audit { changed } else { 0 };
         let parts = [
+            ("the plan did not arrive whole", planned, count("planned")?),
+            ("not every token was as planned", planned, count("matched")?),
+            (
+                "not every token was changed",
+                planned,
+                changed + count("unchanged")?,
+            ),
+            ("something stayed alive", 0, count("still_alive")?),
+            (
+                "not every companion died",
+                count("companions_planned")?,
+                count("companions_dead")?,
+            ),
             ("the operation was not recorded", 1, count("operations")?),
-            ("the changes were not recorded", rows, count("recorded")?),
+            (
+                "the changes were not recorded",
+                changed + companions,
+                count("recorded")?,
+            ),
             (
                 "the application's audit log was not written",
                 application,
@@ -175,33 +219,37 @@ impl<'a> Change<'a> {
     }
 }
 
-/// BEGIN, limits and statement in one round trip.
+/// Opens the transaction and sets its limits in one round trip, and runs the statement in another.
+///
+/// Not in the same one: where BEGIN fails, a statement that was sent behind it commits by itself.
 async fn run(
     database: &Database,
     session: &Session,
+    isolation: Isolation,
     statement: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
-    let settings = session.limits.settings(database.schema());
+    let settings = session.limits.settings();
     let limits = settings.parameters();
-    let answer = async {
-        let (begun, limited, rows) = tokio::join!(
-            session.client.execute_typed(BEGIN, &[]),
+    let deadline = session.limits.deadline();
+    let opened = async {
+        let (begun, closed, limited) = tokio::join!(
+            session.client.execute_typed(isolation.begin(), &[]),
+            session.client.execute_typed(CLOSED_PATH, &[]),
             session.client.query_typed(LIMITS, &limits),
-            session.client.query_typed(statement, parameters),
         );
-        // A transaction that did not begin must not count, whatever ran after it.
         begun?;
-        limited?;
-        rows
+        closed?;
+        limited
     };
-    let answer = session.within(session.limits.deadline(), answer);
+    session.within(deadline, opened).await?;
+    let answer = session.within(deadline, session.client.query_typed(statement, parameters));
     tokio::pin!(answer);
     tokio::select! {
         rows = &mut answer => rows,
         () = database.interrupt().raised() => {
             cancel(database, session).await;
-            // Whatever it answers now, the connection goes, and the transaction with it.
+            // Whatever it answers now, the transaction is rolled back.
             let _answer = answer.await;
             Err(Error::Interrupted)
         }

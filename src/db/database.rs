@@ -16,7 +16,6 @@ pub struct Database {
     settings: Settings,
     limits: Limits,
     interrupt: Interrupt,
-    schema: Option<String>,
 }
 
 /// Tells whether the operator pressed Ctrl-C.
@@ -61,21 +60,7 @@ impl Database {
             settings,
             limits,
             interrupt,
-            schema: None,
         }
-    }
-
-    /// The same database, with the application's schema on the search path of changes.
-    #[must_use]
-    pub fn with_schema(&self, schema: &str) -> Self {
-        Self {
-            schema: Some(schema.to_owned()),
-            ..self.clone()
-        }
-    }
-
-    pub(super) fn schema(&self) -> Option<&str> {
-        self.schema.as_deref()
     }
 
     /// The limits of its sessions.

@@ -42,14 +42,13 @@ impl Limits {
     }
 
     /// The parameters of `sql/session/limits.sql`.
-    pub(super) fn settings(&self, schema: Option<&str>) -> Settings {
+    pub(super) fn settings(&self) -> Settings {
         let [lock, statement, idle] = [self.lock, self.statement, self.idle_in_transaction]
             .map(|limit| format!("{}ms", limit.as_millis()));
         Settings {
             lock,
             statement,
             idle,
-            schema: schema.map(str::to_owned),
         }
     }
 }
@@ -59,16 +58,14 @@ pub(super) struct Settings {
     lock: String,
     pub(super) statement: String,
     idle: String,
-    schema: Option<String>,
 }
 
 impl Settings {
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 4] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 3] {
         [
             (&self.lock, Type::TEXT),
             (&self.statement, Type::TEXT),
             (&self.idle, Type::TEXT),
-            (&self.schema, Type::TEXT),
         ]
     }
 }

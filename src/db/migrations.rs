@@ -20,6 +20,7 @@ mod embedded {
 }
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
+const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
@@ -156,9 +157,13 @@ impl<'a> Installation<'a> {
 
 async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
     let client = &session.client;
-    let settings = session.limits.settings(None);
+    let settings = session.limits.settings();
     let refused = |error| session.error(&error);
     client.execute_typed(BEGIN, &[]).await.map_err(refused)?;
+    client
+        .execute_typed(CLOSED_PATH, &[])
+        .await
+        .map_err(refused)?;
     client
         .query_typed(LIMITS, &settings.parameters())
         .await

@@ -17,7 +17,7 @@ mod sqlstate;
 pub mod tls;
 
 pub use catalogue::{catalogue, interference, referencing};
-pub use change::{Change, CommitError, Recorded, Unrecorded};
+pub use change::{Change, CommitError, Isolation, Recorded, Unrecorded};
 pub use database::{Database, Interrupt};
 pub use identity::Identity;
 pub use limits::Limits;

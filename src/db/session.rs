@@ -14,6 +14,7 @@ use super::parameter::Parameter;
 use super::sqlstate::Error;
 
 const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
+const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
@@ -145,17 +146,19 @@ impl Session {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
-        let settings = self.limits.settings(None);
+        let settings = self.limits.settings();
         let limits = settings.parameters();
         let answer = async {
             // Queued in this order at the first poll, answered in this order.
-            let (begun, limited, rows, ended) = tokio::join!(
+            let (begun, closed, limited, rows, ended) = tokio::join!(
                 self.client.execute_typed(BEGIN_READ, &[]),
+                self.client.execute_typed(CLOSED_PATH, &[]),
                 self.client.query_typed(LIMITS, &limits),
                 self.client.query_typed(statement, parameters),
                 self.client.execute_typed(ROLLBACK, &[]),
             );
             begun?;
+            closed?;
             limited?;
             let rows = rows?;
             ended?;
@@ -177,7 +180,7 @@ impl Session {
         statement: &str,
         parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
     ) -> Result<impl Stream<Item = Result<Row, Error>> + use<'a>, Error> {
-        let mut settings = self.limits.settings(None);
+        let mut settings = self.limits.settings();
         STREAM_LIMIT.clone_into(&mut settings.statement);
         let limits = settings.parameters();
         let borrowed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
@@ -185,12 +188,14 @@ impl Session {
             .map(|(value, type_)| (&**value as &(dyn ToSql + Sync), type_.clone()))
             .collect();
         let answer = async {
-            let (begun, limited, rows) = tokio::join!(
+            let (begun, closed, limited, rows) = tokio::join!(
                 self.client.execute_typed(BEGIN_READ, &[]),
+                self.client.execute_typed(CLOSED_PATH, &[]),
                 self.client.query_typed(LIMITS, &limits),
                 self.client.query_typed_raw(statement, borrowed),
             );
             begun?;
+            closed?;
             limited?;
             rows
         };

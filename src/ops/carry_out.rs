@@ -15,9 +15,10 @@ use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect, refuse};
 use super::request::Known;
 use super::watch::watched;
-use crate::db::{self, Change, CommitError, Identity, Kind};
+use crate::db::{self, Change, CommitError, Identity, Isolation, Kind};
 use crate::model::{
-    Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner, Receipt,
+    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
+    Outcome, Owner, Receipt,
 };
 
 /// How often a fence is tried while the database comes back.
@@ -71,7 +72,8 @@ impl Planned {
             }
         };
         let application_audit = self.application_audit() == ApplicationAudit::Written;
-        let proof = match change.recorded(application_audit)? {
+        let planned = self.plan.tokens.len();
+        let proof = match change.recorded(planned, application_audit)? {
             Ok(proof) => proof,
             Err(unrecorded) => {
                 // Open, it would hold the operation's id against the record of its own failure.
@@ -79,6 +81,18 @@ impl Planned {
                 return Err(unrecorded.into());
             }
         };
+        if operation
+            .cascades
+            .as_ref()
+            .is_some_and(|found| *found != self.plan.cascades)
+        {
+            let found = operation.cascades.clone().unwrap_or_default();
+            change.roll_back().await?;
+            return Err(Error::ChangedSinceShown(other_cascades(
+                &self.plan.cascades,
+                &found,
+            )));
+        }
         if self.request.dry_run {
             change.roll_back().await?;
             let operation = Operation {
@@ -134,7 +148,11 @@ impl Planned {
             identity,
             ..
         } = &self.desk;
-        let change = Change::apply(database, session, &self.statement, &parameters);
+        let isolation = match self.request.action {
+            Action::Expire => Isolation::Latest,
+            Action::Delete => Isolation::Snapshot,
+        };
+        let change = Change::apply(database, session, isolation, &self.statement, &parameters);
         match watched(database, identity.pid, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;
@@ -172,7 +190,12 @@ impl Planned {
     }
 
     fn parameters(&self) -> (Value, Value, Value, Vec<String>) {
-        let operation = Value::Object(self.request.record(&self.known, &self.desk.identity));
+        let mut operation = self.request.record(&self.known, &self.desk.identity);
+        operation.insert(
+            "schema".to_owned(),
+            self.desk.bound.token.schema.clone().into(),
+        );
+        let operation = Value::Object(operation);
         let tokens = self.plan.tokens.iter().map(|planned| {
             json!({
                 "key": planned.token.key,
@@ -228,6 +251,23 @@ impl Planned {
             }
         }
     }
+}
+
+/// What a delete would take along now, where it is not what was shown.
+fn other_cascades(shown: &[Cascade], found: &[Cascade]) -> Vec<String> {
+    let rows = |rows: Option<i64>| rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
+    let others = found.iter().filter(|cascade| !shown.contains(cascade));
+    others
+        .map(|cascade| {
+            let before = shown.iter().find(|before| before.constraint == cascade.constraint);
+            let before = rows(before.and_then(|before| before.rows));
+            format!(
+                "what the delete takes along of {} was changed after it was shown ({before} -> {} rows)",
+                cascade.relation,
+                rows(cascade.rows)
+            )
+        })
+        .collect()
 }
 
 /// The operation as the statement recorded it.

@@ -43,7 +43,7 @@ impl Context {
 
     /// Puts together what was found.
     pub(super) fn desk(&self, session: Session, identity: Identity, bound: Bound) -> Desk {
-        let database = self.database.with_schema(&bound.token.schema);
+        let database = self.database.clone();
         Desk {
             database,
             session,

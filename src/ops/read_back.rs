@@ -9,8 +9,8 @@ use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
-use crate::db::Change;
-use crate::model::{Plan, State, Verdict};
+use crate::db::{Change, Isolation};
+use crate::model::{Action, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
 
@@ -79,7 +79,11 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
                     Verdict::Resurrected,
                     format!("{} {} is alive", companion.name, companion.key),
                 ),
-                (None, None) => (Verdict::Dead, "the row is gone".to_owned()),
+                (None, None) if plan.action == Action::Delete => {
+                    (Verdict::Dead, "the row is gone".to_owned())
+                }
+                // It may live on under another key.
+                (None, None) => (Verdict::Unknown, "the row is not there any more".to_owned()),
                 (Some(State::Active), None) => (Verdict::Resurrected, "active".to_owned()),
                 (Some(state), None) => (Verdict::Dead, state.to_string()),
             };
@@ -101,7 +105,8 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
         .collect();
     let parameters: [crate::db::Parameter<'_>; 2] =
         [(&operation, Type::UUID), (&rows, Type::JSONB)];
-    let change = Change::apply(&database, &session, OBSERVE, &parameters).await?;
+    let change =
+        Change::apply(&database, &session, Isolation::Latest, OBSERVE, &parameters).await?;
     let expected = i32::try_from(seen.len()).unwrap_or(i32::MAX);
     let proof = change.recorded_observations(expected)??;
     change.commit(proof).await.map_err(|error| match error {

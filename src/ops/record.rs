@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use super::audit::enumerated;
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
-use crate::db::{Change, CommitError, Database, Identity, Installed, Kind};
+use crate::db::{Change, CommitError, Database, Identity, Installed, Isolation, Kind};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
@@ -105,7 +105,14 @@ impl WithoutEffect<'_> {
         let database = database.uninterrupted();
         let session = database.session().await?;
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
-        let change = Change::apply(&database, &session, RECORD, &[(&record, Type::JSONB)]).await?;
+        let change = Change::apply(
+            &database,
+            &session,
+            Isolation::Latest,
+            RECORD,
+            &[(&record, Type::JSONB)],
+        )
+        .await?;
         let unrecorded = match change.recorded_alone()? {
             Ok(proof) => {
                 return match change.commit(proof).await {

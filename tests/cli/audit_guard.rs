@@ -154,6 +154,7 @@ operation_parent_has_cause: parent_id = gen_random_uuid()
 operation_parent_has_cause: cause = 'batch'
 operation_has_known_cause: parent_id = gen_random_uuid(), cause = 'whim'
 operation_has_known_application_audit: application_audit = 'perhaps'
+operation_has_list_of_cascades: cascades = '{}'
 operation_effect_is_whole: reason = '  '
 operation_effect_is_whole: error = 'but'
 operation_effect_is_whole: adapter = null

@@ -62,7 +62,8 @@ fn a_deleted_token_is_gone_and_its_tracked_columns_are_recorded() {
         panic!("{changes:#?}")
     };
     let expected = json!({
-        "operation_id": operation["id"], "relation": "public.api_keys", "key": seed::HOT,
+        "operation_id": operation["id"], "xid": operation["xid"],
+        "relation": "public.api_keys", "key": seed::HOT,
         "kind": "token", "label": "build-cache", "owner_id": owner, "owner_login": "ci-runner",
         "state_before": "active", "state_after": "deleted", "before": expected, "after": null,
     });

@@ -151,7 +151,8 @@ fn an_expire_is_recorded_with_all_its_fields() {
         "id": id, "parent_id": null, "cause": null, "occurred_at": operation["occurred_at"],
         "action": "expire", "outcome": "applied", "adapter": "coder",
         "os_user": operation["os_user"], "host": operation["host"], "db_user": "postgres",
-        "client_address": null, "backend_pid": operation["backend_pid"], "app_actor": null,
+        "client_address": null, "backend_pid": operation["backend_pid"], "xid": operation["xid"],
+        "app_actor": null,
         "reason": REASON, "ticket": "INC-42", "selector": "build-cache",
         "plan_digest": operation["plan_digest"], "planned": 1, "matched": 1, "changed": 1,
         "unchanged": 0, "still_alive": 0, "companions_planned": 0, "companions_dead": 0,
@@ -176,7 +177,8 @@ fn an_expire_is_recorded_with_all_its_fields() {
         panic!("{changes:#?}")
     };
     let expected = json!({
-        "operation_id": id, "relation": "public.api_keys", "key": seed::HOT, "kind": "token",
+        "operation_id": id, "xid": operation["xid"], "relation": "public.api_keys",
+        "key": seed::HOT, "kind": "token",
         "label": "build-cache", "owner_id": column(&database, seed::HOT, "user_id"),
         "owner_login": "ci-runner", "state_before": "active", "state_after": "expired",
         "before": { "expires_at": before }, "after": change["after"],

@@ -69,7 +69,7 @@ fn a_trigger_that_swallows_a_record_stops_the_change_on_record() {
         );
         let before = Before::of(&database);
         let output = remove(&database, &["build-cache"]).run();
-        let error = format!("{what}: 0 of 1 rows were written");
+        let error = format!("{what}: 0 instead of 1");
         failed(&database, &before, &output, &error);
     }
 }

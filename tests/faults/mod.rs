@@ -8,5 +8,6 @@
 
 mod commit;
 mod layers;
+mod promises;
 mod proxy;
 mod server;

@@ -19,6 +19,8 @@ pub(super) enum Cut {
     AfterCommit,
     /// The same, and nobody can connect afterwards.
     AfterCommitForGood,
+    /// Nothing is cut, but the BEGIN of the change reaches the server misspelt.
+    GarbledBegin,
     /// Nothing more passes once COMMIT was sent, and the connection stays open.
     BlackHole,
 }
@@ -105,6 +107,9 @@ impl Wire {
     fn forward(&self, mut client: TcpStream, mut server: UnixStream, deaf: &AtomicBool) {
         let mut buffer = [0; 16_384];
         while let Ok(count @ 1..) = client.read(&mut buffer) {
+            if self.cut == Cut::GarbledBegin {
+                garble(&mut buffer[..count]);
+            }
             let message = &buffer[..count];
             let commits = message
                 .windows(7)
@@ -112,7 +117,8 @@ impl Wire {
             if commits {
                 self.commits.fetch_add(1, Ordering::SeqCst);
             }
-            let cuts = commits && !self.done.swap(true, Ordering::SeqCst);
+            let cuts =
+                commits && self.cut != Cut::GarbledBegin && !self.done.swap(true, Ordering::SeqCst);
             if cuts && self.cut == Cut::BeforeCommit {
                 let _closed = client.shutdown(Shutdown::Both);
                 break;
@@ -133,5 +139,16 @@ impl Wire {
             }
         }
         let _closed = server.shutdown(Shutdown::Both);
+    }
+}
+
+/// Misspells the BEGIN of a change, and leaves its length.
+fn garble(message: &mut [u8]) {
+    let begin = b"begin isolation level read committed read write";
+    if let Some(at) = message
+        .windows(begin.len())
+        .position(|bytes| bytes == begin)
+    {
+        message[at + 1] = b'o';
     }
 }
