@@ -34,6 +34,8 @@ impl fmt::Debug for SecretParts {
 #[derive(Debug)]
 pub struct SecretShape<'a> {
     pattern: Regex,
+    /// The same, anywhere in a text.
+    inside: Regex,
     secret: &'a Secret,
     key_is_secret: bool,
 }
@@ -44,8 +46,12 @@ impl<'a> SecretShape<'a> {
     pub fn of(adapter: &'a Adapter) -> Option<Self> {
         let secret = adapter.secret.as_ref()?;
         let pattern = Regex::new(&secret.pattern).ok()?;
+        let anywhere = secret.pattern.trim_start_matches('^').trim_end_matches('$');
+        // Between boundaries: a longer digest is no secret for holding 40 digits.
+        let inside = Regex::new(&format!(r"(?-u:\b)(?:{anywhere})(?-u:\b)")).ok()?;
         Some(Self {
             pattern,
+            inside,
             secret,
             key_is_secret: adapter.token.key_is_secret,
         })
@@ -88,10 +94,19 @@ impl<'a> SecretShape<'a> {
         Some(SecretParts { key, digest })
     }
 
+    /// Whether a text holds something of the shape of a secret, whatever stands around it.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        self.inside.is_match(text)
+    }
+
     /// Whether a word that is no secret looks like one that was cut or mistyped: it begins with
     /// a key and goes on with random characters. Such a word is not sent either.
     #[must_use]
     pub fn looks_damaged(&self, word: &str, keys: &KeyShape) -> bool {
+        if self.is_in(word) {
+            return true;
+        }
         let (Some(separator), Some(0)) = (&self.secret.split, self.secret.key_part) else {
             return false;
         };

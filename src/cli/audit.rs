@@ -9,6 +9,7 @@ use super::Run;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, SingleFormat};
+use super::reading::refuse_secrets;
 use super::when::When;
 use crate::model::{Action, Change, JSON_SCHEMA, Observation, Operation, Outcome};
 use crate::ops::{History, ListOperations, ShowOperation};
@@ -101,7 +102,11 @@ pub(super) async fn run(run: &mut Run, command: AuditCommand) -> Result<Exit, Fa
 }
 
 async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
-    let (session, identity) = run.connecting.context(&run.interrupt)?.connect().await?;
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_secrets(&context, "--token", args.token.as_deref())?;
+    refuse_secrets(&context, "--owner", args.owner.as_deref())?;
+    refuse_secrets(&context, "--actor", args.actor.as_deref())?;
+    let (session, identity) = context.connect().await?;
     let request = ListOperations {
         since: args.since.map(|when| when.resolve(identity.as_of)),
         until: args.until.map(|when| when.resolve(identity.as_of)),
@@ -149,7 +154,9 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
 }
 
 async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
-    let (session, identity) = run.connecting.context(&run.interrupt)?.connect().await?;
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_secrets(&context, "the operation", Some(&args.operation))?;
+    let (session, identity) = context.connect().await?;
     let history = ShowOperation {
         id: args.operation.clone(),
     }

@@ -132,7 +132,9 @@ pub(super) fn refuse_secrets(
         return Ok(());
     }
     Err(Failure::usage(
-        format!("{name} holds something of the shape of a secret, and would be recorded as it is"),
+        format!(
+            "{name} holds something of the shape of a secret, and would be sent or recorded as it is"
+        ),
         "say it without the secret; a token's key may be named",
     ))
 }
@@ -145,5 +147,5 @@ fn holds_secret(context: &Context, text: &str) -> bool {
             .as_ref()
             .is_none_or(|name| *name == adapter.name)
     });
-    adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.read(text).is_some()))
+    adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.is_in(text)))
 }

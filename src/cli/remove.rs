@@ -82,6 +82,15 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     warn_of_secrets(run, &context, &args.selectors);
     refuse_secrets(&context, "--reason", args.reason.as_deref())?;
     refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
+    refuse_secrets(&context, "--app-actor", args.app_actor.as_deref())?;
+    refuse_secrets(&context, "--name", args.name.as_deref())?;
+    for word in args
+        .selectors
+        .iter()
+        .filter(|word| word.starts_with("owner:"))
+    {
+        refuse_secrets(&context, "owner:", Some(word))?;
+    }
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
     let request = Request {
         id: Uuid::now_v7(),

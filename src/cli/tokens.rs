@@ -11,7 +11,7 @@ use super::Run;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, SingleFormat};
-use super::reading::{selectors, warn_of_secrets};
+use super::reading::{refuse_secrets, selectors, warn_of_secrets};
 use super::when::When;
 use crate::adapter::SortKey;
 use crate::model::{JSON_SCHEMA, Token};
@@ -91,7 +91,10 @@ pub(super) struct ShowArgs {
 
 /// Lists tokens.
 pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure> {
-    let desk = run.connecting.context(&run.interrupt)?.open().await?;
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_secrets(&context, "--name", args.name.as_deref())?;
+    refuse_secrets(&context, "--owner", args.owner.as_deref())?;
+    let desk = context.open().await?;
     let kinds = kinds(&desk, &args.kind)?;
     let details: Vec<String> = desk.bound.detail_names();
     let columns = columns(

@@ -252,7 +252,9 @@ impl Error {
                     "if it is this token all the same, name it: `id:{key}`"
                 ));
             }
-            Self::DamagedSecret { .. } => "copy it again, or write `name:…` if it is a name",
+            Self::DamagedSecret { .. } => {
+                "copy it again; if it is a name, take the token's key: `id:KEY`"
+            }
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -275,7 +277,9 @@ impl Error {
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::OutcomeUnknown { operation, .. } => {
                 return Some(format!(
-                    "run `breakglass audit show {operation}` when the database is back: if it is there, it happened"
+                    "run `breakglass audit show {operation}` when the database answers again: \
+                     `applied` means that it happened; not there means nothing yet, the server may \
+                     still be at it"
                 ));
             }
             Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })

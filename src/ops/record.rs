@@ -52,7 +52,9 @@ async fn recording(
         }
         Error::Standby => return Recording::Impossible("a standby cannot be written".to_owned()),
         Error::OutcomeUnknown { .. } => {
-            return Recording::Impossible("the database cannot be reached".to_owned());
+            return Recording::Impossible(
+                "what became of the operation itself is not known".to_owned(),
+            );
         }
         Error::NotCommitted => return Recording::Recorded,
         _ => {}

@@ -72,7 +72,7 @@ impl Selector {
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
-            (Self::Id(word) | Self::Word(word), None)
+            (Self::Id(word) | Self::Word(word) | Self::Name(word), None)
                 if secrets.is_some_and(|shape| shape.looks_damaged(word, keys)) =>
             {
                 return Reading::Damaged;

@@ -205,3 +205,49 @@ fn a_row_that_went_to_another_key_is_not_called_dead() {
     remove(&database, &[]).code(5);
     assert_eq!(database.observations()[0]["verdict"], "unknown");
 }
+
+/// A secret with rubbish around it is a secret all the same.
+#[test]
+fn a_secret_inside_of_a_word_is_not_sent_printed_or_recorded() {
+    let database = installed();
+    let token = crate::support::seed::token_of(HOT);
+    let secret = &token[11..];
+    let mut words = Vec::new();
+    for word in [
+        "{}.",
+        "({})",
+        "name:{}.",
+        "id:<{}>",
+        "https://c/{}",
+        "https://c/?session={}&x=1",
+    ] {
+        words.push(vec!["tokens", "rm", word, "--yes", "--reason", "why"]);
+        words.push(vec!["tokens", "show", word]);
+    }
+    words.push(vec![
+        "tokens",
+        "rm",
+        HOT,
+        "--yes",
+        "--reason",
+        "why",
+        "--app-actor",
+        "{}",
+    ]);
+    words.push(vec![
+        "tokens", "rm", "owner:{}", "--name", "x", "--yes", "--reason", "why",
+    ]);
+    words.push(vec!["tokens", "ls", "--name", "{}"]);
+    words.push(vec!["tokens", "ls", "--owner", "{}"]);
+    words.push(vec!["audit", "ls", "--token", "{}"]);
+    words.push(vec!["audit", "show", "{}"]);
+    let before = database.application_rows();
+    for arguments in words {
+        let typed = arguments.iter().map(|word| word.replace("{}", &token));
+        let output = database.breakglass().args(typed).run();
+        assert!(!output.status.success(), "{arguments:?}");
+        output.never_says(secret);
+    }
+    assert_eq!(database.application_rows(), before);
+    assert!(!format!("{:?}", database.operations()).contains(secret));
+}
