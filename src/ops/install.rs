@@ -126,8 +126,9 @@ impl Install {
             return Err(Error::NotInstalled(found));
         }
         let name = self.role.as_ref().map(|role| role.name.as_str());
-        let rights = Rights::read(session, name).await?;
         let (bound, references) = self.tables(context, session).await?;
+        let owner = bound.as_ref().map(|bound| bound.token.owner.as_str());
+        let rights = Rights::read(session, name, owner).await?;
         let mut ground = Ground {
             status,
             rights,

@@ -15,6 +15,9 @@ pub(super) struct Rights {
     owns_schema: bool,
     may_create_role: bool,
     pub(super) role_exists: bool,
+    role_owns_tokens: bool,
+    role_owns_log: bool,
+    log_is_the_applications: bool,
     role_is_superuser: bool,
     role_is_ours: bool,
     pub(super) me: String,
@@ -24,8 +27,14 @@ pub(super) struct Rights {
 }
 
 impl Rights {
-    pub(super) async fn read(session: &Session, role: Option<&str>) -> Result<Self, db::Error> {
-        let rows = session.read(RIGHTS, &[(&role, Type::TEXT)]).await?;
+    pub(super) async fn read(
+        session: &Session,
+        role: Option<&str>,
+        tokens_owner: Option<&str>,
+    ) -> Result<Self, db::Error> {
+        let rows = session
+            .read(RIGHTS, &[(&role, Type::TEXT), (&tokens_owner, Type::TEXT)])
+            .await?;
         let row = rows
             .first()
             .ok_or_else(|| db::Error::Answer("no rights".to_owned()))?;
@@ -35,6 +44,9 @@ impl Rights {
             owns_schema: row.try_get("owns_schema")?,
             may_create_role: row.try_get("may_create_role")?,
             role_exists: row.try_get("role_exists")?,
+            role_owns_tokens: row.try_get("role_owns_tokens")?,
+            role_owns_log: row.try_get("role_owns_log")?,
+            log_is_the_applications: row.try_get("log_is_the_applications")?,
             role_is_superuser: row.try_get("role_is_superuser")?,
             role_is_ours: row.try_get("role_is_ours")?,
             me: row.try_get("me")?,
@@ -51,6 +63,13 @@ impl Rights {
             return Err(Error::MayNotInstall(format!(
                 "role `{me}` does not own schema breakglass: run `breakglass init` as its owner"
             )));
+        }
+        if self.log_is_the_applications {
+            return Err(Error::MayNotInstall(
+                "schema breakglass belongs to the application's own role, which could rewrite the \
+                 log: `alter schema breakglass owner to` another role, and its tables, first"
+                    .to_owned(),
+            ));
         }
         if !self.schema_exists && !self.may_create_schema {
             return Err(Error::MayNotInstall(format!(
@@ -73,8 +92,14 @@ impl Rights {
                 "role `{name}` is a superuser, whom no grant restrains: name another"
             )));
         }
+        if self.role_owns_log {
+            return Err(Error::UnfitRole(format!(
+                "role `{name}` is, or is a member of, the owner of schema breakglass, who can \
+                 rewrite the log: name another"
+            )));
+        }
         match bound {
-            Some(bound) if bound.token.owner == name => Err(Error::UnfitRole(format!(
+            Some(bound) if self.role_owns_tokens => Err(Error::UnfitRole(format!(
                 "role `{name}` owns {}, so no grant restrains it: name another",
                 bound.token.display_name()
             ))),

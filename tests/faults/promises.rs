@@ -251,3 +251,36 @@ fn a_secret_inside_of_a_word_is_not_sent_printed_or_recorded() {
     assert_eq!(database.application_rows(), before);
     assert!(!format!("{:?}", database.operations()).contains(secret));
 }
+
+/// Whoever owns the log, or the tokens, is restrained by no grant.
+#[test]
+fn those_who_could_rewrite_the_log_are_no_operators() {
+    let database = TestDatabase::new(Template::Coder);
+    let (application, member, dba) = (
+        database.login_role("application"),
+        database.login_role("member"),
+        database.login_role("dba"),
+    );
+    database.execute(&format!(
+        "alter table api_keys owner to {application}; grant {application} to {member}"
+    ));
+    let init = |role: &str| {
+        database
+            .breakglass()
+            .args(["init", "--operator-role", role])
+            .run()
+    };
+    init(&member).code(1).says("owns public.api_keys");
+    database.execute(&format!(
+        "create schema breakglass authorization {application}"
+    ));
+    init("operators")
+        .code(1)
+        .says("belongs to the application's own role");
+    database.execute(&format!("alter schema breakglass owner to {dba}"));
+    init(&dba).code(1).says("the owner of schema breakglass");
+    assert_eq!(
+        database.value("select to_regclass('breakglass.operation') is null"),
+        "t"
+    );
+}
