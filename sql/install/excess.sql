@@ -4,7 +4,7 @@ select c.relname::text as relation,
        string_agg(p.privilege, ', ' order by p.privilege) as privileges
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
- cross join unnest(array['update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
+ cross join unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
  where n.nspname = 'breakglass'
    and c.relname in ('operation', 'change', 'observation', 'schema_history')
    and has_table_privilege($1, c.oid, p.privilege)
