@@ -89,7 +89,7 @@ impl Bound {
                 self.token.display_name()
             )));
         }
-        for column in self.columns_read() {
+        for column in self.tracked() {
             require(&self.token, &column)?;
             if self.is_secret(&column) {
                 return Err(Misfit(format!(
@@ -280,7 +280,7 @@ impl Bound {
         columns
     }
 
-    /// Every column that a delete records.
+    /// Every column that is read, besides the key and the secret; a delete records them.
     #[must_use]
     pub fn tracked(&self) -> Vec<String> {
         let mut columns = self.fixed();
@@ -296,12 +296,6 @@ impl Bound {
         columns.sort_unstable();
         columns.dedup();
         columns
-    }
-
-    /// Every column of the token table that is read, besides the key and the secret.
-    #[must_use]
-    pub fn columns_read(&self) -> Vec<String> {
-        self.tracked()
     }
 }
 

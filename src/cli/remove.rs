@@ -252,7 +252,7 @@ async fn confirm_delete(
         if !run.screen.can_ask() || !args.confirm.is_empty() {
             return Ok(Some(Error::NotConfirmed(key.clone())));
         }
-        let shown: String = key.chars().take(16).collect();
+        let shown = view::shown_key(key);
         let question = format!("type the key ({shown}) to delete it for good");
         let typed = prompt::any_line(&run.interrupt, &question).await?;
         if !planned.confirms(typed.trim(), key) {

@@ -38,12 +38,6 @@ impl Interrupt {
         self.sender.send_replace(true);
     }
 
-    /// Whether it was raised.
-    #[must_use]
-    pub fn is_raised(&self) -> bool {
-        *self.sender.borrow()
-    }
-
     /// Waits until it is raised.
     pub async fn raised(&self) {
         let mut receiver = self.sender.subscribe();

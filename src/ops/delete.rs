@@ -1,7 +1,5 @@
 //! Removing tokens for good, with what the database takes along.
 
-use tokio_postgres::types::Type;
-
 use super::desk::Desk;
 use super::error::Error;
 use crate::adapter::ForeignKey;
@@ -31,22 +29,14 @@ pub(super) async fn cascades(
     references: &[ForeignKey],
     keys: &[String],
 ) -> Result<Vec<Cascade>, Error> {
-    let Some(statement) = desk.statements().cascades(references)? else {
-        return Ok(Vec::new());
-    };
-    let rows = desk
-        .session
-        .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Cascade {
-                relation: row.try_get("relation")?,
-                constraint: row.try_get("constraint")?,
-                on_delete: row.try_get("on_delete")?,
-                rows: row.try_get("rows")?,
-            })
+    let statement = desk.statements().cascades(references)?;
+    desk.read_by_keys(statement, keys, |row| {
+        Ok(Cascade {
+            relation: row.try_get("relation")?,
+            constraint: row.try_get("constraint")?,
+            on_delete: row.try_get("on_delete")?,
+            rows: row.try_get("rows")?,
         })
-        .collect::<Result<_, crate::db::Error>>()
-        .map_err(Error::from)
+    })
+    .await
 }

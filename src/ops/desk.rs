@@ -1,7 +1,10 @@
 //! Where an operation works: the database it found, and the adapter that fits it.
 
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
 use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
-use crate::db::{Database, Identity, Session, catalogue};
+use crate::db::{self, Database, Identity, Session, catalogue};
 
 use super::error::Error;
 
@@ -85,6 +88,27 @@ impl Desk {
     #[must_use]
     pub fn secret_shape(&self) -> Option<SecretShape<'_>> {
         SecretShape::of(&self.bound.adapter)
+    }
+
+    /// Runs a statement whose one parameter are keys of tokens, where the adapter has it.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses, or a row is not what the statement promises.
+    pub(super) async fn read_by_keys<T>(
+        &self,
+        statement: Option<String>,
+        keys: &[String],
+        read: impl Fn(&Row) -> Result<T, db::Error>,
+    ) -> Result<Vec<T>, Error> {
+        let Some(statement) = statement else {
+            return Ok(Vec::new());
+        };
+        let rows = self
+            .session
+            .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
+            .await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// Refuses before a write what would make the write fail or lie.

@@ -93,7 +93,7 @@ impl OperatorRole {
 
     fn add_token_table(&self, grants: &mut Vec<TableGrant>, bound: &Bound) {
         let table = &bound.adapter.token;
-        let mut select = bound.columns_read();
+        let mut select = bound.tracked();
         select.push(table.key.clone());
         if self.allow_secret_check {
             select.extend(bound.secret_column().map(str::to_owned));

@@ -1,7 +1,5 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
-use tokio_postgres::types::Type;
-
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::error::{Error, Refusal};
@@ -173,27 +171,19 @@ fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
 
 /// The rows that must die with the tokens, dead ones included.
 pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let Some(statement) = desk.statements().companions()? else {
-        return Ok(Vec::new());
-    };
-    let rows = desk
-        .session
-        .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CompanionRow {
-                name: row.try_get("name")?,
-                relation: row.try_get("relation")?,
-                key: row.try_get("key")?,
-                token: row.try_get("token")?,
-                state: row.try_get("state")?,
-                dead: row.try_get("dead")?,
-                vital: object(row, "vital")?,
-            })
+    let statement = desk.statements().companions()?;
+    desk.read_by_keys(statement, keys, |row| {
+        Ok(CompanionRow {
+            name: row.try_get("name")?,
+            relation: row.try_get("relation")?,
+            key: row.try_get("key")?,
+            token: row.try_get("token")?,
+            state: row.try_get("state")?,
+            dead: row.try_get("dead")?,
+            vital: object(row, "vital")?,
         })
-        .collect::<Result<_, crate::db::Error>>()
-        .map_err(Error::from)
+    })
+    .await
 }
 
 impl Planned {

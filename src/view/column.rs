@@ -207,7 +207,8 @@ const DIGEST_LENGTH: usize = 64;
 const DIGEST_SHOWN: usize = 16;
 
 /// A key for the eye: of a digest its beginning, which names it as well.
-pub(super) fn shown_key(key: &str) -> String {
+#[must_use]
+pub fn shown_key(key: &str) -> String {
     let length = if key.len() == DIGEST_LENGTH {
         DIGEST_SHOWN
     } else {

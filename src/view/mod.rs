@@ -16,7 +16,7 @@ mod time;
 mod token;
 
 pub use self::csv::CsvWriter;
-pub use column::{Column, UnknownColumn};
+pub use column::{Column, UnknownColumn, shown_key};
 pub use escape::visible;
 pub use history::{operation, operations_csv, operations_table};
 pub use json::{Error as JsonError, ListWriter, document, line};

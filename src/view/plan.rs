@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::column::{Column, detail};
+use super::column::{Column, detail, shown_key};
 use super::escape::visible;
 use super::table::tokens_table;
 use super::time::Clock;
@@ -118,7 +118,7 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
     // Last, right above the question.
     let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
     for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
-        let key: String = token.token.key.chars().take(16).collect();
+        let key = shown_key(&token.token.key);
         writeln!(
             out,
             "warning: {}: secret not verified: this role may not read the stored hash",
@@ -139,7 +139,7 @@ fn will(dry_run: bool, verb: &str) -> String {
 /// What stops working with this token.
 fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Result<()> {
     let token = &planned.token;
-    let key: String = token.key.chars().take(16).collect();
+    let key = shown_key(&token.key);
     if planned.effect == Effect::Unchanged {
         let when = token
             .expires_at
