@@ -111,7 +111,7 @@ impl Stage {
             Way::BehindPooler => {
                 let wire = Wire::to(server);
                 // A server connection serves one transaction, so that each run is like the last.
-                let once = "server_lifetime = 0";
+                let once = "server_lifetime = 0\nserver_login_retry = 0";
                 let pooler = PgBouncer::to("127.0.0.1", wire.port(), Login::Trust, once);
                 (wire, Some(pooler))
             }
@@ -207,9 +207,9 @@ impl Bench {
     fn revive(&self) -> String {
         let Stage { session, row, .. } = &self.stage;
         let revived = match self.setup.verb {
-            Verb::Expire => format!(
-                "update api_keys set expires_at = now() + interval '30 days' where id = '{HOT}'"
-            ),
+            Verb::Expire => {
+                format!("update api_keys set expires_at = current_date + 30 where id = '{HOT}'")
+            }
             Verb::Delete => format!(
                 "insert into api_keys select * from json_populate_record(null::api_keys, '{row}') \
                  on conflict do nothing"

@@ -18,7 +18,9 @@ fn a_wire_cut_after_any_byte_of_the_client_is_told_as_it_is() {
 /// cut closes, every other resets.
 fn every_byte_of(stream: Stream) {
     let step = step();
-    let swept = Sweep::new(Setup::EXPIRE).run(|n| Some(vec![Cut::of(stream, n * step)]));
+    let swept = Sweep::new(Setup::EXPIRE)
+        .until_uncut()
+        .run(|n| Some(vec![Cut::of(stream, n * step)]));
     swept.print(&format!("every {step}. byte of the {stream:?}'s stream"));
     // A stream without a change in it would prove nothing.
     for code in [1, 3, 5] {

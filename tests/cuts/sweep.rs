@@ -19,6 +19,7 @@ pub(crate) struct Sweep {
     setup: Setup,
     judge: Judge,
     workers: usize,
+    ends_uncut: bool,
     exits: Mutex<BTreeMap<Option<i32>, usize>>,
     lies: Mutex<Vec<String>>,
     started: Instant,
@@ -39,6 +40,7 @@ impl Sweep {
             judge: |_bench, ended| ended.lie(),
             // The server's processes want their share too.
             workers: 2 * thread::available_parallelism().map_or(2, usize::from),
+            ends_uncut: false,
             exits: Mutex::default(),
             lies: Mutex::default(),
             started: Instant::now(),
@@ -57,7 +59,13 @@ impl Sweep {
         self
     }
 
-    /// Tries `cuts(0)`, `cuts(1)`, … until there are no more, or a run ends before they came.
+    /// Ends with the first run that ended before its cut came.
+    pub(crate) fn until_uncut(mut self) -> Self {
+        self.ends_uncut = true;
+        self
+    }
+
+    /// Tries `cuts(0)`, `cuts(1)`, … until there are no more.
     pub(crate) fn run(self, cuts: impl Fn(usize) -> Option<Vec<Cut>> + Sync) -> Swept {
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -66,8 +74,7 @@ impl Sweep {
                 let this = &self;
                 scope.spawn(move || {
                     let mut bench = Bench::new(this.setup);
-                    // Until there are no more, or one that did not come to pass.
-                    let _uncut = points.find(|cuts| !this.one(&mut bench, cuts));
+                    let _uncut = points.find(|cuts| !this.one(&mut bench, cuts) && this.ends_uncut);
                 });
             }
         });

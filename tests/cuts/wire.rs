@@ -119,8 +119,19 @@ impl Passed {
         Some(cut.at - self.counts[stream as usize])
     }
 
-    fn is_due(&self) -> bool {
-        self.left(Stream::Server) == Some(0) || self.left(Stream::Client) == Some(0)
+    /// Takes the next cut, if all of its bytes have passed.
+    fn take_due(&mut self) -> Option<Cut> {
+        let is_due = [Stream::Server, Stream::Client].map(|stream| self.left(stream) == Some(0));
+        if !is_due.contains(&true) {
+            return None;
+        }
+        let cut = self.cuts.pop_front()?;
+        self.done += 1;
+        self.is_closed = cut.for_good;
+        self.counts = [0; 2];
+        self.waiting.clear();
+        self.pieces = Default::default();
+        Some(cut)
     }
 
     /// Where the messages of one connection end, counted in the stream.
@@ -206,9 +217,9 @@ impl Wire {
         lock(&lock(&self.run).passed).done
     }
 
-    /// How many bytes of the client passed up to the end of this text, and to the end of all that
-    /// was sent with it.
-    pub(crate) fn find(&self, text: &[u8]) -> (usize, usize) {
+    /// How many bytes of the client passed up to this text: before all that was sent with it, to
+    /// its own end, and to the end of all that was sent with it.
+    pub(crate) fn find(&self, text: &[u8]) -> [usize; 3] {
         let run = lock(&self.run);
         let passed = lock(&run.passed);
         let mut pieces = passed.pieces[Stream::Client as usize].iter();
@@ -217,10 +228,7 @@ impl Wire {
                 .bytes
                 .windows(text.len())
                 .position(|bytes| bytes == text)?;
-            Some((
-                piece.offset + at + text.len(),
-                piece.offset + piece.bytes.len(),
-            ))
+            Some([0, at + text.len(), piece.bytes.len()].map(|at| piece.offset + at))
         });
         found.expect("it passed in one piece")
     }
@@ -312,7 +320,10 @@ impl Line {
             number,
             dead: Mutex::new(false),
         });
-        line.cut_if_due();
+        if let Some(cut) = line.due_at_once() {
+            *lock(&line.dead) = true;
+            line.cut(cut);
+        }
         for stream in [Stream::Server, Stream::Client] {
             let line = Arc::clone(&line);
             thread::spawn(move || line.carry(stream));
@@ -333,12 +344,15 @@ impl Line {
                 break;
             }
             // Held while bytes are written, so that the other direction stops at once too.
-            let dead = lock(&self.dead);
-            if !*dead {
-                let allowed = self.count(stream, &buffer[..count]);
-                to.write(&buffer[..allowed]);
-                drop(dead);
-                self.cut_if_due();
+            let mut dead = lock(&self.dead);
+            if *dead {
+                continue;
+            }
+            let (allowed, cut) = self.count(stream, &buffer[..count]);
+            to.write(&buffer[..allowed]);
+            if let Some(cut) = cut {
+                *dead = true;
+                self.cut(cut);
             }
         }
         if stream == Stream::Client
@@ -355,12 +369,14 @@ impl Line {
         }
     }
 
-    /// Counts bytes that are about to pass, and says how many of them may.
-    fn count(&self, stream: Stream, bytes: &[u8]) -> usize {
+    /// Counts bytes that are about to pass: how many of them may, and the cut that comes then.
+    ///
+    /// The cut is taken here, by the line whose byte it is, and by no other.
+    fn count(&self, stream: Stream, bytes: &[u8]) -> (usize, Option<Cut>) {
         const TERMINATE: &[u8] = b"X\0\0\0\x04";
         let mut passed = lock(&self.passed);
         let Some((_, connection)) = self.number.filter(|(done, _)| *done == passed.done) else {
-            return bytes.len();
+            return (bytes.len(), None);
         };
         let left = passed.left(stream);
         let allowed = left.map_or(bytes.len(), |left| left.min(bytes.len()));
@@ -375,25 +391,18 @@ impl Line {
                 bytes,
             });
         }
-        allowed
+        (allowed, passed.take_due())
     }
 
-    fn cut_if_due(&self) {
-        let cut = {
-            let mut passed = lock(&self.passed);
-            let is_counted = self.number.is_some_and(|(done, _)| done == passed.done);
-            if !is_counted || !passed.is_due() {
-                return;
-            }
-            passed.done += 1;
-            passed.counts = [0; 2];
-            passed.waiting.clear();
-            passed.pieces = Default::default();
-            let cut = passed.cuts.pop_front().expect("one is due");
-            passed.is_closed = cut.for_good;
-            cut
-        };
-        *lock(&self.dead) = true;
+    /// The cut that comes before the first byte.
+    fn due_at_once(&self) -> Option<Cut> {
+        let mut passed = lock(&self.passed);
+        self.number
+            .filter(|(done, _)| *done == passed.done)
+            .and_then(|_counted| passed.take_due())
+    }
+
+    fn cut(&self, cut: Cut) {
         match cut.end {
             End::Hole => {}
             End::Closed => {
