@@ -9,7 +9,8 @@ use clap::Args;
 use super::failure::Failure;
 use crate::adapter::{Choice, builtin, load};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
-use crate::db::{Database, Interrupt, Limits};
+use crate::db::local_file::LocalFile;
+use crate::db::{Database, Interrupt, Limits, Warnings};
 use crate::ops::Context;
 
 /// Variables that hold a whole connection string, the strongest first.
@@ -46,6 +47,9 @@ pub(super) struct Connecting {
     /// How long to look for the outcome of a COMMIT whose answer was lost
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
     resolve_timeout: Duration,
+    /// What the operator should know of the connections.
+    #[arg(skip)]
+    warnings: Warnings,
 }
 
 impl Connecting {
@@ -70,10 +74,16 @@ impl Connecting {
             adapters.push(adapter);
         }
         Ok(Context {
-            database: Database::new(self.settings()?, limits, interrupt.clone()),
+            database: Database::new(self.settings()?, limits, interrupt.clone())
+                .with_warnings(self.warnings.clone()),
             adapters,
             choice,
         })
+    }
+
+    /// Where what the operator should know of the connections arrives.
+    pub(super) fn warnings(&self) -> Warnings {
+        self.warnings.clone()
     }
 
     /// Whether anything says where a database is; without it libpq's defaults would be tried.
@@ -116,6 +126,7 @@ impl Connecting {
         let around = Surroundings {
             variable: &variable,
             exists: &|path: &Path| path.exists(),
+            read: &LocalFile::read,
             os_user: os_user.as_deref(),
             home: home.as_deref(),
             socket_directories: &SOCKET_DIRECTORIES.map(PathBuf::from),

@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
     let interrupt = Interrupt::default();
-    let screen = Screen::new(cli.wants_json());
+    let screen = Screen::new(cli.wants_json(), cli.connecting.warnings());
     let mut run = Run {
         connecting: cli.connecting,
         screen,

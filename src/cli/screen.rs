@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal;
+use crate::db::Warnings;
 use crate::ops::{Error, Recording};
 use crate::view::{Clock, JsonError, candidates, visible};
 
@@ -13,13 +14,16 @@ use crate::view::{Clock, JsonError, candidates, visible};
 pub(super) struct Screen {
     json: bool,
     warnings: Vec<String>,
+    /// Warnings of the connections, which come while an operation runs.
+    connections: Warnings,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool, connections: Warnings) -> Self {
         Self {
             json,
             warnings: Vec::new(),
+            connections,
         }
     }
 
@@ -64,16 +68,24 @@ impl Screen {
     /// Talks, unless a program listens. Talk that nobody hears is not an error.
     pub(super) fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.talks() {
-            let mut out = BufWriter::new(io::stderr().lock());
-            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+            self.say(write);
         }
+    }
+
+    /// Says what was heard of the connections, and then this.
+    fn say(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut out = BufWriter::new(io::stderr().lock());
+        let heard = tell_warnings(&mut out, self.connections.take());
+        let _heard = heard
+            .and_then(|()| write(&mut out))
+            .and_then(|()| out.flush())
+            .is_ok();
     }
 
     /// Talks to whoever is asked something, else as [`Screen::talk`].
     pub(super) fn show(&self, asked: bool, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if asked {
-            let mut out = BufWriter::new(io::stderr().lock());
-            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+            self.say(write);
         } else {
             self.talk(write);
         }
@@ -95,9 +107,8 @@ impl Screen {
 
     /// Says the warnings that were kept; after success they cannot be taken for an error.
     pub(super) fn flush_warnings(&mut self) {
-        for warning in self.warnings.drain(..) {
-            let _heard = writeln!(io::stderr(), "warning: {}", visible(&warning)).is_ok();
-        }
+        self.warnings.extend(self.connections.take());
+        let _heard = tell_warnings(&mut io::stderr(), self.warnings.drain(..)).is_ok();
     }
 
     /// Tells why a command failed.
@@ -106,6 +117,8 @@ impl Screen {
         if exit == Exit::Done {
             return exit;
         }
+        self.warnings.extend(self.connections.take());
+        let width = self.talk_width();
         let mut out = BufWriter::new(io::stderr().lock());
         let told = if self.json {
             let error = JsonError {
@@ -117,11 +130,22 @@ impl Screen {
             };
             error.write(&mut out)
         } else {
-            tell(&mut out, failure, self.talk_width())
+            tell_warnings(&mut out, self.warnings.drain(..))
+                .and_then(|()| tell(&mut out, failure, width))
         };
         let _heard = told.and_then(|()| out.flush()).is_ok();
         exit
     }
+}
+
+fn tell_warnings(
+    out: &mut dyn Write,
+    warnings: impl IntoIterator<Item = String>,
+) -> io::Result<()> {
+    for warning in warnings {
+        writeln!(out, "warning: {}", visible(&warning))?;
+    }
+    Ok(())
 }
 
 fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Result<()> {

@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::open::open;
 use super::session::Session;
 use super::sqlstate::Error;
+use super::warnings::Warnings;
 
 /// Where to connect, and within which limits. Every session is a connection of its own, so none
 /// is held while a person thinks, and a read-back cannot see the session that wrote.
@@ -16,6 +17,7 @@ pub struct Database {
     settings: Settings,
     limits: Limits,
     interrupt: Interrupt,
+    warnings: Warnings,
 }
 
 /// Tells whether the operator pressed Ctrl-C.
@@ -54,7 +56,18 @@ impl Database {
             settings,
             limits,
             interrupt,
+            warnings: Warnings::default(),
         }
+    }
+
+    /// The same, with somebody to tell what the operator should know of its connections.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Warnings) -> Self {
+        for warning in &self.settings.warnings {
+            warnings.add(warning);
+        }
+        self.warnings = warnings;
+        self
     }
 
     /// The limits of its sessions.
@@ -83,6 +96,9 @@ impl Database {
             opened = open(&self.settings) => opened?,
             () = self.interrupt.raised() => return Err(Error::Interrupted),
         };
+        for warning in connection.warnings() {
+            self.warnings.add(warning);
+        }
         Ok(Session::start(client, connection, self.limits))
     }
 

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 
 use breakglass::db::conninfo::{ConninfoError, Parameters, Settings, Surroundings};
+use breakglass::db::local_file::LocalFile;
 use breakglass::db::open::{Connection, OpenError, open};
 use tokio_postgres::Client;
 
@@ -22,6 +23,7 @@ pub(crate) fn settings_at(text: &str, home: &Path) -> Result<Settings, ConninfoE
     let around = Surroundings {
         variable: &|_| None,
         exists: &|_| false,
+        read: &LocalFile::read,
         os_user: Some("postgres"),
         home: Some(home),
         socket_directories: &[PathBuf::from("/nonexistent")],
