@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
+use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys, SignatureScheme};
+use x509_cert::der::Encode as _;
 
+use super::certificate;
 use super::error::{ClientFile, TlsError};
 use crate::db::conninfo::{ClientCertificate, Secret, SslCertMode};
 use crate::db::local_file::LocalFile;
@@ -88,15 +90,31 @@ pub(super) fn load(
     };
     let refused = refused(ClientFile::Key, key_path);
     let key = key(key_path, files.password.as_ref(), path)?;
-    CertifiedKey::from_der(chain, key, provider)
-        .map(Some)
-        .map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => refused(&format!(
-                "is not the key of certificate `{}`",
-                path.display()
-            )),
-            other => refused(&format!("cannot be used: {other}")),
-        })
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| refused(&format!("cannot be used: {error}")))?;
+    let certified = CertifiedKey::new(chain, key);
+    if belongs(&certified) {
+        return Ok(Some(certified));
+    }
+    let certificate = path.display();
+    Err(refused(&format!(
+        "is not the key of certificate `{certificate}`"
+    )))
+}
+
+/// Tells whether key and certificate belong together.
+///
+/// Not rustls's own check: that cannot read certificates of version 1, which the PostgreSQL
+/// manual's commands make with every OpenSSL before 3.2.
+fn belongs(certified: &CertifiedKey) -> bool {
+    let certificate = certified.cert.first().map(certificate::parse);
+    let (Some(Ok(certificate)), Some(ours)) = (certificate, certified.key.public_key()) else {
+        return false;
+    };
+    let theirs = certificate.tbs_certificate.subject_public_key_info.to_der();
+    theirs.is_ok_and(|theirs| theirs == ours.as_ref())
 }
 
 fn chain(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, TlsError> {
@@ -131,15 +149,14 @@ fn key(
     if let Some(problem) = unfit(&file) {
         return Err(refused(problem));
     }
+    if contains(&file.content, "Proc-Type: 4,ENCRYPTED") {
+        return Err(refused(
+            "is encrypted in OpenSSL's old form, which is not supported \
+             (openssl pkcs8 -topk8 -v2 aes-256-cbc rewrites it)",
+        ));
+    }
     if let Ok(key) = PrivateKeyDer::from_pem_slice(&file.content) {
-        return if contains(&file.content, "Proc-Type: 4,ENCRYPTED") {
-            Err(refused(
-                "is encrypted in OpenSSL's old form, which is not supported \
-                 (openssl pkcs8 -topk8 -v2 aes-256-cbc rewrites it)",
-            ))
-        } else {
-            Ok(key)
-        };
+        return Ok(key);
     }
     if contains(&file.content, "BEGIN ENCRYPTED PRIVATE KEY") {
         let password = password.ok_or_else(|| refused("is encrypted, and needs `sslpassword`"))?;

@@ -59,11 +59,13 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
-    /// A file of revocation lists has none in it, or one that makes no sense.
-    #[error("`{}` holds no usable certificate revocation list", .path.display())]
+    /// A file of revocation lists has none in it, or one that cannot be used.
+    #[error("`{}` holds no usable certificate revocation list: {problem}", .path.display())]
     BadList {
         /// The file or directory.
         path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// The client's certificate or its key cannot be used.
     #[error("{what} `{}` {problem}", .path.display())]

@@ -3,6 +3,7 @@
 //! As with libpq, once there is a list every certificate below the trusted authority needs one of
 //! its issuer's that has not expired.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,20 +46,19 @@ pub(super) fn load(source: &RevocationLists) -> Result<Vec<CertRevocationList<'s
 
 fn from_file(path: &Path) -> Result<Vec<CertRevocationList<'static>>, TlsError> {
     let pem = fs::read(path).map_err(|source| unreadable(path, source))?;
-    let bad = || TlsError::BadList {
-        path: path.to_owned(),
-    };
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(|_details| bad())?;
+        .map_err(|error| bad(path, &error))?;
     if lists.is_empty() {
-        return Err(bad());
+        return Err(bad(path, &"it has none in PEM form"));
     }
     let read = |list: CertificateRevocationListDer<'_>| {
-        let owned = OwnedCertRevocationList::from_der(list.as_ref());
-        owned
+        OwnedCertRevocationList::from_der(list.as_ref())
             .map(CertRevocationList::from)
-            .map_err(|_details| bad())
+            .map_err(|error| match error {
+                webpki::Error::UnsupportedCrlVersion => bad(path, &"it is of version 1"),
+                other => bad(path, &other),
+            })
     };
     lists.into_iter().map(read).collect()
 }
@@ -77,9 +77,7 @@ fn from_directory(path: &Path) -> Result<Vec<CertRevocationList<'static>>, TlsEr
         lists.extend(from_file(file)?);
     }
     if lists.is_empty() {
-        return Err(TlsError::BadList {
-            path: path.to_owned(),
-        });
+        return Err(bad(path, &"no file in it has a name such as 0a1b2c3d.r0"));
     }
     Ok(lists)
 }
@@ -90,6 +88,13 @@ fn is_hashed(file: &Path) -> bool {
     number.is_some_and(|number| {
         !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit())
     })
+}
+
+fn bad(path: &Path, problem: &dyn fmt::Display) -> TlsError {
+    TlsError::BadList {
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    }
 }
 
 fn unreadable(path: &Path, source: io::Error) -> TlsError {

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod fleet;
+pub(crate) mod psql;
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
