@@ -17,6 +17,7 @@ const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
+const CLUSTER: &str = include_str!("../../sql/session/cluster.sql");
 const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
 
 /// `statement_timeout` of a stream: it runs for as long as somebody reads, who may be slow.
@@ -29,6 +30,8 @@ pub struct Session {
     endpoint: Endpoint,
     warnings: Vec<String>,
     last_notice: Arc<Mutex<Option<String>>>,
+    /// The pinned cluster's `system_identifier`, where the server does not tell its own.
+    unproven: Option<String>,
 }
 
 impl std::fmt::Debug for Session {
@@ -89,6 +92,43 @@ impl Session {
             endpoint,
             warnings,
             last_notice,
+            unproven: None,
+        }
+    }
+
+    /// Asks which cluster this is.
+    ///
+    /// # Errors
+    ///
+    /// When it is another than the pinned one, or does not answer. A server that does not tell
+    /// may be read, and [`Session::may_write`] refuses.
+    pub(super) async fn hold_against(&mut self, pinned: &str) -> Result<(), Error> {
+        let rows = self.read(CLUSTER, &[]).await?;
+        let told = rows.first().map(|row| row.try_get::<_, Option<String>>(0));
+        match told.transpose()?.flatten() {
+            Some(found) if found == pinned => Ok(()),
+            Some(found) => Err(Error::OtherCluster {
+                pinned: pinned.to_owned(),
+                found,
+            }),
+            None => {
+                self.unproven = Some(pinned.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether anything may be written here.
+    ///
+    /// # Errors
+    ///
+    /// When a cluster is pinned, and this server does not tell whether it is that one.
+    pub fn may_write(&self) -> Result<(), Error> {
+        match &self.unproven {
+            None => Ok(()),
+            Some(pinned) => Err(Error::ClusterNotTold {
+                pinned: pinned.clone(),
+            }),
         }
     }
 

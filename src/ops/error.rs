@@ -306,7 +306,7 @@ impl Error {
             {
                 Class::Usage
             }
-            Self::Database(db::Error::Open(_)) => Class::NoConnection,
+            Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
             Self::Database(db::Error::Interrupted) => Class::Interrupted,
             Self::Load(_) | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,

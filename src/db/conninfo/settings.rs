@@ -121,6 +121,15 @@ impl Settings {
         self.sslmode
     }
 
+    /// The same with another password, for all servers.
+    #[must_use]
+    pub fn with_password(self, password: Secret) -> Self {
+        Self {
+            password: Some(password),
+            ..self
+        }
+    }
+
     /// What may be shown of the connection.
     #[must_use]
     pub fn describe(&self) -> Description<'_> {
