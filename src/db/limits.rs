@@ -120,7 +120,7 @@ impl Said {
             (Some(lock), Some(statement)) => (lock, statement),
             (Some(lock), None) => (lock, default.statement.max(lock + lock / 10 + SHORTEST)),
             (None, Some(statement)) => {
-                let below = (statement - statement / 10).max(SHORTEST);
+                let below = statement.saturating_sub(statement / 10).max(SHORTEST);
                 (default.lock.min(below), statement)
             }
         };

@@ -209,7 +209,12 @@ mod tests {
 
     #[test]
     fn one_line_is_a_password() {
-        for (text, wanted) in [("x", "x"), ("x\n", "x"), ("x\r\n", "x"), (" a b \n", " a b ")] {
+        for (text, wanted) in [
+            ("x", "x"),
+            ("x\n", "x"),
+            ("x\r\n", "x"),
+            (" a b \n", " a b "),
+        ] {
             let found = password(text.into()).map(|secret| secret.expose().to_owned());
             assert_eq!(found, Ok(wanted.to_owned()));
         }
@@ -240,7 +245,10 @@ mod tests {
     fn what_a_program_says_is_short_and_without_the_password() {
         assert_eq!(said(b"", b""), "");
         assert_eq!(said(b"no\n\n  luck\n", b""), ": no; luck");
-        assert_eq!(said(b"bad token hunter2\n", b"hunter2\n"), ": bad token ***");
+        assert_eq!(
+            said(b"bad token hunter2\n", b"hunter2\n"),
+            ": bad token ***"
+        );
         let long = said(&[b'x'; 5_000], b"");
         assert_eq!(long.chars().count(), SAID_CHARACTERS + 3);
     }

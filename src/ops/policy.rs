@@ -150,7 +150,32 @@ pub enum Unmet {
     },
 }
 
+impl Unmet {
+    /// What to type next.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoTicket { .. } => "add `--ticket TICKET`".to_owned(),
+            Self::Ticket { pattern, .. } => {
+                format!("give a ticket that matches the regular expression `{pattern}`")
+            }
+            Self::Reason { pattern, .. } => {
+                format!("give a reason that matches the regular expression `{pattern}`")
+            }
+            Self::ShortReason { .. } => {
+                "say more of why: the record is worth as much as its reason".to_owned()
+            }
+        }
+    }
+}
+
 impl Policy {
+    /// Whether a plan of so many tokens is more than one operation may change.
+    #[must_use]
+    pub fn is_too_large(&self, planned: usize) -> bool {
+        self.max_rows.is_some_and(|most| planned > most)
+    }
+
     /// Checks a reason.
     ///
     /// # Errors
@@ -199,5 +224,86 @@ impl Policy {
 
     fn target_name(&self) -> String {
         self.target.clone().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Colour, Pattern, Policy, Unmet};
+
+    fn policy() -> Policy {
+        Policy {
+            target: Some("prod".to_owned()),
+            require_ticket: true,
+            ticket_pattern: Pattern::new("^INC-[0-9]+$").ok(),
+            reason_pattern: Pattern::new("[a-z]").ok(),
+            min_reason_length: 5,
+            ..Policy::default()
+        }
+    }
+
+    #[test]
+    fn without_a_target_nothing_is_demanded() {
+        let none = Policy::default();
+        assert_eq!(
+            (none.check_reason(""), none.check_ticket(None)),
+            (Ok(()), Ok(()))
+        );
+        assert!(!none.is_too_large(1_000_000));
+    }
+
+    #[test]
+    fn a_ticket_is_demanded_and_must_match() {
+        let no_ticket = Err(Unmet::NoTicket {
+            target: "prod".to_owned(),
+        });
+        assert_eq!(policy().check_ticket(None), no_ticket);
+        assert_eq!(policy().check_ticket(Some("  ")), no_ticket);
+        assert_eq!(policy().check_ticket(Some("INC-42")), Ok(()));
+        for other in ["inc-42", "INC-", "INC-42 ", "see INC-42"] {
+            let checked = policy().check_ticket(Some(other));
+            assert!(matches!(checked, Err(Unmet::Ticket { .. })), "{other}");
+        }
+        let optional = Policy {
+            require_ticket: false,
+            ..policy()
+        };
+        assert_eq!(optional.check_ticket(None), Ok(()));
+        assert!(optional.check_ticket(Some("x")).is_err());
+    }
+
+    #[test]
+    fn a_reason_has_its_length_and_form() {
+        assert_eq!(policy().check_reason("leaked"), Ok(()));
+        let short = policy().check_reason("  été ");
+        assert!(matches!(
+            short,
+            Err(Unmet::ShortReason {
+                length: 3,
+                least: 5,
+                ..
+            })
+        ));
+        assert!(matches!(
+            policy().check_reason("12345"),
+            Err(Unmet::Reason { .. })
+        ));
+    }
+
+    #[test]
+    fn so_many_tokens_and_no_more() {
+        let policy = Policy {
+            max_rows: Some(2),
+            ..policy()
+        };
+        assert!(!policy.is_too_large(2) && policy.is_too_large(3));
+    }
+
+    #[test]
+    fn a_colour_has_one_name() {
+        for (name, colour) in Colour::NAMED {
+            assert_eq!((Colour::named(name), colour.name()), (Some(colour), name));
+        }
+        assert_eq!(Colour::named("mauve"), None);
     }
 }
