@@ -12,13 +12,19 @@ use crate::view::{Clock, JsonError, candidates, visible};
 /// standard error either nothing or one error object.
 pub(super) struct Screen {
     json: bool,
+    wants_colours: bool,
     warnings: Vec<String>,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool) -> Self {
+    #[expect(
+        clippy::fn_params_excessive_bools,
+        reason = "two answers that the caller has as booleans"
+    )]
+    pub(super) fn new(json: bool, wants_colours: bool) -> Self {
         Self {
             json,
+            wants_colours,
             warnings: Vec::new(),
         }
     }
@@ -42,6 +48,11 @@ impl Screen {
     #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
     pub(super) fn talk_width(&self) -> Option<u16> {
         io::stderr().is_terminal().then(terminal::width)
+    }
+
+    /// Whether talk has colours.
+    pub(super) fn paints(&self) -> bool {
+        self.wants_colours && io::stderr().is_terminal()
     }
 
     /// Whether standard output is a terminal.

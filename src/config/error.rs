@@ -70,7 +70,7 @@ impl Error {
         Self::line(path, text, start, why)
     }
 
-    pub(super) fn rule(path: &Path, text: &str, target: &str, rule: Rule) -> Self {
+    pub(super) fn rule(path: &Path, text: &str, target: &str, rule: &Rule) -> Self {
         let why = format!("target `{target}`: {}", rule.why);
         Self::line(path, text, rule.at, why)
     }

@@ -55,7 +55,7 @@ impl Config {
         let mut targets = BTreeMap::new();
         for (Name(name), entry) in document.targets {
             let target = entry.target(&name, directory);
-            let target = target.map_err(|rule| Error::rule(path, text, &name, rule))?;
+            let target = target.map_err(|rule| Error::rule(path, text, &name, &rule))?;
             targets.insert(name, target);
         }
         Ok(Self {

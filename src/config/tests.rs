@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::trust::distrust;
 use super::{Config, Error};
+use crate::db::PasswordCommand;
 use crate::ops::Colour;
 
 const DATABASE: &str = "database = \"host=db1 dbname=coder\"\n";
@@ -12,6 +13,73 @@ const DATABASE: &str = "database = \"host=db1 dbname=coder\"\n";
 fn parse(text: &str) -> Result<Config, Error> {
     Config::parse(text, Path::new("/etc/breakglass/config.toml"))
 }
+
+/// Lines that are wrong, and what is said of the last of each.
+const WRONG: [(&str, &str); 18] = [
+    (
+        "adaptor = \"coder\"",
+        "unknown field `adaptor`, expected one of",
+    ),
+    ("max_rows = \"fifty\"", "`targets.prod.max_rows`: expected "),
+    (
+        "max_rows = 0",
+        "`targets.prod.max_rows`: give a number from 1",
+    ),
+    ("max_rows = -1", "`targets.prod.max_rows`: expected "),
+    (
+        "colour = \"red\"",
+        "target `prod`: `colour` needs `environment`",
+    ),
+    (
+        "environment = \"x\"\ncolour = \"mauve\"",
+        "`targets.prod.colour`: give one of red, ",
+    ),
+    (
+        "environment = \" \"",
+        "`targets.prod.environment`: give a name",
+    ),
+    (
+        "ticket_pattern = \"INC-(\"",
+        "`targets.prod.ticket_pattern`: not a regular expression: unclosed group",
+    ),
+    (
+        "min_reason_length = 0",
+        "`targets.prod.min_reason_length`: give a number from 1 to 1000",
+    ),
+    (
+        "lock_timeout = \"0s\"",
+        "`targets.prod.lock_timeout`: give a duration from 1ms to 24h",
+    ),
+    (
+        "lock_timeout = 5",
+        "`targets.prod.lock_timeout`: expected a string",
+    ),
+    (
+        "connect_timeout = \"soon\"",
+        "`targets.prod.connect_timeout`: give a duration such as",
+    ),
+    (
+        "system_identifier = \"prod\"",
+        "`targets.prod.system_identifier`: give the number",
+    ),
+    (
+        "system_identifier = 7312345678901234567",
+        "`targets.prod.system_identifier`: expected a string",
+    ),
+    (
+        "password_command = []",
+        "`targets.prod.password_command`: give the program",
+    ),
+    (
+        "password_command = [\"./x\"]",
+        "`targets.prod.password_command`: give the program",
+    ),
+    (
+        "require_ticket = \"yes\"",
+        "`targets.prod.require_ticket`: expected a boolean",
+    ),
+    ("= 3", "line 3: "),
+];
 
 /// What is said of a target with these lines behind its `database`, in line 2.
 fn refused(lines: &str) -> String {
@@ -69,9 +137,7 @@ database = "postgresql:///coder"
     assert_eq!(policy.max_rows, Some(50));
     assert!(policy.require_ticket && policy.check_ticket(Some("INC-1")).is_ok());
     assert_eq!(
-        prod.password_command
-            .as_ref()
-            .map(|command| command.program()),
+        prod.password_command.as_ref().map(PasswordCommand::program),
         Some("aws")
     );
     let dev = config.target("dev").unwrap();
@@ -93,72 +159,7 @@ fn an_unknown_target_is_told_with_those_that_are_known() {
 
 #[test]
 fn what_is_wrong_is_told_by_file_line_and_field() {
-    let cases = [
-        (
-            "adaptor = \"coder\"",
-            "unknown field `adaptor`, expected one of",
-        ),
-        ("max_rows = \"fifty\"", "`targets.prod.max_rows`: expected "),
-        (
-            "max_rows = 0",
-            "`targets.prod.max_rows`: give a number from 1",
-        ),
-        ("max_rows = -1", "`targets.prod.max_rows`: expected "),
-        (
-            "colour = \"red\"",
-            "target `prod`: `colour` needs `environment`",
-        ),
-        (
-            "environment = \"x\"\ncolour = \"mauve\"",
-            "`targets.prod.colour`: give one of red, ",
-        ),
-        (
-            "environment = \" \"",
-            "`targets.prod.environment`: give a name",
-        ),
-        (
-            "ticket_pattern = \"INC-(\"",
-            "`targets.prod.ticket_pattern`: not a regular expression: unclosed group",
-        ),
-        (
-            "min_reason_length = 0",
-            "`targets.prod.min_reason_length`: give a number from 1 to 1000",
-        ),
-        (
-            "lock_timeout = \"0s\"",
-            "`targets.prod.lock_timeout`: give a duration from 1ms to 24h",
-        ),
-        (
-            "lock_timeout = 5",
-            "`targets.prod.lock_timeout`: expected a string",
-        ),
-        (
-            "connect_timeout = \"soon\"",
-            "`targets.prod.connect_timeout`: give a duration such as",
-        ),
-        (
-            "system_identifier = \"prod\"",
-            "`targets.prod.system_identifier`: give the number",
-        ),
-        (
-            "system_identifier = 7312345678901234567",
-            "`targets.prod.system_identifier`: expected a string",
-        ),
-        (
-            "password_command = []",
-            "`targets.prod.password_command`: give the program",
-        ),
-        (
-            "password_command = [\"./x\"]",
-            "`targets.prod.password_command`: give the program",
-        ),
-        (
-            "require_ticket = \"yes\"",
-            "`targets.prod.require_ticket`: expected a boolean",
-        ),
-        ("= 3", "line 3: "),
-    ];
-    for (lines, wanted) in cases {
+    for (lines, wanted) in WRONG {
         let said = refused(lines);
         let line = 2 + lines.lines().count();
         let place = format!("/etc/breakglass/config.toml line {line}: ");

@@ -23,6 +23,7 @@ pub struct Planned {
     pub(super) plan: Plan,
     pub(super) known: Known,
     pub(super) statement: String,
+    pub(super) policy: Policy,
 }
 
 impl Request {
@@ -64,6 +65,7 @@ impl Request {
                 plan,
                 known,
                 statement,
+                policy: context.policy.clone(),
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
@@ -237,6 +239,12 @@ impl Planned {
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// What its target demands.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Which database it is.
