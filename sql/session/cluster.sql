@@ -1,5 +1,4 @@
--- Says which cluster this is, where this role may know it; asked of every session on a target that
--- has its cluster pinned.
-select case when has_function_privilege('pg_control_system()', 'execute')
-            then (select system_identifier::text from pg_control_system())
-       end as system_identifier
+-- Says which cluster this is. A statement of its own, since a role that may not ask is refused when
+-- it is planned, whatever stands around the call.
+select system_identifier::text as system_identifier
+  from pg_control_system()

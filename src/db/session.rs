@@ -11,7 +11,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Row};
 use super::limits::Limits;
 use super::open::{Connection, Endpoint};
 use super::parameter::Parameter;
-use super::sqlstate::Error;
+use super::sqlstate::{Error, Kind};
 
 const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
@@ -96,16 +96,30 @@ impl Session {
         }
     }
 
-    /// Asks which cluster this is.
+    /// Which cluster this is; `None` where the role may not know.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub(super) async fn system_identifier(&self) -> Result<Option<String>, Error> {
+        match self.read(CLUSTER, &[]).await {
+            Ok(rows) => {
+                let row = rows.first().map(|row| row.try_get("system_identifier"));
+                Ok(row.transpose()?)
+            }
+            Err(error) if error.kind() == Some(Kind::Permission) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Holds it against the cluster that is pinned.
     ///
     /// # Errors
     ///
     /// When it is another than the pinned one, or does not answer. A server that does not tell
     /// may be read, and [`Session::may_write`] refuses.
     pub(super) async fn hold_against(&mut self, pinned: &str) -> Result<(), Error> {
-        let rows = self.read(CLUSTER, &[]).await?;
-        let told = rows.first().map(|row| row.try_get::<_, Option<String>>(0));
-        match told.transpose()?.flatten() {
+        match self.system_identifier().await? {
             Some(found) if found == pinned => Ok(()),
             Some(found) => Err(Error::OtherCluster {
                 pinned: pinned.to_owned(),
