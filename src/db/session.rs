@@ -1,12 +1,14 @@
 //! One connection: reading on it, within limits.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
+use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt as _};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Row};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Row, RowStream};
 
 use super::limits::Limits;
 use super::open::{Connection, Endpoint};
@@ -228,7 +230,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the server refuses it, or does not begin to answer in time.
+    /// When the server refuses it, or does not answer in time: neither at first, nor from one row
+    /// to the next. The time that the reader takes does not count.
     pub async fn stream<'a>(
         &'a self,
         statement: &str,
@@ -254,7 +257,12 @@ impl Session {
             rows
         };
         let rows = self.within(self.limits.deadline(), answer).await?;
-        Ok(rows.map_err(|error| self.error(&error)))
+        let limit = self.limits.statement;
+        let next = move |mut rows: Pin<Box<RowStream>>| async move {
+            let row = self.within(limit, rows.try_next()).await?;
+            Ok(row.map(|row| (row, rows)))
+        };
+        Ok(try_unfold(Box::pin(rows), next))
     }
 
     /// Ends the transaction of a stream that was read to its end.

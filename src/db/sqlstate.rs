@@ -95,7 +95,7 @@ pub enum Error {
     #[error("the connection was lost{}", because(.0.as_deref()))]
     Lost(Option<String>),
     /// No answer came in time.
-    #[error("the server did not answer within {} s", .0.as_secs())]
+    #[error("the server did not answer within {} s", .0.as_secs_f64())]
     Deadline(Duration),
     /// The operator pressed Ctrl-C.
     #[error("interrupted")]

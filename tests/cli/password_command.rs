@@ -37,19 +37,26 @@ impl Guarded {
         database.execute("create role guarded login superuser password 'correct horse'");
         let file = File::with("");
         let program = file.directory().join("token");
-        fs::write(&program, format!("{COUNT}{script}\n")).expect("it can be written");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
         let command = format!(
             "password_command = [\"{}\", \"--argument=hunter2\"]\n",
             program.display()
         );
         let text = prod(&database.conninfo("guarded"), &format!("{command}{fields}"));
         fs::write(file.path(), text).expect("it can be written");
-        Self {
+        let guarded = Self {
             database,
             file,
             _cluster: cluster,
-        }
+        };
+        guarded.command(script);
+        guarded
+    }
+
+    /// Makes this script the command.
+    fn command(&self, script: &str) {
+        let program = self.file.directory().join("token");
+        fs::write(&program, format!("{COUNT}{script}\n")).expect("it can be written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
     }
 
     /// How often the command was run.
@@ -105,24 +112,20 @@ fn the_command_gives_the_password_at_every_connection() {
 #[test]
 fn a_password_of_one_connection_is_asked_for_anew() {
     let guarded = Guarded::new("", "");
-    let socket = guarded.database.socket_directory().display().to_string();
-    let name = guarded.database.name().to_owned();
-    guarded.database.execute(&format!(
-        "create table spent (n int generated always as identity);
+    guarded.database.execute(
+        "create sequence passwords;
          create function rotate() returns text language plpgsql as $$
-         declare secret text := 'token-' || nextval('spent_n_seq');
-         begin execute format('alter role guarded password %L', secret); return secret; end $$"
-    ));
-    // The tests need no psql: breakglass's own list, as the superuser, runs the function.
-    let before = guarded.database.value("select rotate()");
-    let program = guarded.file.directory().join("token");
-    let waiting = guarded.file.directory().join("next");
-    let script = format!(
-        "{COUNT}# {socket} {name}\nn=$(wc -l <\"$(dirname \"$0\")/calls\")\n\
-         : >\"{0}.$n\"\nuntil [ -s \"{0}.$n.made\" ]; do sleep 0.01; done\ncat \"{0}.$n.made\"\n",
-        waiting.display()
+         declare secret text := 'token-' || nextval('passwords');
+         begin execute format('alter role guarded password %L', secret); return secret; end $$",
     );
-    fs::write(&program, script).expect("it can be written");
+    let before = guarded.database.value("select rotate()");
+    // The script asks by a file, and the test answers with another.
+    let waiting = guarded.file.directory().join("next");
+    guarded.command(&format!(
+        "n=$(wc -l <\"$(dirname \"$0\")/calls\")\n: >\"{0}.$n\"\n\
+         until [ -s \"{0}.$n.made\" ]; do sleep 0.01; done\ncat \"{0}.$n.made\"",
+        waiting.display()
+    ));
     let mut running = guarded.remove().start();
     let mut made = Vec::new();
     while running.is_running() {
@@ -176,20 +179,18 @@ fn a_command_that_fails_is_told_with_what_it_said() {
              \\u{{1b}}[31mlog in\n"
         ))
         .never_says("\u{1b}");
-    let guarded = Guarded::new(
-        "echo 'correct horse'; echo 'it is correct horse' >&2; exit 1",
-        "",
-    );
+    guarded.command("echo 'correct horse'; echo 'it is correct horse' >&2; exit 1");
     guarded.fails("ended with exit status: 1: it is ***\n");
-    let guarded = Guarded::new("head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1", "");
+    guarded.command("head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1");
     let output = guarded.failure("ended with exit status: 1: xxxxx");
     assert!(output.stderr.len() < 2_000, "{}", output.stderr.len());
-    let guarded = Guarded::new("kill -9 $$", "");
+    guarded.command("kill -9 $$");
     guarded.fails("ended with signal: 9");
 }
 
 #[test]
 fn what_is_not_one_line_is_no_password() {
+    let guarded = Guarded::new("", "");
     for (script, found) in [
         ("true", "nothing"),
         ("echo", "nothing"),
@@ -197,12 +198,12 @@ fn what_is_not_one_line_is_no_password() {
         ("printf '\\377\\n'", "something that is not UTF-8"),
         ("head -c 70000 /dev/zero | tr '\\0' x", "more than 64 KiB"),
     ] {
-        let guarded = Guarded::new(script, "");
+        guarded.command(script);
         guarded.fails(&format!(
             "printed {found} instead of one line with the password"
         ));
     }
-    let guarded = Guarded::new("printf 'correct horse'", "");
+    guarded.command("printf 'correct horse'");
     guarded.remove().run().success();
 }
 

@@ -1,4 +1,8 @@
 //! What a target demands of an operation: a reason, a ticket, not too many tokens.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a helper that finds no value fails its test"
+)]
 
 use super::remove::{Before, REASON, coder};
 use super::targets::{File, prod};
@@ -20,13 +24,9 @@ fn no_words(file: &File) -> Invocation<'static> {
 fn a_ticket_is_checked_before_anything_is_connected_to() {
     let file = File::with(&prod(NOWHERE, TICKETS));
     let remove = |words: &[&str]| file.remove(&["build-cache"]).args(words.to_vec()).run();
-    remove(&[]).code(2).says(
-        "error: --ticket is required by target `prod`\nhint: add `--ticket TICKET`\n\
-         nothing was changed\n"
-            .split("nothing was")
-            .next()
-            .unwrap_or_default(),
-    );
+    remove(&[])
+        .code(2)
+        .says("error: --ticket is required by target `prod`\nhint: add `--ticket TICKET`\n");
     for ticket in ["42", "INC-", "inc-42", "see INC-42"] {
         remove(&["--ticket", ticket]).code(2).says(
             "error: --ticket does not match `^INC-[0-9]+$`, which target `prod` asks for\n\

@@ -1,7 +1,6 @@
 //! Named targets: the file, who may write it, which source has the say, and the list.
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
