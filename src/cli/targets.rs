@@ -13,8 +13,8 @@ use crate::view::{self, ListWriter, TargetRow};
 
 const FILE: &str = "\
 The file is $BREAKGLASS_CONFIG, else $XDG_CONFIG_HOME/breakglass/config.toml, else
-~/.config/breakglass/config.toml. Nobody but you and root may be able to write it. Of the fields of a
-target only `database` is required:
+~/.config/breakglass/config.toml. Nobody but you and root may be able to write it. Of the fields of
+a target only `database` is required:
 
   [targets.prod]
   database = \"host=db1,db2 dbname=coder user=breakglass target_session_attrs=read-write\"
@@ -26,7 +26,7 @@ target only `database` is required:
   ticket_pattern = \"^INC-[0-9]+$\"
   min_reason_length = 10                       # also reason_pattern
   max_rows = 50                                # tokens in one operation; no flag raises it
-  password_command = [\"pass\", \"show\", \"db1\"] # no shell; run at every connection
+  password_command = [\"pass\", \"show\", \"db1\"]   # no shell; run at every connection
   connect_timeout = \"5s\"                       # also lock_timeout, statement_timeout,
                                                # idle_in_transaction_timeout, resolve_timeout
 

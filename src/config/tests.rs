@@ -233,3 +233,14 @@ fn a_file_of_others_is_not_trusted() {
     assert!(distrust(0o600, 1001, 1000).is_some());
     assert!(distrust(0o600, 1001, 0).is_some());
 }
+
+#[test]
+fn the_example_of_the_readme_is_a_target() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## Targets").unwrap();
+    let (_, example) = section.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let config = parse(example).unwrap();
+    let prod = config.target("prod").unwrap();
+    assert!(prod.policy.require_ticket && prod.password_command.is_some());
+}
