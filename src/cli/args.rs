@@ -10,6 +10,7 @@ use super::demo::Demo;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
+use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
 
 /// Expire an application's API tokens straight in Postgres, with the record in the same transaction
@@ -49,6 +50,9 @@ pub(super) enum Command {
     /// Show which applications are known, and the SQL they lead to
     #[command(alias = "adapter")]
     Adapters(Adapters),
+    /// Show the databases that the configuration file names
+    #[command(alias = "target")]
+    Targets(Targets),
     /// Install breakglass's own schema, and give a role the least that works
     Init(Init),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
@@ -73,6 +77,7 @@ impl Command {
             Self::Demo(_) => true,
             Self::Audit(_)
             | Self::Adapters(_)
+            | Self::Targets(_)
             | Self::Init(_)
             | Self::Completions(_)
             | Self::Man => false,
@@ -122,6 +127,12 @@ pub(super) struct Adapters {
     pub(super) command: AdaptersCommand,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Targets {
+    #[command(subcommand)]
+    pub(super) command: TargetsCommand,
+}
+
 impl Cli {
     /// Whether errors are to be JSON.
     pub(super) fn wants_json(&self) -> bool {
@@ -134,6 +145,9 @@ impl Cli {
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,
+            },
+            Command::Targets(targets) => match &targets.command {
+                TargetsCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
             },
             Command::Adapters(_)
             | Command::Init(_)

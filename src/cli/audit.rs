@@ -107,6 +107,7 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     refuse_secrets(&context, "--owner", args.owner.as_deref())?;
     refuse_secrets(&context, "--actor", args.actor.as_deref())?;
     let (session, identity) = context.connect().await?;
+    run.warn_of_cluster(&session);
     let request = ListOperations {
         since: args.since.map(|when| when.resolve(identity.as_of)),
         until: args.until.map(|when| when.resolve(identity.as_of)),
@@ -157,6 +158,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
     refuse_secrets(&context, "the operation", Some(&args.operation))?;
     let (session, identity) = context.connect().await?;
+    run.warn_of_cluster(&session);
     let history = ShowOperation {
         id: args.operation.clone(),
     }

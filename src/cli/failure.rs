@@ -5,6 +5,7 @@ use std::io;
 use uuid::Uuid;
 
 use crate::adapter::LoadError;
+use crate::config;
 use crate::db;
 use crate::db::conninfo::ConninfoError;
 use crate::ops::{Error, Recording, Refusal};
@@ -119,8 +120,12 @@ fn chain(error: &Error) -> String {
     if let Error::Database(db::Error::Open(error)) = error {
         return error.chain();
     }
+    causes(error)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
@@ -161,6 +166,15 @@ impl From<LoadError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::Usage {
+            hint: error.hint(),
+            message: causes(&error),
+        }
     }
 }
 

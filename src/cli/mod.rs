@@ -11,10 +11,12 @@ mod exit;
 mod failure;
 mod format;
 mod init;
+mod justify;
 mod prompt;
 mod reading;
 mod remove;
 mod screen;
+mod targets;
 mod terminal;
 mod tokens;
 mod when;
@@ -30,8 +32,9 @@ use connection::Connecting;
 use exit::Exit;
 use failure::Failure;
 use screen::Screen;
+use targets::TargetsCommand;
 
-use crate::db::Interrupt;
+use crate::db::{Interrupt, Session};
 
 /// What a command is run with.
 struct Run {
@@ -40,6 +43,16 @@ struct Run {
     interrupt: Interrupt,
     /// The command line as typed, for what an alias does not tell.
     typed: Vec<OsString>,
+}
+
+impl Run {
+    /// Says where a cluster is pinned and the server does not tell whether it is that one.
+    /// Reading goes on.
+    fn warn_of_cluster(&mut self, session: &Session) {
+        if let Err(error) = session.may_write() {
+            self.screen.warn(&error.to_string());
+        }
+    }
 }
 
 /// Parses the command line, runs the command, and says how it ended.
@@ -67,7 +80,11 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
     let interrupt = Interrupt::default();
-    let screen = Screen::new(cli.wants_json(), cli.connecting.warnings());
+    let screen = Screen::new(
+        cli.wants_json(),
+        connection::wants_colours(),
+        cli.connecting.warnings(),
+    );
     let mut run = Run {
         connecting: cli.connecting,
         screen,
@@ -119,6 +136,9 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         },
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
+        Command::Targets(targets) => match targets.command {
+            TargetsCommand::List(list) => targets::list(run, &list),
+        },
         Command::Init(init) => init::run(run, &init).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => {

@@ -9,6 +9,7 @@ use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
+use super::justify::{self, Justification, justify};
 use super::prompt;
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
 use super::{Run, interruptible};
@@ -91,19 +92,17 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     {
         refuse_secrets(&context, "owner:", Some(word))?;
     }
+    justify::check(run, &args, &context.policy)?;
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
+    let Justification { reason, ticket } = justify(run, &args, &context).await?;
     let request = Request {
         id: Uuid::now_v7(),
         action: args.action(),
         selectors: named.selectors,
         owner: named.owner,
         expect: args.expect,
-        reason: {
-            let reason = reason(run, &args).await?;
-            refuse_secrets(&context, "the reason", Some(&reason))?;
-            reason
-        },
-        ticket: args.ticket.clone(),
+        reason,
+        ticket,
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,
         app_actor: args.app_actor.clone(),
@@ -115,6 +114,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     let width = run.screen.talk_width();
     // Whoever is asked must see what about, also where the answer is for a program.
     run.screen.show(will_ask(run, &args, &planned), |out| {
+        view::banner(out, planned.policy(), run.screen.paints())?;
         view::plan(out, &planned, width)
     });
     let planned = approve(run, &args, planned).await?;
@@ -168,15 +168,6 @@ fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-async fn reason(run: &Run, args: &RemoveArgs) -> Result<String, Failure> {
-    match &args.reason {
-        Some(reason) => Ok(reason.clone()),
-        // Nothing of a dry run stays, so nobody has to justify one.
-        None if args.dry_run => Ok("dry run".to_owned()),
-        None => prompt::line(&run.interrupt, "reason").await,
-    }
 }
 
 /// Plans; where nothing is installed yet and somebody can be asked, installs first.

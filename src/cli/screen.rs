@@ -13,15 +13,21 @@ use crate::view::{Clock, JsonError, candidates, visible};
 /// standard error either nothing or one error object.
 pub(super) struct Screen {
     json: bool,
+    wants_colours: bool,
     warnings: Vec<String>,
     /// Warnings of the connections, which come while an operation runs.
     connections: Warnings,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool, connections: Warnings) -> Self {
+    #[expect(
+        clippy::fn_params_excessive_bools,
+        reason = "two answers that the caller has as booleans"
+    )]
+    pub(super) fn new(json: bool, wants_colours: bool, connections: Warnings) -> Self {
         Self {
             json,
+            wants_colours,
             warnings: Vec::new(),
             connections,
         }
@@ -46,6 +52,11 @@ impl Screen {
     #[expect(clippy::unused_self, reason = "the width belongs to the screen")]
     pub(super) fn talk_width(&self) -> Option<u16> {
         io::stderr().is_terminal().then(terminal::width)
+    }
+
+    /// Whether talk has colours.
+    pub(super) fn paints(&self) -> bool {
+        self.wants_colours && io::stderr().is_terminal()
     }
 
     /// Whether standard output is a terminal.

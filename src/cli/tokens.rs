@@ -95,6 +95,7 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
     refuse_secrets(&context, "--name", args.name.as_deref())?;
     refuse_secrets(&context, "--owner", args.owner.as_deref())?;
     let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
     let kinds = kinds(&desk, &args.kind)?;
     let details: Vec<String> = desk.bound.detail_names();
     let columns = columns(
@@ -321,6 +322,7 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
         ));
     };
     let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
     let request = ShowToken {
         selector: selector.clone(),
         owner: named.owner,

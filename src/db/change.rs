@@ -84,6 +84,7 @@ impl<'a> Change<'a> {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Self, Error> {
+        session.may_write()?;
         let rows = match run(database, session, isolation, statement, parameters).await {
             Ok(rows) => rows,
             Err(error) => {

@@ -1,11 +1,15 @@
 //! The database that an operation works on: settings to connect with, and the limits of every
 //! session.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use super::conninfo::Settings;
 use super::limits::Limits;
-use super::open::open;
+use super::open::{DEFAULT_TIMEOUT, open};
+use super::password::PasswordCommand;
 use super::session::Session;
 use super::sqlstate::Error;
 use super::warnings::Warnings;
@@ -18,6 +22,8 @@ pub struct Database {
     limits: Limits,
     interrupt: Interrupt,
     warnings: Warnings,
+    password_command: Option<PasswordCommand>,
+    pinned: Option<String>,
 }
 
 /// Tells whether the operator pressed Ctrl-C.
@@ -57,6 +63,26 @@ impl Database {
             limits,
             interrupt,
             warnings: Warnings::default(),
+            password_command: None,
+            pinned: None,
+        }
+    }
+
+    /// The same, with the password that a command prints; it has more say than any other.
+    #[must_use]
+    pub fn with_password_command(self, password_command: Option<PasswordCommand>) -> Self {
+        Self {
+            password_command,
+            ..self
+        }
+    }
+
+    /// The same, for sessions on the cluster of this `system_identifier` only; `None` takes any.
+    #[must_use]
+    pub fn pinned_to(self, system_identifier: Option<String>) -> Self {
+        Self {
+            pinned: system_identifier,
+            ..self
         }
     }
 
@@ -86,20 +112,43 @@ impl Database {
         &self.settings
     }
 
-    /// Opens a connection, always a new one.
+    /// Opens a connection, always a new one. Where a command gives the password it is run for each:
+    /// what it printed before may have ended since. Where the cluster is pinned, the session is
+    /// asked before anything else whether it is that one.
     ///
     /// # Errors
     ///
-    /// When no server takes it in time.
+    /// When there is no password, no server takes the connection in time, or another cluster
+    /// answers.
     pub async fn session(&self) -> Result<Session, Error> {
-        let (client, connection) = tokio::select! {
-            opened = open(&self.settings) => opened?,
-            () = self.interrupt.raised() => return Err(Error::Interrupted),
-        };
+        tokio::select! {
+            opened = self.open() => opened,
+            () = self.interrupt.raised() => Err(Error::Interrupted),
+        }
+    }
+
+    async fn open(&self) -> Result<Session, Error> {
+        let mut settings = Cow::Borrowed(&self.settings);
+        if let Some(command) = &self.password_command {
+            let password = command.run(self.connect_limit()).await?;
+            settings = Cow::Owned(self.settings.clone().with_password(password));
+        }
+        let (client, connection) = open(&settings).await?;
         for warning in connection.warnings() {
             self.warnings.add(warning);
         }
-        Ok(Session::start(client, connection, self.limits))
+        let mut session = Session::start(client, connection, self.limits);
+        if let Some(pinned) = &self.pinned {
+            session.hold_against(pinned).await?;
+        }
+        Ok(session)
+    }
+
+    /// How long one server may take, and so the command that gives the password.
+    fn connect_limit(&self) -> Duration {
+        let said = self.settings.connect_timeout;
+        said.filter(|limit| !limit.is_zero())
+            .unwrap_or(DEFAULT_TIMEOUT)
     }
 
     /// The same database for what must be done even when the operator has pressed Ctrl-C: to record

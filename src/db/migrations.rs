@@ -107,6 +107,7 @@ impl<'a> Installation<'a> {
     ///
     /// When the server refuses any of it; nothing of it remains then.
     pub async fn begin(session: &'a Session, further: &[String]) -> Result<Self, Error> {
+        session.may_write()?;
         let deadline = session.limits.deadline();
         let worked = tokio::time::timeout(deadline, work(session, further))
             .await

@@ -1,22 +1,25 @@
 //! One connection: reading on it, within limits.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
+use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt as _};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Row};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Row, RowStream};
 
 use super::limits::Limits;
 use super::open::{Connection, Endpoint};
 use super::parameter::Parameter;
-use super::sqlstate::Error;
+use super::sqlstate::{Error, Kind};
 
 const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
+const CLUSTER: &str = include_str!("../../sql/session/cluster.sql");
 const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
 
 /// `statement_timeout` of a stream: it runs for as long as somebody reads, who may be slow.
@@ -29,6 +32,8 @@ pub struct Session {
     endpoint: Endpoint,
     warnings: Vec<String>,
     last_notice: Arc<Mutex<Option<String>>>,
+    /// The pinned cluster's `system_identifier`, where the server does not tell its own.
+    unproven: Option<String>,
 }
 
 impl std::fmt::Debug for Session {
@@ -89,6 +94,57 @@ impl Session {
             endpoint,
             warnings,
             last_notice,
+            unproven: None,
+        }
+    }
+
+    /// Which cluster this is; `None` where the role may not know.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub(super) async fn system_identifier(&self) -> Result<Option<String>, Error> {
+        match self.read(CLUSTER, &[]).await {
+            Ok(rows) => {
+                let row = rows.first().map(|row| row.try_get("system_identifier"));
+                Ok(row.transpose()?)
+            }
+            Err(error) if error.kind() == Some(Kind::Permission) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Holds it against the cluster that is pinned.
+    ///
+    /// # Errors
+    ///
+    /// When it is another than the pinned one, or does not answer. A server that does not tell
+    /// may be read, and [`Session::may_write`] refuses.
+    pub(super) async fn hold_against(&mut self, pinned: &str) -> Result<(), Error> {
+        match self.system_identifier().await? {
+            Some(found) if found == pinned => Ok(()),
+            Some(found) => Err(Error::OtherCluster {
+                pinned: pinned.to_owned(),
+                found,
+            }),
+            None => {
+                self.unproven = Some(pinned.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether anything may be written here.
+    ///
+    /// # Errors
+    ///
+    /// When a cluster is pinned, and this server does not tell whether it is that one.
+    pub fn may_write(&self) -> Result<(), Error> {
+        match &self.unproven {
+            None => Ok(()),
+            Some(pinned) => Err(Error::ClusterNotTold {
+                pinned: pinned.clone(),
+            }),
         }
     }
 
@@ -174,7 +230,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the server refuses it, or does not begin to answer in time.
+    /// When the server refuses it, or does not answer in time: neither at first, nor from one row
+    /// to the next. The time that the reader takes does not count.
     pub async fn stream<'a>(
         &'a self,
         statement: &str,
@@ -200,7 +257,12 @@ impl Session {
             rows
         };
         let rows = self.within(self.limits.deadline(), answer).await?;
-        Ok(rows.map_err(|error| self.error(&error)))
+        let limit = self.limits.statement;
+        let next = move |mut rows: Pin<Box<RowStream>>| async move {
+            let row = self.within(limit, rows.try_next()).await?;
+            Ok(row.map(|row| (row, rows)))
+        };
+        Ok(try_unfold(Box::pin(rows), next))
     }
 
     /// Ends the transaction of a stream that was read to its end.

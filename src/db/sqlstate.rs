@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
 use super::open::OpenError;
+use super::password::PasswordError;
 
 /// Kinds of refusal by the server that an operator has to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,27 @@ pub enum Error {
     /// No connection.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// No password, so no connection.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Another cluster than the pinned one answers.
+    #[error(
+        "another cluster answers than the one that is pinned: its system identifier is {found}, the pinned one {pinned}"
+    )]
+    OtherCluster {
+        /// The pinned cluster's `system_identifier`.
+        pinned: String,
+        /// That of the one that answers.
+        found: String,
+    },
+    /// Whether it is the pinned cluster is not known.
+    #[error(
+        "the server does not tell whether it is the pinned cluster (system identifier {pinned}), so nothing is written there"
+    )]
+    ClusterNotTold {
+        /// The pinned cluster's `system_identifier`.
+        pinned: String,
+    },
     /// The server refused.
     #[error("{0}")]
     Server(ServerError),
@@ -73,7 +95,7 @@ pub enum Error {
     #[error("the connection was lost{}", because(.0.as_deref()))]
     Lost(Option<String>),
     /// No answer came in time.
-    #[error("the server did not answer within {} s", .0.as_secs())]
+    #[error("the server did not answer within {} s", .0.as_secs_f64())]
     Deadline(Duration),
     /// The operator pressed Ctrl-C.
     #[error("interrupted")]
@@ -96,6 +118,9 @@ impl Error {
         match self {
             Self::Server(error) => Some(error.kind),
             Self::Open(_)
+            | Self::Password(_)
+            | Self::OtherCluster { .. }
+            | Self::ClusterNotTold { .. }
             | Self::Lost(_)
             | Self::Deadline(_)
             | Self::Interrupted

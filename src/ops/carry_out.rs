@@ -130,6 +130,12 @@ impl Planned {
             unchanged,
             verdict,
             still_works: self.still_works(),
+            target: self.policy.target.clone(),
+            environment: self
+                .policy
+                .environment
+                .as_ref()
+                .map(|named| named.name.clone()),
         }
     }
 

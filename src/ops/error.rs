@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::policy::Unmet;
 use super::wording::{
     database_code, database_hint, holders, installed_words, listed, locked_hint, named,
 };
@@ -82,6 +83,19 @@ pub enum Error {
         expected: usize,
         /// What was found.
         found: usize,
+    },
+    /// The request breaks a rule of its target.
+    #[error(transparent)]
+    Unmet(#[from] Unmet),
+    /// More tokens are planned than the target allows.
+    #[error("the plan has {planned} tokens, and target `{target}` allows {most} in one operation")]
+    TooManyRows {
+        /// How many there are.
+        planned: usize,
+        /// How many there may be.
+        most: usize,
+        /// The target.
+        target: String,
     },
     /// Nothing short of a delete kills a token of this application.
     #[error("tokens of {title} cannot be expired: {why}")]
@@ -208,6 +222,8 @@ impl Error {
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
             Self::Expected { .. } => "unexpected_count",
+            Self::Unmet(_) => "unmet_rule",
+            Self::TooManyRows { .. } => "too_many_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
             Self::Standby => "standby",
@@ -259,6 +275,10 @@ impl Error {
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
             }
+            Self::Unmet(unmet) => return Some(unmet.hint()),
+            Self::TooManyRows { .. } => {
+                "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
@@ -306,9 +326,11 @@ impl Error {
             {
                 Class::Usage
             }
-            Self::Database(db::Error::Open(_)) => Class::NoConnection,
+            Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
             Self::Database(db::Error::Interrupted) => Class::Interrupted,
-            Self::Load(_) | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
+            Self::Load(_) | Self::Unmet(_) | Self::Detect(detect::Error::Unknown(_)) => {
+                Class::Usage
+            }
             Self::OutcomeUnknown { .. } => Class::Unknown,
             _ => Class::Refused,
         }

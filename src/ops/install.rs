@@ -75,6 +75,7 @@ impl Install {
     /// when the operator role that was named is not fit to be one.
     pub async fn run(&self, context: &Context) -> Result<InstallReport, Error> {
         let (session, identity) = context.connect().await?;
+        session.may_write()?;
         if identity.in_recovery {
             return Err(Error::Standby);
         }

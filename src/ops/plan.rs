@@ -3,9 +3,10 @@
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::error::{Error, Refusal};
+use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{describe, resolve};
+use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
@@ -22,6 +23,7 @@ pub struct Planned {
     pub(super) plan: Plan,
     pub(super) known: Known,
     pub(super) statement: String,
+    pub(super) policy: Policy,
 }
 
 impl Request {
@@ -32,7 +34,13 @@ impl Request {
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let mut known = Known::default();
-        let (session, identity) = match context.connect().await {
+        let connected = async {
+            self.check_rules(&context.policy)?;
+            let (session, identity) = context.connect().await?;
+            session.may_write()?;
+            Ok((session, identity))
+        };
+        let (session, identity) = match connected.await {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
         };
@@ -47,7 +55,7 @@ impl Request {
         let found = watched(
             &desk.database,
             desk.identity.pid,
-            self.find(&desk, &mut known),
+            self.find(&desk, &context.policy, &mut known),
         )
         .await;
         match found {
@@ -57,6 +65,7 @@ impl Request {
                 plan,
                 known,
                 statement,
+                policy: context.policy.clone(),
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
@@ -64,7 +73,50 @@ impl Request {
         }
     }
 
-    async fn find(&self, desk: &Desk, known: &mut Known) -> Result<(Plan, String), Error> {
+    /// Checks what the target demands of a request. A dry run has to justify nothing: nothing of
+    /// it stays.
+    fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
+        if self.dry_run {
+            return Ok(());
+        }
+        policy.check_reason(&self.reason)?;
+        Ok(policy.check_ticket(self.ticket.as_deref())?)
+    }
+
+    /// Leads the selectors to rows, not more of them than there may be.
+    async fn resolve(
+        &self,
+        desk: &Desk,
+        policy: &Policy,
+        known: &mut Known,
+    ) -> Result<Resolved, Error> {
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
+        known.selector.clone_from(&resolved.selector);
+        if let Some(expected) = self
+            .expect
+            .filter(|expected| *expected != resolved.rows.len())
+        {
+            return Err(Error::Expected {
+                expected,
+                found: resolved.rows.len(),
+            });
+        }
+        if policy.is_too_large(resolved.rows.len()) {
+            return Err(Error::TooManyRows {
+                planned: resolved.rows.len(),
+                most: policy.max_rows.unwrap_or_default(),
+                target: policy.target.clone().unwrap_or_default(),
+            });
+        }
+        Ok(resolved)
+    }
+
+    async fn find(
+        &self,
+        desk: &Desk,
+        policy: &Policy,
+        known: &mut Known,
+    ) -> Result<(Plan, String), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = describe(desk, &self.selectors, self.owner.as_deref());
         desk.check_writable()?;
@@ -83,17 +135,7 @@ impl Request {
             Action::Expire => (expire::statement(desk, written)?, Vec::new()),
             Action::Delete => delete::statement(desk, written).await?,
         };
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector = resolved.selector;
-        if let Some(expected) = self
-            .expect
-            .filter(|expected| *expected != resolved.rows.len())
-        {
-            return Err(Error::Expected {
-                expected,
-                found: resolved.rows.len(),
-            });
-        }
+        let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
         let tokens: Vec<PlannedToken> = resolved
             .rows
@@ -197,6 +239,12 @@ impl Planned {
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// What its target demands.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Which database it is.

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use super::audit::enumerated;
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
-use crate::db::{Change, CommitError, Database, Identity, Installed, Isolation, Kind};
+use crate::db::{self, Change, CommitError, Database, Identity, Installed, Isolation, Kind};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
@@ -24,7 +24,7 @@ pub(super) async fn refuse(
         Recording::NotWanted
     } else {
         match identity {
-            None => Recording::Impossible("there is no connection".to_owned()),
+            None => Recording::Impossible(nowhere(&error).to_owned()),
             Some(identity) => recording(request, known, identity, database, &error).await,
         }
     };
@@ -33,6 +33,19 @@ pub(super) async fn refuse(
         operation: request.id,
         recording,
     })
+}
+
+/// Why there is nowhere to record it.
+fn nowhere(error: &Error) -> &'static str {
+    match error {
+        Error::Database(db::Error::OtherCluster { .. }) => {
+            "nothing is written to a cluster that is not the pinned one"
+        }
+        Error::Database(db::Error::ClusterNotTold { .. }) => {
+            "only the pinned cluster is written to, and this one may be another"
+        }
+        _ => "there is no connection",
+    }
 }
 
 async fn recording(
@@ -55,6 +68,9 @@ async fn recording(
             return Recording::Impossible(
                 "what became of the operation itself is not known".to_owned(),
             );
+        }
+        Error::Database(db::Error::OtherCluster { .. } | db::Error::ClusterNotTold { .. }) => {
+            return Recording::Impossible(nowhere(error).to_owned());
         }
         Error::NotCommitted => return Recording::Recorded,
         _ => {}
@@ -136,7 +152,7 @@ impl WithoutEffect<'_> {
         {
             Ok(Some(outcome)) => Ok(Fenced::Before(enumerated(&outcome)?)),
             Ok(None) => Err(unrecorded.into()),
-            Err(error) => Err(crate::db::Error::from(error).into()),
+            Err(error) => Err(db::Error::from(error).into()),
         }
     }
 }

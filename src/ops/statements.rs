@@ -23,6 +23,10 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             include_str!("../../sql/session/identity.sql").to_owned(),
         ),
         (
+            "sql/session/cluster.sql",
+            include_str!("../../sql/session/cluster.sql").to_owned(),
+        ),
+        (
             "sql/catalogue/columns.sql",
             include_str!("../../sql/catalogue/columns.sql").to_owned(),
         ),

@@ -5,7 +5,9 @@ use crate::model::Token;
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
-        db::Error::Open(_) => "no_connection",
+        db::Error::Open(_) | db::Error::Password(_) => "no_connection",
+        db::Error::OtherCluster { .. } => "other_cluster",
+        db::Error::ClusterNotTold { .. } => "cluster_not_told",
         db::Error::Lost(_) => "connection_lost",
         db::Error::Deadline(_) => "no_answer",
         db::Error::Interrupted => "interrupted",
@@ -31,6 +33,18 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
         && *error.reason() == db::open::Reason::PasswordNeeded
     {
         return Some("set PGPASSWORD; ~/.pgpass is not read yet".to_owned());
+    }
+    match error {
+        db::Error::Password(_) => {
+            return Some("run the target's password_command by hand: it must print the password and nothing else".to_owned());
+        }
+        db::Error::OtherCluster { .. } => {
+            return Some("find out what the host name leads to; if the cluster was replaced on purpose, change the target's `system_identifier`".to_owned());
+        }
+        db::Error::ClusterNotTold { .. } => {
+            return Some("run `grant execute on function pg_control_system() to ROLE` there, or connect to the server itself".to_owned());
+        }
+        _ => {}
     }
     let hint = match error.kind()? {
         Kind::Permission => {

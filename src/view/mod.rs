@@ -12,6 +12,7 @@ mod plan;
 mod receipt;
 mod statement;
 mod table;
+mod target;
 mod time;
 mod token;
 
@@ -24,5 +25,6 @@ pub use plan::plan;
 pub use receipt::receipt;
 pub use statement::{adapter, adapters};
 pub use table::tokens_table;
+pub use target::{TargetRow, banner, targets_csv, targets_table};
 pub use time::Clock;
 pub use token::{candidates, token};

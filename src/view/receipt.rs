@@ -20,6 +20,8 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         still_works: _,
+        target: _,
+        environment: _,
     } = receipt;
     for change in changes {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;

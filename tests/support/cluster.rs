@@ -32,6 +32,20 @@ pub(crate) fn shared_cluster() -> &'static Cluster {
 
 /// A cluster of a test's own, to be killed, restarted and filled as it likes.
 pub(crate) fn private_cluster() -> Cluster {
+    start(None)
+}
+
+/// The same, with lines of a `pg_hba.conf`.
+pub(crate) fn private_cluster_with_logins(hba: &str) -> Cluster {
+    start(Some(hba.to_owned()))
+}
+
+/// A cluster with a system identifier of its own: the others are copies of one.
+pub(crate) fn foreign_cluster() -> Cluster {
+    Cluster::start(&BINARIES, &Options::default()).expect("a throw-away Postgres starts")
+}
+
+fn start(hba: Option<String>) -> Cluster {
     let setting = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = [
         // Its workers would hold on to a template that is about to be copied.
@@ -43,6 +57,7 @@ pub(crate) fn private_cluster() -> Cluster {
     ];
     let options = Options {
         settings: settings.map(setting).into(),
+        hba,
         ..Options::default()
     };
     DATA.start(&options).expect("a throw-away Postgres starts")

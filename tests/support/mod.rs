@@ -18,7 +18,7 @@ pub(crate) mod template;
 pub(crate) mod terminal;
 mod tests;
 
-pub(crate) use cluster::private_cluster;
+pub(crate) use cluster::{foreign_cluster, private_cluster, private_cluster_with_logins};
 pub(crate) use database::TestDatabase;
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
