@@ -1,9 +1,8 @@
 //! The database that an operation works on: settings to connect with, and the limits of every
 //! session.
 
-use tokio::sync::watch;
-
 use super::conninfo::Settings;
+use super::interrupt::Interrupt;
 use super::limits::Limits;
 use super::open::open;
 use super::session::Session;
@@ -16,34 +15,6 @@ pub struct Database {
     settings: Settings,
     limits: Limits,
     interrupt: Interrupt,
-}
-
-/// Tells whether the operator pressed Ctrl-C.
-#[derive(Clone, Debug)]
-pub struct Interrupt {
-    sender: watch::Sender<bool>,
-}
-
-impl Default for Interrupt {
-    fn default() -> Self {
-        Self {
-            sender: watch::Sender::new(false),
-        }
-    }
-}
-
-impl Interrupt {
-    /// Interrupts what can be interrupted.
-    pub fn raise(&self) {
-        self.sender.send_replace(true);
-    }
-
-    /// Waits until it is raised.
-    pub async fn raised(&self) {
-        let mut receiver = self.sender.subscribe();
-        // The sender lives as long as `self`, so this cannot fail.
-        let _raised = receiver.wait_for(|raised| *raised).await.is_ok();
-    }
 }
 
 impl Database {
@@ -83,7 +54,7 @@ impl Database {
             opened = open(&self.settings) => opened?,
             () = self.interrupt.raised() => return Err(Error::Interrupted),
         };
-        Ok(Session::start(client, connection, self.limits))
+        Ok(Session::start(client, connection, self))
     }
 
     /// The same database for what must be done even when the operator has pressed Ctrl-C: to record
@@ -91,7 +62,7 @@ impl Database {
     #[must_use]
     pub fn uninterrupted(&self) -> Self {
         Self {
-            interrupt: Interrupt::default(),
+            interrupt: self.interrupt.deaf(),
             ..self.clone()
         }
     }

@@ -307,7 +307,7 @@ impl Error {
                 Class::Usage
             }
             Self::Database(db::Error::Open(_)) => Class::NoConnection,
-            Self::Database(db::Error::Interrupted) => Class::Interrupted,
+            Self::Database(error) if error.is_interruption() => Class::Interrupted,
             Self::Load(_) | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,
             _ => Class::Refused,

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use super::audit::enumerated;
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
-use crate::db::{Change, CommitError, Database, Identity, Installed, Isolation, Kind};
+use crate::db::{self, Change, CommitError, Database, Identity, Installed, Isolation, Kind};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
@@ -57,6 +57,10 @@ async fn recording(
             );
         }
         Error::NotCommitted => return Recording::Recorded,
+        // Whoever left wants to be gone, and a server that is deaf takes no record either.
+        Error::Database(db::Error::Cancelled { confirmed: false }) => {
+            return Recording::Impossible("the server did not answer".to_owned());
+        }
         _ => {}
     }
     let outcome = if error.is_refusal() {
@@ -108,7 +112,6 @@ impl WithoutEffect<'_> {
         let session = database.session().await?;
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
         let change = Change::apply(
-            &database,
             &session,
             Isolation::Latest,
             RECORD,
@@ -136,7 +139,7 @@ impl WithoutEffect<'_> {
         {
             Ok(Some(outcome)) => Ok(Fenced::Before(enumerated(&outcome)?)),
             Ok(None) => Err(unrecorded.into()),
-            Err(error) => Err(crate::db::Error::from(error).into()),
+            Err(error) => Err(db::Error::from(error).into()),
         }
     }
 }
