@@ -68,23 +68,6 @@ pub(super) enum Command {
     Man,
 }
 
-impl Command {
-    /// Whether it looks for Ctrl-C itself: a COMMIT must not be left halfway, and the demo clears
-    /// away after itself.
-    pub(super) fn listens_for_interrupts(&self) -> bool {
-        match self {
-            Self::Tokens(tokens) => matches!(tokens.command, TokensCommand::Remove(_)),
-            Self::Demo(_) => true,
-            Self::Audit(_)
-            | Self::Adapters(_)
-            | Self::Targets(_)
-            | Self::Init(_)
-            | Self::Completions(_)
-            | Self::Man => false,
-        }
-    }
-}
-
 const LIST_EXAMPLE: &str =
     "Example:\n  breakglass tokens ls --kind all --unused-for 90d --sort last-used";
 const REMOVE_EXAMPLE: &str = "\

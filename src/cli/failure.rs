@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::adapter::LoadError;
 use crate::config;
-use crate::db;
 use crate::db::conninfo::ConninfoError;
+use crate::db::{self, UnderWay};
 use crate::ops::{Error, Recording, Refusal};
 
 use super::exit::Exit;
@@ -26,6 +26,8 @@ pub(super) enum Failure {
     Mutation(Box<Refusal>),
     /// The operator pressed Ctrl-C before anything was begun.
     Interrupted,
+    /// The operator pressed Ctrl-C a second time, while this was under way.
+    Abandoned(UnderWay),
     /// Standard output is closed or full.
     Output(io::Error),
     /// The change stands, but its receipt could not be written.
@@ -48,7 +50,11 @@ impl Failure {
             Self::Usage { .. } => Exit::Usage,
             Self::Operation(error) => error.class().into(),
             Self::Mutation(refusal) => refusal.error.class().into(),
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::Abandoned(UnderWay::Nothing | UnderWay::Statement) => {
+                Exit::Interrupted
+            }
+            Self::Abandoned(UnderWay::Commit(_) | UnderWay::Installation) => Exit::Unknown,
+            Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             // Whoever closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Receipt { .. } => Exit::NotConfirmed,
@@ -62,7 +68,7 @@ impl Failure {
             Self::Usage { .. } => "usage",
             Self::Operation(error) => error.code(),
             Self::Mutation(refusal) => refusal.error.code(),
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::Abandoned(_) => "interrupted",
             Self::Output(_) | Self::Receipt { .. } => "output",
             Self::Other(_) => "failed",
         }
@@ -72,15 +78,13 @@ impl Failure {
     pub(super) fn message(&self) -> String {
         match self {
             Self::Usage { message, .. } => message.clone(),
-            Self::Operation(error) => chain(error),
+            Self::Operation(error) => interrupted(error).unwrap_or_else(|| chain(error)),
             Self::Mutation(refusal) => match &refusal.error {
                 Error::Declined => "declined; nothing was changed".to_owned(),
-                Error::Database(db::Error::Interrupted) => {
-                    "interrupted; nothing was changed".to_owned()
-                }
-                error => chain(error),
+                error => interrupted(error).unwrap_or_else(|| chain(error)),
             },
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
+            Self::Abandoned(under_way) => abandoned(*under_way),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Receipt { operation, error } => format!(
                 "operation {operation} was carried out and recorded, but its receipt is lost: \
@@ -99,7 +103,16 @@ impl Failure {
             Self::Receipt { operation, .. } => {
                 Some(format!("run `breakglass audit show {operation}`"))
             }
-            Self::Interrupted | Self::Output(_) | Self::Other(_) => None,
+            Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
+                Some(format!("run `breakglass audit show {operation}`"))
+            }
+            Self::Abandoned(UnderWay::Installation) => {
+                Some("run `breakglass init` again: it tells what is there".to_owned())
+            }
+            Self::Abandoned(UnderWay::Nothing | UnderWay::Statement)
+            | Self::Interrupted
+            | Self::Output(_)
+            | Self::Other(_) => None,
         }
     }
 
@@ -113,6 +126,41 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What a Ctrl-C came to. Nothing commits after it.
+fn interrupted(error: &Error) -> Option<String> {
+    let still_runs = match error {
+        Error::Database(db::Error::Cancelled { confirmed: false }) => {
+            ", but it may still run there until its limit"
+        }
+        Error::Database(error) if error.is_interruption() => "",
+        _ => return None,
+    };
+    Some(format!("{error}; nothing was changed{still_runs}"))
+}
+
+/// What a second Ctrl-C leaves behind.
+fn abandoned(under_way: UnderWay) -> String {
+    let what = match under_way {
+        UnderWay::Nothing => "nothing was changed".to_owned(),
+        UnderWay::Statement => {
+            "nothing was changed; a statement may still run on the server until its limit, and \
+             cannot commit"
+                .to_owned()
+        }
+        UnderWay::Commit(operation) => format!(
+            "the outcome of operation {operation} is unknown: its COMMIT may still run on the server"
+        ),
+        UnderWay::Installation => {
+            "whether the schema was installed is unknown: its COMMIT may still run on the server"
+                .to_owned()
+        }
+        UnderWay::Committed(operation) => {
+            format!("operation {operation} was carried out and recorded, but not read back")
+        }
+    };
+    format!("interrupted again, so ended at once: {what}")
 }
 
 /// An error and its causes, joined once.

@@ -23,8 +23,10 @@ mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio::sync::Notify;
 
 pub use args::Cli;
 use args::{Command, TokensCommand};
@@ -91,17 +93,28 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
         interrupt,
         typed,
     };
+    let watching = run.interrupt.clone();
     let watched = run.interrupt.clone();
+    let again = Arc::new(Notify::new());
+    let heard_again = Arc::clone(&again);
     let listener = match exit::Signals::listen() {
         Ok(mut signals) => tokio::spawn(async move {
             loop {
-                signals.any().await;
+                let is_key = signals.any().await;
+                if is_key && watched.is_raised() {
+                    heard_again.notify_one();
+                }
                 watched.raise();
             }
         }),
         Err(error) => return run.screen.fail(&Failure::Other(error.into())),
     };
-    let ended = command(&mut run, cli.command).await;
+    let ended = tokio::select! {
+        biased;
+        ended = command(&mut run, cli.command) => ended,
+        // What runs is dropped where it stands, so it is asked for before.
+        left = async { again.notified().await; watching.under_way() } => Err(Failure::Abandoned(left)),
+    };
     listener.abort();
     match ended {
         Ok(exit) => {
@@ -118,16 +131,6 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
 }
 
 async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
-    let interrupt = run.interrupt.clone();
-    if command.listens_for_interrupts() {
-        dispatch(run, command).await
-    } else {
-        // What it began is rolled back with its connection.
-        interruptible(&interrupt, dispatch(run, command)).await
-    }
-}
-
-async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Tokens(tokens) => match tokens.command {
             TokensCommand::List(list) => tokens::list(run, &list).await,
@@ -145,16 +148,5 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             completions::completions(run, Cli::command(), &completions)
         }
         Command::Man => completions::man(run, Cli::command()),
-    }
-}
-
-/// Ends at once on Ctrl-C.
-async fn interruptible<T>(
-    interrupt: &Interrupt,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        done = work => done,
-        () = interrupt.raised() => Err(Failure::Interrupted),
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 use uuid::Uuid;
 
+use super::Run;
 use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -12,7 +13,6 @@ use super::format::SingleFormat;
 use super::justify::{self, Justification, justify};
 use super::prompt;
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
-use super::{Run, interruptible};
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
 use crate::ops::{Context, Error, Install, Planned, Request};
@@ -109,8 +109,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         os_user: actor(),
         host: host_name(),
     };
-    // Nothing is locked or changed before the answer, so a plan may be dropped.
-    let planned = interruptible(&run.interrupt, plan(run, &context, request)).await?;
+    let planned = plan(run, &context, request).await?;
     let width = run.screen.talk_width();
     // Whoever is asked must see what about, also where the answer is for a program.
     run.screen.show(will_ask(run, &args, &planned), |out| {

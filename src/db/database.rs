@@ -4,9 +4,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::conninfo::Settings;
+use super::interrupt::Interrupt;
 use super::limits::Limits;
 use super::open::{DEFAULT_TIMEOUT, open};
 use super::password::PasswordCommand;
@@ -24,34 +23,6 @@ pub struct Database {
     warnings: Warnings,
     password_command: Option<PasswordCommand>,
     pinned: Option<String>,
-}
-
-/// Tells whether the operator pressed Ctrl-C.
-#[derive(Clone, Debug)]
-pub struct Interrupt {
-    sender: watch::Sender<bool>,
-}
-
-impl Default for Interrupt {
-    fn default() -> Self {
-        Self {
-            sender: watch::Sender::new(false),
-        }
-    }
-}
-
-impl Interrupt {
-    /// Interrupts what can be interrupted.
-    pub fn raise(&self) {
-        self.sender.send_replace(true);
-    }
-
-    /// Waits until it is raised.
-    pub async fn raised(&self) {
-        let mut receiver = self.sender.subscribe();
-        // The sender lives as long as `self`, so this cannot fail.
-        let _raised = receiver.wait_for(|raised| *raised).await.is_ok();
-    }
 }
 
 impl Database {
@@ -137,7 +108,7 @@ impl Database {
         for warning in connection.warnings() {
             self.warnings.add(warning);
         }
-        let mut session = Session::start(client, connection, self.limits);
+        let mut session = Session::start(client, connection, self);
         if let Some(pinned) = &self.pinned {
             session.hold_against(pinned).await?;
         }
@@ -156,7 +127,7 @@ impl Database {
     #[must_use]
     pub fn uninterrupted(&self) -> Self {
         Self {
-            interrupt: Interrupt::default(),
+            interrupt: self.interrupt.deaf(),
             ..self.clone()
         }
     }

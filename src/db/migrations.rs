@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::{Client, Row};
 
+use super::interrupt::UnderWay;
 use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
@@ -21,7 +22,6 @@ mod embedded {
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
-const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const LOCK: &str = include_str!("../../sql/install/lock.sql");
@@ -109,11 +109,14 @@ impl<'a> Installation<'a> {
     pub async fn begin(session: &'a Session, further: &[String]) -> Result<Self, Error> {
         session.may_write()?;
         let deadline = session.limits.deadline();
-        let worked = tokio::time::timeout(deadline, work(session, further))
-            .await
-            .unwrap_or(Err(Error::Deadline(deadline)));
-        match worked {
+        let worked = async {
+            tokio::time::timeout(deadline, work(session, further))
+                .await
+                .unwrap_or(Err(Error::Deadline(deadline)))
+        };
+        match session.interruptible(worked).await {
             Ok(applied) => Ok(Self { session, applied }),
+            Err(error) if error.is_unanswered() => Err(error),
             Err(error) => {
                 roll_back(session).await;
                 Err(error)
@@ -132,9 +135,8 @@ impl<'a> Installation<'a> {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
         let answer = self.session.client.query_typed(statement, parameters);
-        self.session
-            .within(self.session.limits.deadline(), answer)
-            .await
+        let answer = self.session.within(self.session.limits.deadline(), answer);
+        self.session.interruptible(answer).await
     }
 
     /// Makes it permanent, and returns the migrations that were applied.
@@ -143,6 +145,7 @@ impl<'a> Installation<'a> {
     ///
     /// When the server does not confirm it.
     pub async fn commit(self) -> Result<Vec<String>, Error> {
+        let _committing = self.session.interrupt.begin(UnderWay::Installation);
         let committed = self.session.client.execute_typed(COMMIT, &[]);
         self.session
             .within(self.session.limits.deadline(), committed)
@@ -165,8 +168,8 @@ async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Erro
         .execute_typed(CLOSED_PATH, &[])
         .await
         .map_err(refused)?;
-    client
-        .query_typed(LIMITS, &settings.parameters())
+    session
+        .limited(&settings.parameters())
         .await
         .map_err(refused)?;
     client.query_typed(LOCK, &[]).await.map_err(refused)?;

@@ -3,11 +3,13 @@
 //!
 //! Statements are unnamed and typed, so that they work behind a transaction pooler.
 
+mod cancel;
 mod catalogue;
 mod change;
 pub mod conninfo;
 mod database;
 mod identity;
+mod interrupt;
 mod limits;
 pub mod local_file;
 mod migrations;
@@ -21,8 +23,9 @@ mod warnings;
 
 pub use catalogue::{catalogue, interference, referencing};
 pub use change::{Change, CommitError, Isolation, Recorded, Unrecorded};
-pub use database::{Database, Interrupt};
+pub use database::Database;
 pub use identity::Identity;
+pub use interrupt::{Begun, Interrupt, UnderWay};
 pub use limits::{LimitError, Limits, Said, parse_limit};
 pub(crate) use migrations::script;
 pub use migrations::{Installation, Installed, MIGRATED_VERSION, installed};

@@ -1,15 +1,19 @@
 //! One connection: reading on it, within limits.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
-use futures_util::stream::try_unfold;
+use futures_util::stream::unfold;
 use futures_util::{Stream, TryStreamExt as _};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Row, RowStream};
+use tokio_postgres::{AsyncMessage, Client, Row, RowStream};
 
+use super::cancel::{CANCEL_LIMIT, Canceller};
+use super::database::Database;
+use super::interrupt::{Interrupt, UnderWay};
 use super::limits::Limits;
 use super::open::{Connection, Endpoint};
 use super::parameter::Parameter;
@@ -25,6 +29,12 @@ const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
 /// `statement_timeout` of a stream: it runs for as long as somebody reads, who may be slow.
 const STREAM_LIMIT: &str = "4h";
 
+/// How long a cancelled statement may take to end before it is cancelled again.
+const CANCEL_AGAIN: Duration = Duration::from_millis(300);
+
+/// The rows of a stream that have not been read.
+type Rows = Pin<Box<RowStream>>;
+
 /// One connection to the database.
 pub struct Session {
     pub(super) client: Client,
@@ -34,6 +44,9 @@ pub struct Session {
     last_notice: Arc<Mutex<Option<String>>>,
     /// The pinned cluster's `system_identifier`, where the server does not tell its own.
     unproven: Option<String>,
+    canceller: Canceller,
+    pub(super) interrupt: Interrupt,
+    backend: Arc<AtomicI32>,
 }
 
 impl std::fmt::Debug for Session {
@@ -63,7 +76,7 @@ pub struct Blocker {
 
 impl Session {
     /// Takes over a fresh connection and drives it until it ends.
-    pub(super) fn start(client: Client, mut connection: Connection, limits: Limits) -> Self {
+    pub(super) fn start(client: Client, mut connection: Connection, database: &Database) -> Self {
         let endpoint = connection.endpoint().clone();
         let warnings = connection.warnings().to_vec();
         let last_notice = Arc::new(Mutex::new(None));
@@ -89,12 +102,15 @@ impl Session {
             }
         });
         Self {
+            canceller: Canceller::new(client.cancel_token(), database.settings(), &endpoint),
             client,
-            limits,
+            limits: *database.limits(),
             endpoint,
             warnings,
             last_notice,
             unproven: None,
+            interrupt: database.interrupt().clone(),
+            backend: Arc::default(),
         }
     }
 
@@ -166,8 +182,63 @@ impl Session {
         self.client.is_closed()
     }
 
-    pub(super) fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
+    /// The backend that ran the latest transaction, 0 before the first one. Behind a pooler it is
+    /// another one each time, so whoever asks about a transaction that runs looks here.
+    #[must_use]
+    pub fn backend(&self) -> Arc<AtomicI32> {
+        Arc::clone(&self.backend)
+    }
+
+    /// Sets the limits of a transaction, and learns from the same statement which backend runs it.
+    pub(super) async fn limited(
+        &self,
+        limits: &[Parameter<'_>],
+    ) -> Result<(), tokio_postgres::Error> {
+        for row in self.client.query_typed(LIMITS, limits).await? {
+            self.backend.store(row.try_get("pid")?, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Awaits an answer; on Ctrl-C cancels on the server what it is awaited from.
+    pub(super) async fn interruptible<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        if self.interrupt.is_raised() {
+            return Err(Error::Interrupted);
+        }
+        let _running = self.interrupt.begin(UnderWay::Statement);
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            done = &mut answer => done,
+            () = self.interrupt.raised() => {
+                // Whatever it answers now, its transaction comes to nothing.
+                let ended = async { !matches!(answer.await, Err(Error::Lost(_) | Error::Deadline(_))) };
+                Err(Error::Cancelled { confirmed: self.cancel(ended).await })
+            }
+        }
+    }
+
+    /// Cancels until the statement has ended: a cancel that overtakes its statement hits nothing.
+    async fn cancel(&self, ended: impl Future<Output = bool>) -> bool {
+        tokio::pin!(ended);
+        let repeated = async {
+            loop {
+                let _sent = self.canceller.cancel().await;
+                if let Ok(confirmed) = tokio::time::timeout(CANCEL_AGAIN, &mut ended).await {
+                    return confirmed;
+                }
+            }
+        };
+        let limited = tokio::time::timeout(CANCEL_LIMIT, repeated).await;
+        limited.unwrap_or(false)
+    }
+
+    /// Cancels what a stream that nobody reads any more still runs. Nobody waits for its answer.
+    pub async fn abandon(&self) {
+        let _sent = self.canceller.cancel().await;
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error) -> Error {
@@ -209,7 +280,7 @@ impl Session {
             let (begun, closed, limited, rows, ended) = tokio::join!(
                 self.client.execute_typed(BEGIN_READ, &[]),
                 self.client.execute_typed(CLOSED_PATH, &[]),
-                self.client.query_typed(LIMITS, &limits),
+                self.limited(&limits),
                 self.client.query_typed(statement, parameters),
                 self.client.execute_typed(ROLLBACK, &[]),
             );
@@ -220,7 +291,8 @@ impl Session {
             ended?;
             Ok(rows)
         };
-        self.within(self.limits.deadline(), answer).await
+        let answer = self.within(self.limits.deadline(), answer);
+        self.interruptible(answer).await
     }
 
     /// The same, with the rows as they arrive: flat memory, whatever their number.
@@ -248,7 +320,7 @@ impl Session {
             let (begun, closed, limited, rows) = tokio::join!(
                 self.client.execute_typed(BEGIN_READ, &[]),
                 self.client.execute_typed(CLOSED_PATH, &[]),
-                self.client.query_typed(LIMITS, &limits),
+                self.limited(&limits),
                 self.client.query_typed_raw(statement, borrowed),
             );
             begun?;
@@ -256,13 +328,41 @@ impl Session {
             limited?;
             rows
         };
-        let rows = self.within(self.limits.deadline(), answer).await?;
-        let limit = self.limits.statement;
-        let next = move |mut rows: Pin<Box<RowStream>>| async move {
-            let row = self.within(limit, rows.try_next()).await?;
-            Ok(row.map(|row| (row, rows)))
+        let answer = self.within(self.limits.deadline(), answer);
+        let rows = Box::pin(self.interruptible(answer).await?);
+        Ok(unfold(Some(rows), |rows| self.next_row(rows)))
+    }
+
+    /// The next row of a stream, and the rest of it.
+    async fn next_row(&self, rows: Option<Rows>) -> Option<(Result<Row, Error>, Option<Rows>)> {
+        let mut rows = rows?;
+        let _running = self.interrupt.begin(UnderWay::Statement);
+        let next = tokio::select! {
+            biased;
+            () = self.interrupt.raised() => Err(self.end_early(rows.as_mut()).await),
+            // A stream runs for as long as somebody reads; the next row has the limit of a statement.
+            next = self.within(self.limits.statement, rows.try_next()) => next,
         };
-        Ok(try_unfold(Box::pin(rows), next))
+        match next {
+            Ok(row) => row.map(|row| (Ok(row), Some(rows))),
+            Err(error) => Some((Err(error), None)),
+        }
+    }
+
+    /// Cancels a stream and reads what is on its way, up to the server's last word.
+    async fn end_early(&self, mut rows: Pin<&mut RowStream>) -> Error {
+        let ended = async {
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(_unread)) => {}
+                    Ok(None) => return true,
+                    Err(error) => return error.as_db_error().is_some(),
+                }
+            }
+        };
+        Error::Cancelled {
+            confirmed: self.cancel(ended).await,
+        }
     }
 
     /// Ends the transaction of a stream that was read to its end.

@@ -97,9 +97,15 @@ pub enum Error {
     /// No answer came in time.
     #[error("the server did not answer within {} s", .0.as_secs_f64())]
     Deadline(Duration),
-    /// The operator pressed Ctrl-C.
+    /// The operator pressed Ctrl-C while no statement ran.
     #[error("interrupted")]
     Interrupted,
+    /// The operator pressed Ctrl-C while a statement ran.
+    #[error("interrupted: {}", cancelled(*.confirmed))]
+    Cancelled {
+        /// Whether the server has ended it.
+        confirmed: bool,
+    },
     /// An answer was not what the statement promises.
     #[error("unexpected answer of the server: {0}")]
     Answer(String),
@@ -111,7 +117,30 @@ fn because(notice: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
+fn cancelled(confirmed: bool) -> &'static str {
+    if confirmed {
+        "the running statement was cancelled on the server"
+    } else {
+        "the server did not confirm that it cancelled the running statement"
+    }
+}
+
 impl Error {
+    /// Whether the operator ended it.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Cancelled { .. })
+    }
+
+    /// Whether the server still owes the session an answer, so that it takes nothing more.
+    #[must_use]
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost(_) | Self::Deadline(_) | Self::Cancelled { confirmed: false }
+        )
+    }
+
     /// The kind of the server's refusal, if it was one.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
@@ -124,6 +153,7 @@ impl Error {
             | Self::Lost(_)
             | Self::Deadline(_)
             | Self::Interrupted
+            | Self::Cancelled { .. }
             | Self::Answer(_) => None,
         }
     }

@@ -15,7 +15,7 @@ use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect, refuse};
 use super::request::Known;
 use super::watch::watched;
-use crate::db::{self, Change, CommitError, Identity, Isolation, Kind};
+use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
     Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
     Outcome, Owner, Receipt,
@@ -101,11 +101,15 @@ impl Planned {
             };
             return Ok(self.receipt(operation, changes, None));
         }
+        let interrupt = self.desk.database.interrupt().clone();
+        let committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
+        drop(committing);
+        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
         let verdict = read_back(&self.desk, &self.plan, operation.id).await;
         Ok(self.receipt(operation, changes, Some(verdict)))
     }
@@ -158,7 +162,7 @@ impl Planned {
             Action::Expire => Isolation::Latest,
             Action::Delete => Isolation::Snapshot,
         };
-        let change = Change::apply(database, session, isolation, &self.statement, &parameters);
+        let change = Change::apply(session, isolation, &self.statement, &parameters);
         match watched(database, identity.pid, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;

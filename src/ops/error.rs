@@ -327,7 +327,7 @@ impl Error {
                 Class::Usage
             }
             Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
-            Self::Database(db::Error::Interrupted) => Class::Interrupted,
+            Self::Database(error) if error.is_interruption() => Class::Interrupted,
             Self::Load(_) | Self::Unmet(_) | Self::Detect(detect::Error::Unknown(_)) => {
                 Class::Usage
             }

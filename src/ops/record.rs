@@ -73,6 +73,10 @@ async fn recording(
             return Recording::Impossible(nowhere(error).to_owned());
         }
         Error::NotCommitted => return Recording::Recorded,
+        // Whoever left wants to be gone, and a server that is deaf takes no record either.
+        Error::Database(db::Error::Cancelled { confirmed: false }) => {
+            return Recording::Impossible("the server did not answer".to_owned());
+        }
         _ => {}
     }
     let outcome = if error.is_refusal() {
@@ -124,7 +128,6 @@ impl WithoutEffect<'_> {
         let session = database.session().await?;
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
         let change = Change::apply(
-            &database,
             &session,
             Isolation::Latest,
             RECORD,

@@ -10,7 +10,7 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
         db::Error::ClusterNotTold { .. } => "cluster_not_told",
         db::Error::Lost(_) => "connection_lost",
         db::Error::Deadline(_) => "no_answer",
-        db::Error::Interrupted => "interrupted",
+        db::Error::Interrupted | db::Error::Cancelled { .. } => "interrupted",
         db::Error::Answer(_) => "unexpected_answer",
         db::Error::Server(error) => match error.kind {
             Kind::LockTimeout => "locked",

@@ -7,6 +7,7 @@ mod audit;
 mod audit_guard;
 mod audit_show;
 mod connect;
+mod ctrl_c;
 mod delete;
 mod demo;
 mod django;

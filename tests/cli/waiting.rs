@@ -168,7 +168,7 @@ fn ctrl_c_while_it_waits_for_a_lock_changes_nothing_and_is_on_record() {
     );
     output
         .code(130)
-        .says("error: interrupted; nothing was changed\n")
+        .says("error: interrupted: the running statement was cancelled on the server; nothing was changed\n")
         .says("recorded as ");
     let idle = WAITS.replace("> 0", "= 0");
     database.wait_for(&idle);

@@ -9,6 +9,7 @@
     reason = "a broken setup is a failed test"
 )]
 
+mod cancelling;
 mod client_certificates;
 mod failing;
 mod impostor;

@@ -46,6 +46,12 @@ pub(crate) fn foreign_cluster() -> Cluster {
 }
 
 fn start(hba: Option<String>) -> Cluster {
+    let options = Options { hba, ..options() };
+    DATA.start(&options).expect("a throw-away Postgres starts")
+}
+
+/// The settings of every cluster; a standby must allow what its primary does.
+pub(super) fn options() -> Options {
     let setting = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = [
         // Its workers would hold on to a template that is about to be copied.
@@ -55,12 +61,10 @@ fn start(hba: Option<String>) -> Cluster {
         ("log_statement", "all"),
         ("log_line_prefix", "%m %d %a [%p] "),
     ];
-    let options = Options {
+    Options {
         settings: settings.map(setting).into(),
-        hba,
         ..Options::default()
-    };
-    DATA.start(&options).expect("a throw-away Postgres starts")
+    }
 }
 
 /// The runtime behind every connection of the tests, on a thread of its own.

@@ -2,8 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::template::Template;
-use super::{Invocation, Redactor, TestDatabase, breakglass, private_cluster};
+use crate::support::{
+    Invocation, Login, PgBouncer, Redactor, Standby, Template, TestDatabase, breakglass,
+    private_cluster,
+};
 
 fn shell(script: &str) -> Invocation<'static> {
     Invocation::new("/bin/sh").arg("-c").args([script, "sh"])
@@ -196,4 +198,52 @@ fn the_binary_is_there() {
     for invocation in [breakglass(), database.breakglass()] {
         invocation.arg("--no-such-flag").run().code(2);
     }
+}
+
+#[test]
+fn a_standby_follows_its_primary_and_is_promoted() {
+    let primary = private_cluster();
+    let database = TestDatabase::on(&primary, Template::Coder);
+    let standby = Standby::of(&primary);
+    database.execute("create table public.here (n int); insert into public.here values (1)");
+    standby.catch_up(&primary);
+    let copy = standby.database(database.name());
+    assert_eq!(copy.value("select n from public.here"), "1");
+    assert_eq!(copy.value("select pg_is_in_recovery()"), "t");
+    let refused = copy.session().refusal("insert into public.here values (2)");
+    assert_eq!(refused, "25006");
+    let signal = standby
+        .cluster()
+        .socket_directory()
+        .join("data/standby.signal");
+    assert!(signal.exists(), "{}", signal.display());
+    primary.crash().unwrap();
+    standby.promote();
+    assert!(!signal.exists(), "{}", signal.display());
+    copy.execute("insert into public.here values (2)");
+    assert_eq!(copy.value("select sum(n) from public.here"), "3");
+}
+
+#[test]
+fn a_pooler_stands_in_front_of_a_cluster_and_is_gone_at_its_end() {
+    let cluster = private_cluster();
+    let database = TestDatabase::on(&cluster, Template::Coder);
+    database.execute("create role alice superuser login password 'correct horse'");
+    let trusting = PgBouncer::start(&cluster, Login::Trust);
+    let asking = PgBouncer::start(&cluster, Login::Scram);
+    let list = |conninfo: String, password: &str| {
+        breakglass()
+            .env("BREAKGLASS_DATABASE_URL", conninfo)
+            .env("PGPASSWORD", password)
+            .args(["tokens", "ls"])
+            .run()
+    };
+    let name = database.name();
+    list(trusting.conninfo("postgres", name), "").success();
+    list(trusting.conninfo("alice", name), "").success();
+    list(asking.conninfo("alice", name), "correct horse").success();
+    list(asking.conninfo("alice", name), "battery staple").code(3);
+    let port = trusting.port();
+    drop(trusting);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
