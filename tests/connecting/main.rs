@@ -14,6 +14,7 @@ mod failing;
 mod impostor;
 mod kinds;
 mod logins;
+mod psql;
 mod revoked;
 mod servers;
 mod support;
