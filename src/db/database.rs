@@ -63,7 +63,7 @@ impl Database {
     /// The same, with somebody to tell what the operator should know of its connections.
     #[must_use]
     pub fn with_warnings(mut self, warnings: Warnings) -> Self {
-        for warning in &self.settings.warnings {
+        for warning in self.settings.warnings() {
             warnings.add(warning);
         }
         self.warnings = warnings;

@@ -15,6 +15,7 @@ mod in_house;
 mod init;
 mod init_print;
 mod interference;
+mod kinds_of_servers;
 mod list;
 mod list_json;
 mod list_order;

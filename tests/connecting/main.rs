@@ -14,6 +14,7 @@ mod failing;
 mod impostor;
 mod kinds;
 mod logins;
+mod operator;
 mod psql;
 mod revoked;
 mod servers;
