@@ -63,9 +63,6 @@ impl Database {
     /// The same, with somebody to tell what the operator should know of its connections.
     #[must_use]
     pub fn with_warnings(mut self, warnings: Warnings) -> Self {
-        for warning in self.settings.warnings() {
-            warnings.add(warning);
-        }
         self.warnings = warnings;
         self
     }
@@ -92,6 +89,10 @@ impl Database {
     ///
     /// When no server takes it in time.
     pub async fn session(&self) -> Result<Session, Error> {
+        // Before it fails for want of what they tell of.
+        for warning in self.settings.warnings() {
+            self.warnings.add(warning);
+        }
         let (client, connection) = tokio::select! {
             opened = open(&self.settings) => opened?,
             () = self.interrupt.raised() => return Err(Error::Interrupted),
