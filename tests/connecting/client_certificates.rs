@@ -104,11 +104,10 @@ fn the_servers_refusal() {
         );
         let error = failure(&text);
         assert_eq!(*error.reason(), Reason::Tls, "{}", error.chain());
-        assert!(
-            error.chain().contains("received fatal alert"),
-            "{}",
-            error.chain()
-        );
+        // The alert can be lost with the connection that the server closes behind it.
+        let told = ["received fatal alert", "Broken pipe", "Connection reset"];
+        let is_told = told.iter().any(|text| error.chain().contains(text));
+        assert!(is_told, "{}", error.chain());
         assert!(!psql_takes(&text));
     }
     let other = with(&directory, "cert_only", ("clerk.crt", "clerk.key"));

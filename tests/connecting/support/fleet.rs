@@ -166,6 +166,12 @@ impl Fleet {
     }
 
     fn start() -> Self {
+        let program = binaries().join("pg_basebackup");
+        assert!(
+            program.is_file(),
+            "there is no `{}`: apt-get install postgresql",
+            program.display()
+        );
         let directory = new_directory();
         certificates::make_all(&directory);
         let names = SERVERS.iter().map(|(name, ..)| *name).chain([STANDBY]);
