@@ -219,7 +219,7 @@ impl Connecting {
             None => Parameters::default(),
         };
         let os_user = os_user();
-        let home = variable("HOME").map(PathBuf::from);
+        let home = home();
         let around = Surroundings {
             variable: &variable,
             exists: &|path: &Path| path.exists(),
@@ -274,21 +274,28 @@ pub(super) fn variable(name: &str) -> Option<String> {
 
 /// The operating system's user, by the owner of this process rather than by what a variable says.
 fn os_user() -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let uid = std::fs::metadata("/proc/self")
-        .ok()
-        .map(|metadata| metadata.uid());
-    let by_uid = uid.and_then(|uid| {
-        let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-        accounts.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
-        })
-    });
+    let by_uid = account().and_then(|fields| fields.into_iter().next());
     by_uid
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
+}
+
+/// The home directory; as libpq, the account's where no variable says one.
+fn home() -> Option<PathBuf> {
+    let by_uid = || account().and_then(|fields| fields.into_iter().nth(5));
+    let home = variable("HOME").or_else(by_uid);
+    home.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The line of `/etc/passwd` for the owner of this process.
+fn account() -> Option<Vec<String>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').map(str::to_owned).collect();
+        (fields.get(2)?.parse::<u32>().ok()? == uid).then_some(fields)
+    })
 }
 
 /// Who is told as the actor: behind sudo also the person who called it.

@@ -60,9 +60,6 @@ impl Database {
     /// The same, with somebody to tell what the operator should know of its connections.
     #[must_use]
     pub fn with_warnings(mut self, warnings: Warnings) -> Self {
-        for warning in &self.settings.warnings {
-            warnings.add(warning);
-        }
         self.warnings = warnings;
         self
     }
@@ -103,6 +100,10 @@ impl Database {
         if let Some(command) = &self.password_command {
             let password = command.run(self.connect_limit()).await?;
             settings = Cow::Owned(self.settings.clone().with_password(password));
+        }
+        // Before it fails for want of what they tell of.
+        for warning in settings.warnings() {
+            self.warnings.add(warning);
         }
         let (client, connection) = open(&settings).await?;
         for warning in connection.warnings() {

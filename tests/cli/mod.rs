@@ -16,6 +16,7 @@ mod in_house;
 mod init;
 mod init_print;
 mod interference;
+mod kinds_of_servers;
 mod limits;
 mod list;
 mod list_json;

@@ -4,7 +4,7 @@ use breakglass::db::open::Reason;
 
 use crate::failing::Nobody;
 use crate::support::psql::psql;
-use crate::support::{block_on, connect, fleet};
+use crate::support::{beside_the_logs, block_on, connect, fleet};
 
 const KINDS: [&str; 6] = [
     "any",
@@ -68,6 +68,7 @@ fn ends_by_psql(text: &str) -> char {
 
 #[test]
 fn every_kind_in_every_order() {
+    let _guard = beside_the_logs();
     let mut wrong = Vec::new();
     for (servers, expected) in TABLE {
         for (kind, expected) in KINDS.iter().zip(expected) {
@@ -83,6 +84,7 @@ fn every_kind_in_every_order() {
 
 #[test]
 fn a_default_can_make_a_primary_read_only() {
+    let _guard = beside_the_logs();
     let fleet = fleet();
     for (database, kind, fits) in [
         ("postgres", "read-write", true),
@@ -116,6 +118,7 @@ fn a_default_can_make_a_primary_read_only() {
 
 #[test]
 fn the_error_says_which_server_was_what() {
+    let _guard = beside_the_logs();
     let fleet = fleet();
     let (primary, standby) = (fleet.port("primary"), fleet.port("standby"));
     let wrong = "the server is not what `target_session_attrs` asks for: host 127.0.0.1 port";
@@ -144,6 +147,7 @@ fn the_error_says_which_server_was_what() {
 
 #[test]
 fn a_refused_login_ends_the_search() {
+    let _guard = beside_the_logs();
     for kind in ["primary", "prefer-standby"] {
         let rest = format!("user=scram password=wrong target_session_attrs={kind}");
         for servers in ["standby primary", "primary standby"] {

@@ -15,6 +15,8 @@ mod failing;
 mod impostor;
 mod kinds;
 mod logins;
+mod operator;
+mod psql;
 mod revoked;
 mod servers;
 mod support;

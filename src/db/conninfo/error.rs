@@ -1,7 +1,6 @@
 //! What can be wrong with connection parameters.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 
 /// Where a parameter's value came from, as an error names it.
@@ -92,12 +91,12 @@ pub enum ConninfoError {
         files: Vec<PathBuf>,
     },
     /// A service file that cannot be read.
-    #[error("cannot read service file `{}`: {kind}", .path.display())]
+    #[error("cannot read service file `{}`: {problem}", .path.display())]
     ServiceFile {
         /// The file.
         path: PathBuf,
         /// Why.
-        kind: io::ErrorKind,
+        problem: String,
     },
     /// A line of a service file that cannot be used; it may hold a password and is not repeated.
     #[error("line {line} of service file `{}` {problem}", .path.display())]

@@ -20,6 +20,7 @@ const OTHERS: u32 = 0o077;
 pub struct PasswordFile {
     path: PathBuf,
     passwords: Vec<(Server, Secret)>,
+    warnings: Vec<String>,
 }
 
 impl PasswordFile {
@@ -27,6 +28,11 @@ impl PasswordFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is wrong with it, for the operator.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The password for a server, where the file has one.
@@ -51,21 +57,22 @@ pub(super) fn look_up(
     around: &Surroundings<'_>,
     (servers, names): (&[Server], &[String]),
     login: &Login<'_>,
-) -> (Option<PasswordFile>, Vec<String>) {
+) -> Option<PasswordFile> {
     let given = parameters.get("passfile").filter(|path| !path.is_empty());
     let at_home = || around.home.map(|home| home.join(".pgpass"));
-    let Some(path) = given.map(PathBuf::from).or_else(at_home) else {
-        return (None, Vec::new());
-    };
+    let path = given.map(PathBuf::from).or_else(at_home)?;
     // As libpq: a file that cannot be read is as good as none.
-    let Ok(file) = (around.read)(&path) else {
-        return (None, Vec::new());
-    };
-    if let Some(warning) = unfit(&path, file.is_plain, file.mode) {
-        return (None, vec![warning]);
-    }
-    let mut warnings = Vec::new();
+    let file = (around.read)(&path).ok()?;
     let mut passwords = Vec::new();
+    let mut warnings = Vec::new();
+    if let Some(warning) = unfit(&path, file.is_plain, file.mode) {
+        warnings.push(warning);
+        return Some(PasswordFile {
+            path,
+            passwords,
+            warnings,
+        });
+    }
     for (server, name) in servers.iter().zip(names) {
         let port = server.port.to_string();
         let fields = [name.as_str(), &port, login.dbname, login.user];
@@ -78,7 +85,11 @@ pub(super) fn look_up(
             Found::Nothing => {}
         }
     }
-    (Some(PasswordFile { path, passwords }), warnings)
+    Some(PasswordFile {
+        path,
+        passwords,
+        warnings,
+    })
 }
 
 /// Why a file is not to be used.

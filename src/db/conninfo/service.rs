@@ -26,11 +26,15 @@ pub(super) fn parameters(
     let mut files = Vec::new();
     for (path, may_be_missing) in places(given, around) {
         let content = match (around.read)(&path) {
-            Ok(file) => file.content,
+            Ok(file) if file.is_plain => file.content,
+            Ok(_) => {
+                let problem = "it is not a plain file".to_owned();
+                return Err(ConninfoError::ServiceFile { path, problem });
+            }
             Err(error) if may_be_missing && is_missing(&error) => Vec::new(),
             Err(error) => {
-                let kind = error.kind();
-                return Err(ConninfoError::ServiceFile { path, kind });
+                let problem = error.kind().to_string();
+                return Err(ConninfoError::ServiceFile { path, problem });
             }
         };
         let file = ServiceFile { path, content };

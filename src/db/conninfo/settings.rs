@@ -62,8 +62,7 @@ pub struct Settings {
     pub load_balance_hosts: LoadBalanceHosts,
     /// How a dead network is noticed.
     pub keepalive: Keepalive,
-    /// What the operator should know of how this came about.
-    pub warnings: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// How TCP notices that the other side is gone; `None` leaves it to the operating system.
@@ -104,6 +103,12 @@ impl Settings {
         self
     }
 
+    /// What the operator should know of how this came about.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let file = self.password_file.iter().flat_map(PasswordFile::warnings);
+        file.chain(&self.warnings).map(String::as_str)
+    }
+
     /// The password for a server: what was given, else what the password file has for it.
     #[must_use]
     pub fn password_for(&self, server: &Server) -> Option<&Secret> {
@@ -124,8 +129,8 @@ impl Settings {
         let dbname = values.text("dbname").unwrap_or_else(|| user.clone());
         let (servers, names) = server::servers(parameters, around)?;
         let password = values.text("password").map(Secret::new);
-        let (password_file, warnings) = if password.is_some() {
-            (None, Vec::new())
+        let password_file = if password.is_some() {
+            None
         } else {
             let login = Login {
                 dbname: &dbname,
@@ -158,7 +163,7 @@ impl Settings {
             target_session_attrs: values.target_session_attrs()?,
             load_balance_hosts: values.load_balance_hosts()?,
             keepalive: keepalive(&values)?,
-            warnings,
+            warnings: Vec::new(),
         })
     }
 

@@ -126,6 +126,15 @@ impl OpenError {
         self
     }
 
+    /// Says what a lost connection means behind a certificate of ours: the server hung up on it,
+    /// and its alert may have been lost with the connection.
+    pub(super) fn after_our_certificate(mut self) -> Self {
+        if self.0.reason == Reason::Unreachable && self.0.transport == Transport::Tls {
+            self.0.reason = Reason::Tls;
+        }
+        self
+    }
+
     /// Adds what else was tried, unless it came to the same.
     pub(super) fn beside(mut self, other: Self) -> Self {
         if other.0.reason != self.0.reason {

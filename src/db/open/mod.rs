@@ -262,7 +262,14 @@ impl Attempt<'_> {
                 self.certificate_was_shown(Some(&certificate))?;
                 Ok((client, connection))
             }
-            Err(error) => Err(self.refused(error, watched.transport())),
+            Err(error) => {
+                let refused = self.refused(error, watched.transport());
+                Err(if certificate.was_shown() {
+                    refused.after_our_certificate()
+                } else {
+                    refused
+                })
+            }
         }
     }
 

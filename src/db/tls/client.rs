@@ -1,5 +1,6 @@
 //! The certificate that we show to a server which asks for one.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -119,12 +120,12 @@ fn belongs(certified: &CertifiedKey) -> bool {
 
 fn chain(path: &Path) -> Result<Option<Vec<CertificateDer<'static>>>, TlsError> {
     let refused = refused(ClientFile::Certificate, path);
-    let file = match LocalFile::read(path) {
-        Ok(file) => file,
+    let pem = match fs::read(path) {
+        Ok(pem) => pem,
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(refused(&format!("cannot be read: {error}"))),
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&file.content).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match chain {
         Ok(chain) if !chain.is_empty() => Ok(Some(chain)),
         Ok(_) => Err(refused("holds no certificate in PEM form")),

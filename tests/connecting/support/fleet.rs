@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use breakglass::cluster::{Search, find};
@@ -73,11 +73,13 @@ hostssl   cert_only  all   127.0.0.1/32 cert
 hostssl   any_cert   all   127.0.0.1/32 trust clientcert=verify-ca
 hostnossl cert_only  all   127.0.0.1/32 reject
 hostnossl any_cert   all   127.0.0.1/32 reject
+hostnossl only_tls   all   127.0.0.1/32 reject
+hostssl   only_plain all   127.0.0.1/32 reject
+hostssl   clerk      scram 127.0.0.1/32 scram-sha-256
+hostnossl clerk      scram 127.0.0.1/32 trust
 local     replication all  trust
 local     all        scram scram-sha-256
 local     all        all   trust
-hostssl   only_tls   all   127.0.0.1/32 trust
-hostnossl only_plain all   127.0.0.1/32 trust
 host      all        scram 127.0.0.1/32 scram-sha-256
 host      all        all   127.0.0.1/32 trust
 ";
@@ -123,6 +125,19 @@ pub(crate) fn fleet() -> &'static Fleet {
     FLEET.get_or_init(Fleet::start)
 }
 
+/// Who uses the servers whose logs are read.
+static LOGS: RwLock<()> = RwLock::new(());
+
+/// Nobody else uses `primary`, `second` and `standby` until the value is gone.
+pub(crate) fn alone_with_the_logs() -> RwLockWriteGuard<'static, ()> {
+    LOGS.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nobody reads the logs of `primary`, `second` and `standby` until the value is gone.
+pub(crate) fn beside_the_logs() -> RwLockReadGuard<'static, ()> {
+    LOGS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Fleet {
     /// Where to reach a server.
     pub(crate) fn at(&self, server: &str) -> String {
@@ -151,6 +166,12 @@ impl Fleet {
     }
 
     fn start() -> Self {
+        let program = binaries().join("pg_basebackup");
+        assert!(
+            program.is_file(),
+            "there is no `{}`: apt-get install postgresql",
+            program.display()
+        );
         let directory = new_directory();
         certificates::make_all(&directory);
         let names = SERVERS.iter().map(|(name, ..)| *name).chain([STANDBY]);

@@ -12,7 +12,7 @@ use breakglass::db::local_file::LocalFile;
 use breakglass::db::open::{Connection, OpenError, open};
 use tokio_postgres::Client;
 
-pub(crate) use fleet::{Fleet, fleet};
+pub(crate) use fleet::{Fleet, alone_with_the_logs, beside_the_logs, fleet};
 
 /// Reads a connection string on a machine without variables and without sockets.
 pub(crate) fn settings(text: &str) -> Result<Settings, ConninfoError> {

@@ -51,7 +51,8 @@ fn the_clients_certificate() {
 fn a_named_certificate_that_is_not_there_is_told() {
     let warnings = |text: &str| {
         let files = [("/there", private(""))];
-        resolve_with(text, &[], &files).unwrap().warnings
+        let settings = resolve_with(text, &[], &files).unwrap();
+        settings.warnings().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(
         warnings("host=h sslcert=/missing"),

@@ -2,6 +2,7 @@
 
 use super::{private, resolve_on, resolve_with};
 use crate::db::conninfo::Settings;
+use crate::db::local_file::LocalFile;
 
 const HOME: &str = "/home/ada/.pg_service.conf";
 const SYSTEM: &str = "/etc/postgresql-common/pg_service.conf";
@@ -128,6 +129,17 @@ fn where_it_is_looked_for() {
 fn a_file_without_a_service_is_not_even_looked_for() {
     assert!(resolve_on("host=h servicefile=/missing", &[], &[]).is_ok());
     assert!(resolve_on("host=h", &[("PGSERVICEFILE", "/missing")], &[]).is_ok());
+}
+
+#[test]
+fn a_pipe_is_not_opened() {
+    let pipe = LocalFile {
+        is_plain: false,
+        ..private("")
+    };
+    let error = resolve_with("service=s", &[], &[(HOME, pipe)]).unwrap_err();
+    let expected = format!("cannot read service file `{HOME}`: it is not a plain file");
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
