@@ -1,7 +1,7 @@
 //! A pinned cluster: another one behind the same name is refused, and nothing is written to it.
 
 use super::remove::{Before, coder, remove};
-use super::targets::{File, prod};
+use crate::support::config::{File, prod};
 use crate::support::{Template, TestDatabase, foreign_cluster, private_cluster, seed};
 
 const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
