@@ -32,20 +32,28 @@ pub(crate) fn shared_cluster() -> &'static Cluster {
 
 /// A cluster of a test's own, to be killed, restarted and filled as it likes.
 pub(crate) fn private_cluster() -> Cluster {
-    start(None)
+    start(&options())
 }
 
 /// The same, with lines of a `pg_hba.conf`.
 pub(crate) fn private_cluster_with_logins(hba: &str) -> Cluster {
-    start(Some(hba.to_owned()))
+    start(&Options {
+        hba: Some(hba.to_owned()),
+        ..options()
+    })
 }
 
 /// A cluster with a system identifier of its own: the others are copies of one.
 pub(crate) fn foreign_cluster() -> Cluster {
-    Cluster::start(&BINARIES, &Options::default()).expect("a throw-away Postgres starts")
+    Cluster::start(&BINARIES, &options()).expect("a throw-away Postgres starts")
 }
 
-fn start(hba: Option<String>) -> Cluster {
+fn start(options: &Options) -> Cluster {
+    DATA.start(options).expect("a throw-away Postgres starts")
+}
+
+/// The settings of every cluster; a standby must allow what its primary does.
+pub(super) fn options() -> Options {
     let setting = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = [
         // Its workers would hold on to a template that is about to be copied.
@@ -55,12 +63,10 @@ fn start(hba: Option<String>) -> Cluster {
         ("log_statement", "all"),
         ("log_line_prefix", "%m %d %a [%p] "),
     ];
-    let options = Options {
+    Options {
         settings: settings.map(setting).into(),
-        hba,
         ..Options::default()
-    };
-    DATA.start(&options).expect("a throw-away Postgres starts")
+    }
 }
 
 /// The runtime behind every connection of the tests, on a thread of its own.
