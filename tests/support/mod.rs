@@ -11,6 +11,7 @@
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod seed;
@@ -21,6 +22,7 @@ pub(crate) mod terminal;
 
 pub(crate) use cluster::{foreign_cluster, private_cluster, private_cluster_with_logins};
 pub(crate) use database::TestDatabase;
+pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
 pub(crate) use standby::Standby;
