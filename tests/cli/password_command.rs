@@ -231,7 +231,8 @@ fn is_gone(guarded: &Guarded) {
     }
 }
 
-const ENDLESS: &str = "echo $$ >\"$(dirname \"$0\")/pid\"; exec sleep 60";
+/// Not itself but what it has started.
+const ENDLESS: &str = "sleep 60 & echo $! >\"$(dirname \"$0\")/pid\"; wait; echo late";
 
 #[test]
 fn a_command_has_as_long_as_a_connection() {
