@@ -356,7 +356,7 @@ fn the_list_connects_to_nothing_and_runs_nothing() {
     for part in [
         "prod ",
         "production",
-        "postgres://app@db1/coder",
+        "coder on db1 as app",
         "ticket ^INC-[0-9]+$",
         "50",
         "/bin/false",
