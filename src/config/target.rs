@@ -45,6 +45,30 @@ pub struct Target {
     pub policy: Policy,
 }
 
+impl Target {
+    /// Where it leads, in short: database, hosts and user, as far as the string says; else the string.
+    #[must_use]
+    pub fn place(&self) -> String {
+        // It was read before, so it can be.
+        let parameters = Parameters::parse(&self.database).unwrap_or_default();
+        let said = |keyword| parameters.get(keyword).filter(|value| !value.is_empty());
+        let service = said("service").map(|service| format!("service {service}"));
+        let parts = [
+            service,
+            said("dbname").map(str::to_owned),
+            said("host")
+                .or_else(|| said("hostaddr"))
+                .map(|host| format!("on {host}")),
+            said("user").map(|user| format!("as {user}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            return self.database.clone();
+        }
+        parts.join(" ")
+    }
+}
+
 /// A target's table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

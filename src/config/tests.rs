@@ -178,6 +178,26 @@ fn what_is_wrong_is_told_by_file_line_and_field() {
 }
 
 #[test]
+fn a_place_is_short() {
+    for (database, place) in [
+        (
+            "host=db1,db2 port=5432 dbname=coder user=app sslmode=verify-full",
+            "coder on db1,db2 as app",
+        ),
+        (
+            "postgres://app@db1:5433/coder?sslmode=require",
+            "coder on db1 as app",
+        ),
+        ("coder", "coder"),
+        ("hostaddr=127.0.0.1", "on 127.0.0.1"),
+        ("port=5433", "port=5433"),
+    ] {
+        let config = parse(&format!("[targets.x]\ndatabase = \"{database}\"\n")).unwrap();
+        assert_eq!(config.target("x").unwrap().place(), place);
+    }
+}
+
+#[test]
 fn names_are_words() {
     for name in ["prod", "prod-eu.1", "9", "A_b"] {
         assert!(

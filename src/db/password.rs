@@ -4,8 +4,9 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::conninfo::Secret;
 
@@ -83,9 +84,8 @@ impl PasswordCommand {
         &self.program
     }
 
-    /// Runs it and takes what it prints. Dropped, it kills the program.
-    ///
-    /// It stays in our process group, so that a program that asks on the terminal can.
+    /// Runs it and takes what it prints. Dropped, it kills the program and what that has started:
+    /// they are a process group of their own, which a Ctrl-C on the terminal does not reach.
     ///
     /// # Errors
     ///
@@ -119,17 +119,44 @@ impl PasswordCommand {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
+        let mut group = Group::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (stdout, stderr, status) =
             tokio::join!(beginning(stdout), beginning(stderr), child.wait());
+        group.leave_alone();
         Ok((
             status.map_err(failed)?,
             stdout.map_err(failed)?,
             stderr.map_err(failed)?,
         ))
+    }
+}
+
+/// The process group of a program that was started as the first of one; killed when dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(Pid::from_raw))
+    }
+
+    /// The program has ended by itself; what it left behind was meant to stay.
+    fn leave_alone(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // There may be nobody left.
+            let _killed = kill_process_group(group, Signal::KILL).is_ok();
+        }
     }
 }
 

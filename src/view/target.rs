@@ -73,6 +73,9 @@ fn ansi(colour: Colour) -> AnsiColor {
 /// its arguments may hold one.
 #[derive(Debug, Default, Serialize)]
 pub struct TargetRow {
+    /// For people; the whole string is for programs.
+    #[serde(skip)]
+    place: String,
     name: String,
     environment: Option<String>,
     colour: Option<&'static str>,
@@ -122,6 +125,7 @@ impl From<&Target> for TargetRow {
         };
         let colour = environment.as_ref().and_then(|named| named.colour);
         Self {
+            place: target.place(),
             name: name.clone(),
             environment: environment.as_ref().map(|named| named.name.clone()),
             colour: colour.map(Colour::name),
@@ -169,7 +173,7 @@ impl TargetRow {
         vec![
             self.name.clone(),
             text(&self.environment),
-            self.database.clone(),
+            self.place.clone(),
             self.adapter
                 .clone()
                 .unwrap_or_else(|| text(&self.adapter_file)),

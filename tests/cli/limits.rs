@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use super::remove::{Before, REASON, coder, remove};
-use super::targets::{File, prod};
+use crate::support::config::{File, prod};
 use crate::support::run::Output;
 use crate::support::{Invocation, Template, TestDatabase, breakglass, seed};
 

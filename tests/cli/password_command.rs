@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use breakglass::cluster::Cluster;
 
 use super::remove::Before;
-use super::targets::{File, prod};
+use crate::support::config::{File, prod};
 use crate::support::run::Output;
 use crate::support::{Invocation, Template, TestDatabase, private_cluster_with_logins, seed};
 
@@ -104,7 +104,8 @@ fn the_command_gives_the_password_at_every_connection() {
     guarded.remove().run().success().never_says("correct horse");
     assert!(!guarded.database.is_alive(seed::HOT));
     // Planning and changing, reading back, recording what was seen.
-    assert_eq!(guarded.calls(), 1 + 3);
+    // More where the machine is slow: then it looks for who holds a lock.
+    assert!(guarded.calls() > 3, "{}", guarded.calls());
     assert_eq!(guarded.database.observations().len(), 1);
 }
 
@@ -230,7 +231,8 @@ fn is_gone(guarded: &Guarded) {
     }
 }
 
-const ENDLESS: &str = "echo $$ >\"$(dirname \"$0\")/pid\"; exec sleep 60";
+/// Not itself but what it has started.
+const ENDLESS: &str = "sleep 60 & echo $! >\"$(dirname \"$0\")/pid\"; wait; echo late";
 
 #[test]
 fn a_command_has_as_long_as_a_connection() {

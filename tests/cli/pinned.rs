@@ -1,8 +1,10 @@
 //! A pinned cluster: another one behind the same name is refused, and nothing is written to it.
 
 use super::remove::{Before, coder, remove};
-use super::targets::{File, prod};
-use crate::support::{Template, TestDatabase, foreign_cluster, private_cluster, seed};
+use crate::support::config::{File, prod};
+use crate::support::{
+    Login, PgBouncer, Standby, Template, TestDatabase, foreign_cluster, private_cluster, seed,
+};
 
 const IDENTIFIER: &str = "select system_identifier from pg_control_system()";
 
@@ -174,4 +176,73 @@ fn a_server_that_does_not_tell_is_read_and_not_written_to() {
     // Whoever may know may write.
     file.remove(&["build-cache"]).run().success();
     assert!(!database.is_alive(seed::HOT));
+}
+
+/// Two server connections for six operators at once: what one asks must not be answered to
+/// another.
+#[test]
+fn behind_a_pooler_the_cluster_is_asked_as_well() {
+    let cluster = foreign_cluster();
+    let database = TestDatabase::on(&cluster, Template::Coder);
+    database.breakglass().arg("init").run().success();
+    let pooler = PgBouncer::start(&cluster, Login::Trust);
+    let conninfo = pooler.conninfo("postgres", database.name());
+    let ours = File::with(&prod(&conninfo, &pin(&database.value(IDENTIFIER))));
+    let theirs = File::with(&prod(&conninfo, &pin("7312345678901234567")));
+    let list = |file: &File| file.breakglass().args(["tokens", "ls", "--target", "prod"]);
+    for _round in 0..5 {
+        let running: Vec<_> = (0..6)
+            .map(|n| {
+                (
+                    n % 3 == 0,
+                    if n % 3 == 0 {
+                        list(&theirs)
+                    } else {
+                        list(&ours)
+                    }
+                    .start(),
+                )
+            })
+            .collect();
+        for (is_theirs, running) in running {
+            let output = running.wait();
+            if is_theirs {
+                output.code(1).says("another cluster answers");
+            } else {
+                output.success();
+            }
+        }
+    }
+    ours.remove(&["build-cache"]).run().success();
+    assert!(!database.is_alive(seed::HOT));
+    theirs
+        .remove(&["release"])
+        .run()
+        .code(1)
+        .says("nothing was recorded: ");
+    assert!(database.is_alive(seed::RELEASE));
+    assert_eq!(database.operation()["outcome"], "applied");
+}
+
+/// A standby is the same cluster, and so is what it becomes.
+#[test]
+fn a_failover_stays_on_the_pinned_cluster() {
+    let cluster = private_cluster();
+    let primary = TestDatabase::on(&cluster, Template::Coder);
+    primary.breakglass().arg("init").run().success();
+    let standby = Standby::of(&cluster);
+    standby.catch_up(&cluster);
+    let copy = standby.database(primary.name());
+    let file = File::on(&copy, &pin(&primary.value(IDENTIFIER)));
+    let list = file.breakglass().args(["tokens", "ls", "--target", "prod"]);
+    list.run().success();
+    file.remove(&["build-cache"])
+        .run()
+        .code(1)
+        .says("the server is a read-only standby");
+    assert!(primary.operations().is_empty());
+    standby.promote();
+    file.remove(&["build-cache"]).run().success();
+    assert!(!copy.is_alive(seed::HOT) && primary.is_alive(seed::HOT));
+    assert_eq!(copy.operation()["outcome"], "applied");
 }

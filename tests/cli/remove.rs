@@ -240,6 +240,8 @@ fn the_receipt_in_json_tells_what_is_recorded() {
         "verdict": "dead",
         "still_works": ["app tickets already issued work for up to 60 s; open WebSockets (SSH, \
                          terminals, log streams) are not cut"],
+        "target": null,
+        "environment": null,
     });
     assert_eq!(receipt, expected);
     let told = receipt["operation"]["occurred_at"].as_str().unwrap();

@@ -5,7 +5,7 @@
 )]
 
 use super::remove::{Before, REASON, coder};
-use super::targets::{File, prod};
+use crate::support::config::{File, prod};
 use crate::support::{Invocation, TestDatabase, seed};
 
 const TICKETS: &str = "require_ticket = true\nticket_pattern = \"^INC-[0-9]+$\"";

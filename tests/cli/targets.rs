@@ -1,66 +1,14 @@
 //! Named targets: the file, who may write it, which source has the say, and the list.
-#![expect(
-    clippy::expect_used,
-    reason = "a helper that cannot go on fails the test that called it"
-)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::chown;
+use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::remove::{Before, REASON, coder};
+use crate::support::config::{File, prod};
 use crate::support::{Invocation, Template, TestDatabase, breakglass, seed};
-
-/// A configuration file of a test's own.
-pub(super) struct File {
-    directory: TempDir,
-}
-
-impl File {
-    /// A file with this text.
-    pub(super) fn with(text: &str) -> Self {
-        let directory = TempDir::with_prefix("breakglass-config-").expect("/tmp is writable");
-        let file = Self { directory };
-        fs::write(file.path(), text).expect("it can be written");
-        file.mode(0o600);
-        file
-    }
-
-    /// A file with one target, `prod`, on a database, with further fields.
-    pub(super) fn on(database: &TestDatabase, fields: &str) -> Self {
-        Self::with(&prod(&database.conninfo("postgres"), fields))
-    }
-
-    pub(super) fn path(&self) -> PathBuf {
-        self.directory.path().join("config.toml")
-    }
-
-    pub(super) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn mode(&self, mode: u32) {
-        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).expect("it is our file");
-    }
-
-    /// The binary with this file.
-    pub(super) fn breakglass(&self) -> Invocation<'static> {
-        breakglass().env("BREAKGLASS_CONFIG", self.path().display().to_string())
-    }
-
-    /// `tokens rm WORDS --target prod` with a reason and `--yes`.
-    pub(super) fn remove(&self, words: &[&str]) -> Invocation<'static> {
-        let invocation = self.breakglass().args(["tokens", "rm", "--yes"]);
-        let invocation = invocation.args(["--reason", REASON, "--target", "prod"]);
-        invocation.args(words.to_vec())
-    }
-}
-
-pub(super) fn prod(conninfo: &str, fields: &str) -> String {
-    format!("[targets.prod]\ndatabase = \"{conninfo}\"\n{fields}\n")
-}
 
 const PRODUCTION: &str = "environment = \"production\"\ncolour = \"red\"";
 
@@ -408,7 +356,7 @@ fn the_list_connects_to_nothing_and_runs_nothing() {
     for part in [
         "prod ",
         "production",
-        "postgres://app@db1/coder",
+        "coder on db1 as app",
         "ticket ^INC-[0-9]+$",
         "50",
         "/bin/false",

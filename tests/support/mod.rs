@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod cluster;
+pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;
