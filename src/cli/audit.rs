@@ -12,7 +12,7 @@ use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
 use super::when::When;
 use crate::model::{Action, Change, JSON_SCHEMA, Observation, Operation, Outcome};
-use crate::ops::{History, ListOperations, ShowOperation};
+use crate::ops::{History, ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
 #[derive(Debug, Subcommand)]
@@ -117,7 +117,8 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         owner: args.owner.clone(),
         limit: (args.limit > 0).then_some(args.limit),
     };
-    let mut operations = request.run(&session).await?;
+    let reading = request.run(&session);
+    let mut operations = watched(&context.database, &session, reading).await?;
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
     let truncated = operations.len() > limit;
     operations.truncate(limit);
@@ -157,11 +158,11 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
     refuse_secrets(&context, "the operation", Some(&args.operation))?;
     let (session, identity) = context.connect().await?;
-    let history = ShowOperation {
+    let request = ShowOperation {
         id: args.operation.clone(),
-    }
-    .run(&session)
-    .await?;
+    };
+    let reading = request.run(&session);
+    let history = watched(&context.database, &session, reading).await?;
     let mut out = run.screen.data();
     match args.output {
         SingleFormat::Table => view::operation(&mut out, &history, Clock::at(identity.as_of))?,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::adapter::LoadError;
 use crate::db::conninfo::ConninfoError;
 use crate::db::{self, UnderWay};
+use crate::model::Blocker;
 use crate::ops::{Error, Recording, Refusal};
 
 use super::exit::Exit;
@@ -112,6 +113,23 @@ impl Failure {
             | Self::Interrupted
             | Self::Output(_)
             | Self::Other(_) => None,
+        }
+    }
+
+    /// The operation's error, if it is one.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Mutation(refusal) => Some(&refusal.error),
+            Self::Operation(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Who holds the lock that did not come.
+    pub(super) fn blockers(&self) -> &[Blocker] {
+        match self.error() {
+            Some(Error::Locked(locked)) => &locked.blockers,
+            _ => &[],
         }
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Statements are unnamed and typed, so that they work behind a transaction pooler.
 
+mod blockers;
 mod cancel;
 mod catalogue;
 mod change;
@@ -27,5 +28,5 @@ pub use limits::Limits;
 pub(crate) use migrations::script;
 pub use migrations::{Installation, Installed, MIGRATED_VERSION, installed};
 pub use parameter::Parameter;
-pub use session::{Blocker, Session};
+pub use session::Session;
 pub use sqlstate::{Error, Kind, ServerError};

@@ -157,7 +157,7 @@ impl Planned {
             Action::Delete => Isolation::Snapshot,
         };
         let change = Change::apply(session, isolation, &self.statement, &parameters);
-        match watched(database, identity.pid, change).await {
+        match watched(database, session, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;
                 let changes = changes_of(change.row())?;

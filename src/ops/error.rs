@@ -8,8 +8,8 @@ use super::wording::{
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
-use crate::db::{self, Blocker, Installed, Unrecorded};
-use crate::model::Token;
+use crate::db::{self, Installed, Unrecorded};
+use crate::model::{Blocker, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -125,13 +125,8 @@ pub enum Error {
     #[error(transparent)]
     Unrecorded(#[from] Unrecorded),
     /// A lock did not come.
-    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .waited_ms, holders(.blockers))]
-    Locked {
-        /// How long was waited.
-        waited_ms: u128,
-        /// Who holds it.
-        blockers: Vec<Blocker>,
-    },
+    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .0.waited_ms, holders(.0))]
+    Locked(Box<Locked>),
     /// `--app-actor` names nobody.
     #[error("--app-actor `{0}` is not a user of the application")]
     NoSuchActor(String),
@@ -269,7 +264,7 @@ impl Error {
                 "look at it again with `breakglass tokens show`, and run the command again"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
-            Self::Locked { blockers, .. } => return Some(locked_hint(blockers)),
+            Self::Locked(locked) => return Some(locked_hint(locked)),
             Self::NotConfirmed(_) => "add `--confirm KEY` once for each token of the plan",
             Self::NoSuchActor(_) => "give the user's login, email or id",
             Self::AmbiguousActor(_) => "give the user's id",
@@ -323,10 +318,28 @@ impl Error {
                 | Self::Render(_)
                 | Self::Swallowed { .. }
                 | Self::Unrecorded(_)
-                | Self::Locked { .. }
+                | Self::Locked(_)
                 | Self::NotCommitted
                 | Self::OutcomeUnknown { .. }
         )
+    }
+}
+
+/// A lock that did not come, and who was in the way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Locked {
+    /// How long was waited, in milliseconds.
+    pub waited_ms: u128,
+    /// Who holds it, roots first.
+    pub blockers: Vec<Blocker>,
+    /// Why nobody could be asked.
+    pub unseen: Option<String>,
+}
+
+impl Locked {
+    /// Those that wait for nobody themselves.
+    pub fn roots(&self) -> impl Iterator<Item = &Blocker> {
+        self.blockers.iter().filter(|blocker| blocker.root)
     }
 }
 

@@ -9,6 +9,7 @@ use super::desk::Context;
 use super::error::Error;
 use super::grants::{OperatorRole, TableGrant, create_role, grant_schema};
 use super::rights::Rights;
+use super::watch::watched;
 use crate::adapter::{Bound, ForeignKey, detect};
 use crate::db::{self, Installation, Installed, Session, installed, referencing, script};
 
@@ -87,7 +88,8 @@ impl Install {
             ground
                 .rights
                 .check(&identity, self.role.as_ref().map(|role| role.name.as_str()))?;
-            match self.attempt(&session, &ground).await {
+            let work = self.attempt(&session, &ground);
+            match watched(&context.database, &session, work).await {
                 // Roles belong to the whole cluster, where our lock does not reach: somebody
                 // made this one in the meantime.
                 Err(Error::Database(db::Error::Server(error)))

@@ -30,7 +30,7 @@ mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
 pub use desk::{Context, Desk};
-pub use error::{Class, Error, Recording, Refusal};
+pub use error::{Class, Error, Locked, Recording, Refusal};
 pub use grants::OperatorRole;
 pub use install::{Install, InstallReport};
 pub use list::{Filter, ListTokens};
@@ -39,3 +39,4 @@ pub use request::Request;
 pub use selector::Selector;
 pub use show::{ShowToken, Shown};
 pub use statements::statements;
+pub use watch::watched;

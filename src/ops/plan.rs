@@ -44,12 +44,7 @@ impl Request {
             }
         };
         let desk = context.desk(session, identity, bound);
-        let found = watched(
-            &desk.database,
-            desk.identity.pid,
-            self.find(&desk, &mut known),
-        )
-        .await;
+        let found = watched(&desk.database, &desk.session, self.find(&desk, &mut known)).await;
         match found {
             Ok((plan, statement)) => Ok(Planned {
                 request: self,

@@ -6,6 +6,7 @@ mod application_log;
 mod audit;
 mod audit_guard;
 mod audit_show;
+mod blockers;
 mod connect;
 mod ctrl_c;
 mod delete;
