@@ -17,6 +17,7 @@ mod remove;
 mod screen;
 mod terminal;
 mod tokens;
+mod unblock;
 mod when;
 
 use std::ffi::OsString;

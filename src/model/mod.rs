@@ -11,8 +11,8 @@ mod token;
 
 pub use blocker::{Blocker, Signal, blockers};
 pub use operation::{
-    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome,
-    Verdict,
+    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation,
+    Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
 pub use receipt::Receipt;

@@ -340,6 +340,9 @@ async fn notes(
         format!(
             "to see who holds a lock, `grant pg_read_all_stats to {typed}`: it helps, it is not needed, and it was not granted"
         ),
+        format!(
+            "to end who holds a lock with --cancel-blocker, `grant pg_signal_backend to {typed}`: it was not granted"
+        ),
     ];
     if let Some(bound) = bound {
         let table = &bound.adapter.token;

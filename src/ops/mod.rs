@@ -6,6 +6,7 @@
 
 mod actor;
 mod audit;
+mod cancel_blocker;
 mod carry_out;
 mod delete;
 mod desk;
@@ -29,6 +30,7 @@ mod watch;
 mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
+pub use cancel_blocker::{CancelBlocker, Signalled};
 pub use desk::{Context, Desk};
 pub use error::{Class, Error, Locked, Recording, Refusal};
 pub use grants::OperatorRole;

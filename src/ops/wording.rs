@@ -2,7 +2,7 @@
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
-use crate::model::{Blocker, Token};
+use crate::model::{Blocker, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -166,4 +166,20 @@ pub(super) fn locked_hint(locked: &Locked) -> String {
         ""
     };
     format!("{again}, or end it with {}{ours}", commands.join(" and "))
+}
+
+pub(super) fn roots(locked: &Locked) -> String {
+    let names: Vec<String> = locked.roots().map(Blocker::name).collect();
+    if names.is_empty() {
+        "who is could not be seen".to_owned()
+    } else {
+        format!("that is {}", names.join(" and "))
+    }
+}
+
+pub(super) fn signalled(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Cancel => "cancelled",
+        Signal::Terminate => "terminated",
+    }
 }

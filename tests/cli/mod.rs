@@ -7,6 +7,7 @@ mod audit;
 mod audit_guard;
 mod audit_show;
 mod blockers;
+mod cancel_blocker;
 mod connect;
 mod ctrl_c;
 mod delete;
