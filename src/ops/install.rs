@@ -103,7 +103,7 @@ impl Install {
         }
     }
 
-    /// The statements of an installation from nothing, as a script for a DBA to read and run.
+    /// The statements of what is missing, as a script for a DBA to read and run.
     ///
     /// # Errors
     ///
@@ -111,10 +111,10 @@ impl Install {
     pub async fn script(&self, context: &Context) -> Result<Vec<String>, Error> {
         let (session, _identity) = context.connect().await?;
         let ground = self.look(context, &session).await?;
-        let mut statements = if ground.status == Some(Installed::Current) {
-            Vec::new()
-        } else {
-            script().await?
+        let mut statements = match ground.status {
+            Some(Installed::Current) => Vec::new(),
+            Some(Installed::Older(version)) => script(version).await?,
+            _ => script(0).await?,
         };
         statements.extend(self.statements(&ground)?);
         Ok(statements)

@@ -12,6 +12,7 @@ pub(super) fn init(database: &TestDatabase, arguments: &[&str]) -> Output {
 }
 
 const APPLIED: &str = "applied migration V1__audit_log\n\
+                       applied migration V2__cancel_blocker\n\
                        the application is one that adapter `coder` knows\n";
 const UP_TO_DATE: &str = "schema breakglass is up to date\n\
                           the application is one that adapter `coder` knows\n";
@@ -29,12 +30,22 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
     let tables: Vec<String> = tables.into_iter().flatten().flatten().collect();
     assert_eq!(
         tables,
-        ["change", "observation", "operation", "schema_history"]
+        [
+            "change",
+            "observation",
+            "operation",
+            "schema_history",
+            "signal",
+            "signal_result"
+        ]
     );
     let history = database.query("select version, name from breakglass.schema_history");
     assert_eq!(
         history,
-        [[Some("1".to_owned()), Some("audit_log".to_owned())]]
+        [
+            [Some("1".to_owned()), Some("audit_log".to_owned())],
+            [Some("2".to_owned()), Some("cancel_blocker".to_owned())]
+        ]
     );
     assert_eq!(database.application_rows(), before);
     assert!(database.operations().is_empty());
@@ -111,7 +122,7 @@ fn six_at_once_install_once() {
     );
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "1"
+        "2"
     );
 }
 
@@ -146,7 +157,7 @@ fn many_that_meet_by_chance_are_safe_too() {
     }
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "1"
+        "2"
     );
 }
 
@@ -188,7 +199,7 @@ fn assert_refused(database: &TestDatabase, message: &str) {
 #[test]
 fn a_divergent_migration_is_refused() {
     let database = installed();
-    database.execute("update breakglass.schema_history set checksum = '1'");
+    database.execute("update breakglass.schema_history set checksum = '1' where version = 1");
     assert_refused(
         &database,
         "has another migration V1__audit_log than this build",
@@ -200,9 +211,9 @@ fn a_newer_schema_is_refused() {
     let database = installed();
     database.execute(
         "insert into breakglass.schema_history (version, name, applied_on, checksum) \
-         select 2, 'later', applied_on, '1' from breakglass.schema_history",
+         select 3, 'later', applied_on, '1' from breakglass.schema_history where version = 1",
     );
-    assert_refused(&database, "is version 2, newer than this build's 1");
+    assert_refused(&database, "is version 3, newer than this build's 2");
 }
 
 #[test]
@@ -347,4 +358,71 @@ fn rights_are_only_for_an_operator_role() {
         database.value("select count(*) from pg_namespace where nspname = 'breakglass'"),
         "0"
     );
+}
+
+/// A schema of the first version, as the build that had only that made it, with what it recorded.
+fn first_version() -> TestDatabase {
+    let (newer, database) = (installed(), TestDatabase::new(Template::Coder));
+    let history = newer.query(
+        "select name, applied_on, checksum from breakglass.schema_history where version = 1",
+    );
+    let [name, applied_on, checksum] =
+        <[_; 3]>::try_from(history.into_iter().flatten().flatten().collect::<Vec<_>>())
+            .expect("one row of three columns");
+    database.execute("create schema breakglass");
+    database.load("migrations/V1__audit_log.sql");
+    database.execute(&format!(
+        "create table breakglass.schema_history (version int4 primary key, name varchar(255), \
+             applied_on varchar(255), checksum varchar(255)); \
+         insert into breakglass.schema_history values (1, '{name}', '{applied_on}', '{checksum}'); \
+         insert into breakglass.operation (id, action, outcome, adapter, reason, selector, plan_digest, \
+             planned, matched, changed, unchanged, still_alive, companions_planned, companions_dead, \
+             companions_changed, application_audit, tool_version) \
+           values ('01990000-0000-7000-8000-000000000001', 'expire', 'applied', 'coder', 'why', 'x', 'd', \
+             1, 1, 1, 0, 0, 0, 0, 0, 'none', '0'); \
+         insert into breakglass.operation (id, action, outcome, selector, error, tool_version) \
+           values (gen_random_uuid(), 'delete', 'refused', 'y', 'no', '0')"
+    ));
+    database
+}
+
+#[test]
+fn a_schema_of_the_first_version_is_brought_up_with_what_it_recorded() {
+    let database = first_version();
+    let before = database.operations();
+    assert_eq!(before.len(), 2);
+    let rm = ["tokens", "rm", "build-cache", "--yes", "--reason", "why"];
+    let refused = database.breakglass().args(rm).run();
+    refused
+        .code(1)
+        .says("is version 1, older than this build's 2")
+        .says("hint: run `breakglass init`");
+    let output = init(&database, &[]);
+    assert_eq!(
+        output.success().stdout,
+        "applied migration V2__cancel_blocker\n\
+         the application is one that adapter `coder` knows\n"
+    );
+    assert_eq!(database.operations(), before);
+    assert_eq!(init(&database, &[]).success().stdout, UP_TO_DATE);
+    database.breakglass().args(rm).run().success();
+    assert_eq!(database.operations().len(), 3);
+    // What guards the log is what a new one has.
+    let guards = "select string_agg(c.conname || pg_get_constraintdef(c.oid), ' ' order by c.conname) \
+                    from pg_constraint as c \
+                   where connamespace = 'breakglass'::regnamespace and contype in ('c', 'f')";
+    assert_eq!(database.value(guards), installed().value(guards));
+}
+
+#[test]
+fn print_brings_up_a_schema_of_the_first_version() {
+    let database = first_version();
+    let printed = init(&database, &["--print"]);
+    let script = &printed.success().stdout;
+    assert!(
+        !script.contains("create table breakglass.operation ("),
+        "{script}"
+    );
+    database.execute(script);
+    assert_eq!(init(&database, &[]).success().stdout, UP_TO_DATE);
 }
