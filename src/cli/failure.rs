@@ -54,10 +54,9 @@ impl Failure {
                 Exit::Interrupted
             }
             Self::Abandoned(UnderWay::Commit(_) | UnderWay::Installation) => Exit::Unknown,
-            Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             // Whoever closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Receipt { .. } => Exit::NotConfirmed,
+            Self::Receipt { .. } | Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             Self::Output(_) | Self::Other(_) => Exit::Refused,
         }
     }
@@ -100,10 +99,8 @@ impl Failure {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Operation(error) => error.hint(),
             Self::Mutation(refusal) => refusal.error.hint(),
-            Self::Receipt { operation, .. } => {
-                Some(format!("run `breakglass audit show {operation}`"))
-            }
-            Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
+            Self::Receipt { operation, .. }
+            | Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
                 Some(format!("run `breakglass audit show {operation}`"))
             }
             Self::Abandoned(UnderWay::Installation) => {
