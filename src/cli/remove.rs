@@ -221,7 +221,7 @@ async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned,
 /// Plans; where a lock stops even that, and whoever holds it may be ended, once more. The first
 /// attempt is on record as failed, so the second one is an operation of its own.
 async fn plan_unblocked(
-    run: &Run,
+    run: &mut Run,
     args: &RemoveArgs,
     context: &Context,
     request: Request,
@@ -249,7 +249,7 @@ async fn plan_unblocked(
 
 /// Carries it out; where a lock does not come, and whoever holds it may be ended, once more.
 async fn carry_out(
-    run: &Run,
+    run: &mut Run,
     args: &RemoveArgs,
     context: &Context,
     mut planned: Planned,

@@ -42,7 +42,7 @@ impl Unblock {
 
 /// Ends those in the way, as far as the operator says yes. Tells whether trying again makes sense.
 pub(super) async fn unblock(
-    run: &Run,
+    run: &mut Run,
     how: Unblock,
     context: &Context,
     blocked: &Request,
@@ -74,8 +74,11 @@ pub(super) async fn unblock(
                 .note(&format!("declined; recorded as {recorded}"));
             return Ok(false);
         }
-        if !how.asks() {
+        if !how.asks() && blocker.is_client() {
             run.screen.note(&format!("about to {question}"));
+        } else if !how.asks() {
+            // Said to programs too.
+            run.screen.warn(&format!("about to {question}"));
         }
         tell(run, blocker, request.run(context).await?)?;
     }

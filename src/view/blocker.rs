@@ -36,11 +36,23 @@ fn facts(blocker: &Blocker) -> String {
     let text =
         |what: &str, text: &Option<String>| text.as_ref().map(|text| format!("{what} {text}"));
     let prepared = blocker.pid.is_none();
+    let client = match &blocker.client {
+        Some(client) => Some(format!("client {client}")),
+        None if prepared || blocker.hidden || !blocker.is_client() => None,
+        None => Some("client local".to_owned()),
+    };
     let facts = [
+        text("role", &blocker.role),
+        blocker
+            .application
+            .as_ref()
+            .map(|application| format!("application `{application}`")),
+        client,
         text("database", &blocker.database),
+        text("state", &blocker.state).filter(|_| !prepared),
         text("", &blocker.backend_type)
             .filter(|_| !blocker.is_client())
-            .map(|kind| format!("{} of the server itself", kind.trim())),
+            .map(|kind| format!("a process of the server itself ({})", kind.trim())),
         text("waits for", &blocker.wait_event),
         age("latest query", blocker.query_seconds),
         age("transaction", blocker.transaction_seconds),
@@ -68,11 +80,53 @@ pub fn signal(blocker: &Blocker, signal: Signal) -> String {
             format!("cancel the statement of {name}; its transaction is rolled back")
         }
         Signal::Cancel => format!(
-            "cancel {name}, a {} of the server itself",
-            blocker.backend_type.as_deref().unwrap_or("process")
+            "cancel {name}, a process of the server itself ({})",
+            blocker.backend_type.as_deref().unwrap_or("unknown")
         ),
         Signal::Terminate => {
             format!("end the session of {name}; its transaction is rolled back")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{blockers, signal};
+    use crate::model::{Blocker, Signal};
+
+    /// The server's own processes are never ended without a word about what they are.
+    #[test]
+    fn a_process_of_the_server_is_called_one() {
+        let worker = Blocker {
+            pid: Some(7),
+            root: true,
+            state: Some("active".to_owned()),
+            backend_type: Some("autovacuum worker".to_owned()),
+            backend_start: Some(chrono::DateTime::UNIX_EPOCH),
+            ..Blocker::default()
+        };
+        assert_eq!(worker.signal(), Some(Signal::Cancel));
+        assert_eq!(
+            signal(&worker, Signal::Cancel),
+            "cancel pid 7, a process of the server itself (autovacuum worker)"
+        );
+        let mut shown = Vec::new();
+        blockers(&mut shown, &[worker]).unwrap();
+        let shown = String::from_utf8(shown).unwrap();
+        let begins = "  pid 7: state active, a process of the server itself (autovacuum worker), ";
+        assert!(shown.starts_with(begins), "{shown}");
+    }
+
+    #[test]
+    fn what_a_session_calls_itself_is_escaped() {
+        let named = Blocker {
+            pid: Some(7),
+            root: true,
+            application: Some("\u{1b}[2Jpsql".to_owned()),
+            ..Blocker::default()
+        };
+        let mut shown = Vec::new();
+        blockers(&mut shown, &[named]).unwrap();
+        assert!(!shown.contains(&0x1b));
     }
 }

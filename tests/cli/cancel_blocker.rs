@@ -225,7 +225,7 @@ fn asked(database: &TestDatabase) -> Terminal {
         database,
         &["build-cache", "--lock-timeout", "300ms", "--cancel-blocker"],
     )
-    .on_terminal(160)
+    .on_terminal(400)
 }
 
 #[test]
@@ -237,7 +237,11 @@ fn on_a_terminal_it_asks_and_no_is_the_default() {
     let question = format!("end the session of pid {pid}; its transaction is rolled back? [y/N]");
     let before = terminal.expect(&question);
     assert!(
-        before.contains(&format!("pid {pid}: database ")),
+        before.contains(&format!(
+            "pid {pid}: role postgres, application `breakglass tests`, client local, database {}, \
+             state idle in transaction, waits for Client: ClientRead, latest query ",
+            database.name()
+        )),
         "{before}"
     );
     assert!(

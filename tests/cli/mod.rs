@@ -32,5 +32,6 @@ mod select;
 mod show;
 mod show_selector;
 mod unrecorded;
+mod upgrade;
 mod usage;
 mod waiting;
