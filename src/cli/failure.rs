@@ -8,6 +8,7 @@ use crate::adapter::LoadError;
 use crate::config;
 use crate::db::conninfo::ConninfoError;
 use crate::db::{self, UnderWay};
+use crate::model::Blocker;
 use crate::ops::{Error, Recording, Refusal};
 
 use super::exit::Exit;
@@ -54,10 +55,9 @@ impl Failure {
                 Exit::Interrupted
             }
             Self::Abandoned(UnderWay::Commit(_) | UnderWay::Installation) => Exit::Unknown,
-            Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             // Whoever closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Receipt { .. } => Exit::NotConfirmed,
+            Self::Receipt { .. } | Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             Self::Output(_) | Self::Other(_) => Exit::Refused,
         }
     }
@@ -100,10 +100,8 @@ impl Failure {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Operation(error) => error.hint(),
             Self::Mutation(refusal) => refusal.error.hint(),
-            Self::Receipt { operation, .. } => {
-                Some(format!("run `breakglass audit show {operation}`"))
-            }
-            Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
+            Self::Receipt { operation, .. }
+            | Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
                 Some(format!("run `breakglass audit show {operation}`"))
             }
             Self::Abandoned(UnderWay::Installation) => {
@@ -113,6 +111,23 @@ impl Failure {
             | Self::Interrupted
             | Self::Output(_)
             | Self::Other(_) => None,
+        }
+    }
+
+    /// The operation's error, if it is one.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Mutation(refusal) => Some(&refusal.error),
+            Self::Operation(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Who holds the lock that did not come.
+    pub(super) fn blockers(&self) -> &[Blocker] {
+        match self.error() {
+            Some(Error::Locked(locked)) => &locked.blockers,
+            _ => &[],
         }
     }
 

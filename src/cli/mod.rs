@@ -19,6 +19,7 @@ mod screen;
 mod targets;
 mod terminal;
 mod tokens;
+mod unblock;
 mod when;
 
 use std::ffi::OsString;

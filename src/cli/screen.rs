@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::terminal;
 use crate::db::Warnings;
 use crate::ops::{Error, Recording};
-use crate::view::{Clock, JsonError, candidates, visible};
+use crate::view::{Clock, JsonError, blockers, candidates, visible};
 
 /// What the operator sees. A program that asked for JSON gets data on standard output, and on
 /// standard error either nothing or one error object.
@@ -137,6 +137,7 @@ impl Screen {
                 message: failure.message(),
                 hint: failure.hint(),
                 operation: failure.operation(),
+                blockers: failure.blockers().to_vec(),
                 warnings: std::mem::take(&mut self.warnings),
             };
             error.write(&mut out)
@@ -161,17 +162,13 @@ fn tell_warnings(
 
 fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Result<()> {
     writeln!(out, "error: {}", visible(&failure.message()))?;
-    let error = match failure {
-        Failure::Mutation(refusal) => Some(&refusal.error),
-        Failure::Operation(error) => Some(error),
-        _ => None,
-    };
+    blockers(out, failure.blockers())?;
     if let Some(Error::Ambiguous {
         found,
         as_of,
         records_use,
         ..
-    }) = error
+    }) = failure.error()
     {
         candidates(
             out,

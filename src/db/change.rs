@@ -167,6 +167,26 @@ impl<'a> Change<'a> {
         )]))
     }
 
+    /// Proves that a signal was announced: the operation, and whom it is aimed at.
+    ///
+    /// # Errors
+    ///
+    /// When one of the two is missing.
+    pub fn recorded_signal(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
+        Ok(proof([
+            (
+                "the operation was not recorded",
+                1,
+                self.row.try_get("operations")?,
+            ),
+            (
+                "the signal was not recorded",
+                1,
+                self.row.try_get("signals")?,
+            ),
+        ]))
+    }
+
     /// Proves that observations recorded themselves.
     ///
     /// # Errors

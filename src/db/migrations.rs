@@ -33,7 +33,7 @@ const HISTORY: &str = include_str!("../../sql/install/history.sql");
 const HISTORY_TABLE: &str = "breakglass.schema_history";
 
 /// The version of the schema that this build works with.
-pub const MIGRATED_VERSION: i32 = 1;
+pub const MIGRATED_VERSION: i32 = 2;
 
 /// What of the schema is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,19 +218,23 @@ async fn migrate(session: &Session) -> Result<Vec<String>, Error> {
     }
 }
 
-/// The statements of an installation from nothing, as text for a DBA to read and run.
+/// The statements that bring up a schema of a version (0 where there is none), as text for a DBA to
+/// read and run.
 ///
 /// # Errors
 ///
 /// When the migrations cannot be rendered.
-pub(crate) async fn script() -> Result<Vec<String>, Error> {
-    let mut transcript = Transcript::default();
+pub(crate) async fn script(version: i32) -> Result<Vec<String>, Error> {
+    let mut transcript = Transcript {
+        version,
+        statements: Vec::new(),
+    };
     runner()
         .run_async(&mut transcript)
         .await
         .map_err(|error| Error::Answer(error.to_string()))?;
     let mut statements = vec![LOCK.to_owned(), CREATE_SCHEMA.to_owned()];
-    statements.append(&mut transcript.0);
+    statements.append(&mut transcript.statements);
     Ok(statements)
 }
 
@@ -306,9 +310,11 @@ impl AsyncQuery<Vec<Migration>> for Inside<'_> {
 
 impl AsyncMigrate for Inside<'_> {}
 
-/// What an installation from nothing would run.
-#[derive(Default)]
-struct Transcript(Vec<String>);
+/// What an installation on a schema of this version would run.
+struct Transcript {
+    version: i32,
+    statements: Vec<String>,
+}
 
 impl AsyncTransaction for Transcript {
     type Error = std::convert::Infallible;
@@ -317,15 +323,29 @@ impl AsyncTransaction for Transcript {
         &mut self,
         queries: T,
     ) -> Result<usize, Self::Error> {
-        let before = self.0.len();
-        self.0.extend(queries.map(str::to_owned));
-        Ok(self.0.len() - before)
+        let before = self.statements.len();
+        self.statements.extend(queries.map(str::to_owned));
+        Ok(self.statements.len() - before)
     }
 }
 
 impl AsyncQuery<Vec<Migration>> for Transcript {
     async fn query(&mut self, _query: &str) -> Result<Vec<Migration>, Self::Error> {
-        Ok(Vec::new())
+        let ours = runner();
+        let there = ours
+            .get_migrations()
+            .iter()
+            .filter(|migration| migration.version() <= self.version);
+        Ok(there
+            .map(|migration| {
+                Migration::applied(
+                    migration.version(),
+                    migration.name().to_owned(),
+                    OffsetDateTime::UNIX_EPOCH,
+                    migration.checksum(),
+                )
+            })
+            .collect())
     }
 }
 

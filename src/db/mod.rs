@@ -3,6 +3,7 @@
 //!
 //! Statements are unnamed and typed, so that they work behind a transaction pooler.
 
+mod blockers;
 mod cancel;
 mod catalogue;
 mod change;
@@ -31,6 +32,6 @@ pub(crate) use migrations::script;
 pub use migrations::{Installation, Installed, MIGRATED_VERSION, installed};
 pub use parameter::Parameter;
 pub use password::{PasswordCommand, PasswordError};
-pub use session::{Blocker, Session};
+pub use session::Session;
 pub use sqlstate::{Error, Kind, ServerError};
 pub use warnings::Warnings;

@@ -24,7 +24,6 @@ const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const CLUSTER: &str = include_str!("../../sql/session/cluster.sql");
-const BLOCKERS: &str = include_str!("../../sql/session/blockers.sql");
 
 /// `statement_timeout` of a stream: it runs for as long as somebody reads, who may be slow.
 const STREAM_LIMIT: &str = "4h";
@@ -55,23 +54,6 @@ impl std::fmt::Debug for Session {
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }
-}
-
-/// Who holds a lock that somebody waits for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Blocker {
-    /// Process id of the backend.
-    pub pid: i32,
-    /// Its role; empty where we may not see it.
-    pub role: String,
-    /// Its `application_name`; empty where we may not see it.
-    pub application: String,
-    /// Where it connects from.
-    pub client: String,
-    /// Its state, such as `idle in transaction`.
-    pub state: String,
-    /// For how long its transaction has been open, in seconds.
-    pub seconds: Option<f64>,
 }
 
 impl Session {
@@ -341,7 +323,13 @@ impl Session {
             biased;
             () = self.interrupt.raised() => Err(self.end_early(rows.as_mut()).await),
             // A stream runs for as long as somebody reads; the next row has the limit of a statement.
-            next = self.within(self.limits.statement, rows.try_next()) => next,
+            next = self.within(self.limits.statement, rows.try_next()) => match next {
+                Err(late @ Error::Deadline(_)) => {
+                    let _cancelled = self.end_early(rows.as_mut()).await;
+                    Err(late)
+                }
+                next => next,
+            },
         };
         match next {
             Ok(row) => row.map(|row| (Ok(row), Some(rows))),
@@ -375,28 +363,6 @@ impl Session {
         self.within(self.limits.deadline(), ended)
             .await
             .map(|_count| ())
-    }
-
-    /// Who holds the locks that the backend `pid` waits for.
-    ///
-    /// # Errors
-    ///
-    /// When the server refuses, or does not answer in time.
-    pub async fn blockers(&self, pid: i32) -> Result<Vec<Blocker>, Error> {
-        let rows = self.read(BLOCKERS, &[(&pid, Type::INT4)]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Blocker {
-                    pid: row.try_get("pid")?,
-                    role: row.try_get("role")?,
-                    application: row.try_get("application")?,
-                    client: row.try_get("client")?,
-                    state: row.try_get("state")?,
-                    seconds: row.try_get("seconds")?,
-                })
-            })
-            .collect::<Result<_, tokio_postgres::Error>>()
-            .map_err(|error| self.error(&error))
     }
 }
 

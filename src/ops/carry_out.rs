@@ -12,7 +12,7 @@ use super::error::{Error, Refusal};
 use super::explain::explain;
 use super::plan::Planned;
 use super::read_back::read_back;
-use super::record::{Fenced, WithoutEffect, refuse};
+use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
 use super::watch::watched;
 use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
@@ -38,26 +38,17 @@ impl Planned {
     pub async fn carry_out(mut self) -> Result<Receipt, Box<Refusal>> {
         match self.attempt().await {
             Ok(receipt) => Ok(receipt),
-            Err(error) => {
-                let Self {
-                    request,
-                    desk,
-                    known,
-                    ..
-                } = self;
-                Err(refuse(
-                    &request,
-                    &known,
-                    Some(&desk.identity),
-                    &desk.database,
-                    error,
-                )
-                .await)
-            }
+            Err(error) => Err(self.decline(error).await),
         }
     }
 
-    async fn attempt(&mut self) -> Result<Receipt, Error> {
+    /// The same, with the record of a refusal left to [`Planned::decline`]: for a caller that can
+    /// do something about it and try again as the same operation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Planned::carry_out`].
+    pub async fn attempt(&mut self) -> Result<Receipt, Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -163,7 +154,7 @@ impl Planned {
             Action::Delete => Isolation::Snapshot,
         };
         let change = Change::apply(session, isolation, &self.statement, &parameters);
-        match watched(database, identity.pid, change).await {
+        match watched(database, session, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;
                 let changes = changes_of(change.row())?;
@@ -294,7 +285,9 @@ fn operation_of(
     let cascades: Option<Value> = row.try_get("cascades")?;
     Ok(Operation {
         id: request.id,
-        action: request.action,
+        parent_id: None,
+        cause: None,
+        action: request.action.into(),
         outcome: if nothing {
             Outcome::Unchanged
         } else {

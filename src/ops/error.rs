@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use super::policy::Unmet;
 use super::wording::{
-    database_code, database_hint, holders, installed_words, listed, locked_hint, named,
+    database_code, database_hint, holders, installed_words, listed, locked_hint, named, roots,
+    signalled,
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
-use crate::db::{self, Blocker, Installed, Unrecorded};
-use crate::model::Token;
+use crate::db::{self, Installed, Unrecorded};
+use crate::model::{Blocker, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -139,12 +140,33 @@ pub enum Error {
     #[error(transparent)]
     Unrecorded(#[from] Unrecorded),
     /// A lock did not come.
-    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .waited_ms, holders(.blockers))]
-    Locked {
-        /// How long was waited.
-        waited_ms: u128,
-        /// Who holds it.
-        blockers: Vec<Blocker>,
+    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .0.waited_ms, holders(.0))]
+    Locked(Box<Locked>),
+    /// `--cancel-blocker` cannot end this one.
+    #[error("--cancel-blocker cannot end {name}: {why}")]
+    NotSignallable {
+        /// Who.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// `--cancel-blocker=PID` names somebody else than a root blocker.
+    #[error("--cancel-blocker={pid} is not who is in the way: {}", roots(.locked))]
+    NotTheBlocker {
+        /// Who was named.
+        pid: i32,
+        /// Who is in the way.
+        locked: Box<Locked>,
+    },
+    /// The server did not take the signal.
+    #[error("{name} was not {}: {detail}", signalled(*.signal))]
+    SignalRefused {
+        /// At whom it was aimed.
+        name: String,
+        /// What it was.
+        signal: Signal,
+        /// What the server says.
+        detail: String,
     },
     /// `--app-actor` names nobody.
     #[error("--app-actor `{0}` is not a user of the application")]
@@ -237,6 +259,9 @@ impl Error {
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
             Self::Declined => "declined",
+            Self::NotSignallable { .. } => "not_signallable",
+            Self::NotTheBlocker { .. } => "not_the_blocker",
+            Self::SignalRefused { .. } => "signal_refused",
             Self::NotConfirmed(_) => "not_confirmed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::NotCommitted => "not_committed",
@@ -289,7 +314,11 @@ impl Error {
                 "look at it again with `breakglass tokens show`, and run the command again"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
-            Self::Locked { blockers, .. } => return Some(locked_hint(blockers)),
+            Self::Locked(locked) => return Some(locked_hint(locked)),
+            Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",
+            Self::SignalRefused { .. } => {
+                "it needs `grant pg_signal_backend` to this role, or a role of the session's; a superuser's session needs a superuser"
+            }
             Self::NotConfirmed(_) => "add `--confirm KEY` once for each token of the plan",
             Self::NoSuchActor(_) => "give the user's login, email or id",
             Self::AmbiguousActor(_) => "give the user's id",
@@ -310,6 +339,7 @@ impl Error {
             | Self::Unrecorded(_)
             | Self::NoActors(_)
             | Self::Declined
+            | Self::NotSignallable { .. }
             | Self::NotCommitted
             | Self::MayNotInstall(_)
             | Self::UnfitRole(_) => return None,
@@ -345,10 +375,29 @@ impl Error {
                 | Self::Render(_)
                 | Self::Swallowed { .. }
                 | Self::Unrecorded(_)
-                | Self::Locked { .. }
+                | Self::Locked(_)
+                | Self::SignalRefused { .. }
                 | Self::NotCommitted
                 | Self::OutcomeUnknown { .. }
         )
+    }
+}
+
+/// A lock that did not come, and who was in the way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Locked {
+    /// How long was waited, in milliseconds.
+    pub waited_ms: u128,
+    /// Who holds it, roots first.
+    pub blockers: Vec<Blocker>,
+    /// Why nobody could be asked.
+    pub unseen: Option<String>,
+}
+
+impl Locked {
+    /// Those that wait for nobody themselves.
+    pub fn roots(&self) -> impl Iterator<Item = &Blocker> {
+        self.blockers.iter().filter(|blocker| blocker.root)
     }
 }
 

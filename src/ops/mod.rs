@@ -6,6 +6,7 @@
 
 mod actor;
 mod audit;
+mod cancel_blocker;
 mod carry_out;
 mod delete;
 mod desk;
@@ -30,8 +31,9 @@ mod watch;
 mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
+pub use cancel_blocker::{CancelBlocker, Signalled};
 pub use desk::{Context, Desk};
-pub use error::{Class, Error, Recording, Refusal};
+pub use error::{Class, Error, Locked, Recording, Refusal};
 pub use grants::OperatorRole;
 pub use install::{Install, InstallReport};
 pub use list::{Filter, ListTokens};
@@ -41,3 +43,4 @@ pub use request::Request;
 pub use selector::Selector;
 pub use show::{ShowToken, Shown};
 pub use statements::statements;
+pub use watch::watched;

@@ -52,12 +52,8 @@ impl Request {
             }
         };
         let desk = context.desk(session, identity, bound);
-        let found = watched(
-            &desk.database,
-            desk.identity.pid,
-            self.find(&desk, &context.policy, &mut known),
-        )
-        .await;
+        let finding = self.find(&desk, &context.policy, &mut known);
+        let found = watched(&desk.database, &desk.session, finding).await;
         match found {
             Ok((plan, statement)) => Ok(Planned {
                 request: self,

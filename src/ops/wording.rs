@@ -1,7 +1,8 @@
 //! The words of errors that need more than a template: hints, lists, who holds a lock.
 
-use crate::db::{self, Blocker, Installed, Kind, MIGRATED_VERSION};
-use crate::model::Token;
+use super::error::Locked;
+use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
+use crate::model::{Blocker, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -106,30 +107,15 @@ pub(super) fn named(suspects: &[String]) -> String {
     }
 }
 
-pub(super) fn holders(blockers: &[Blocker]) -> String {
-    let named: Vec<String> = blockers
-        .iter()
-        .map(|blocker| {
-            let since = blocker
-                .seconds
-                .map(|seconds| format!(" for {seconds:.0} s"))
-                .unwrap_or_default();
-            let role = if blocker.role.is_empty() {
-                "somebody this role may not see"
-            } else {
-                &blocker.role
-            };
-            let application = if blocker.application.is_empty() {
-                "?"
-            } else {
-                &blocker.application
-            };
-            format!(
-                "pid {} ({role}, application `{application}`, client {}, {}{since})",
-                blocker.pid, blocker.client, blocker.state
-            )
-        })
-        .collect();
+/// Root blockers that are named in one message.
+const NAMED: usize = 3;
+
+pub(super) fn holders(locked: &Locked) -> String {
+    let mut named: Vec<String> = locked.roots().take(NAMED).map(holder).collect();
+    let others = locked.roots().count().saturating_sub(NAMED);
+    if others > 0 {
+        named.push(format!("{others} more"));
+    }
     if named.is_empty() {
         String::new()
     } else {
@@ -137,9 +123,77 @@ pub(super) fn holders(blockers: &[Blocker]) -> String {
     }
 }
 
-pub(super) fn locked_hint(blockers: &[Blocker]) -> String {
-    match blockers.first() {
-        Some(blocker) => format!("wait and run the command again, or end it with `select pg_terminate_backend({})`", blocker.pid),
-        None => "run the command again; `grant pg_read_all_stats` would let this role see who holds the lock".to_owned(),
+fn holder(blocker: &Blocker) -> String {
+    let since = blocker
+        .transaction_seconds
+        .map(|seconds| format!(" for {seconds:.0} s"))
+        .unwrap_or_default();
+    let role = blocker.role.as_deref().unwrap_or("role unknown");
+    if blocker.pid.is_none() {
+        return format!("{} ({role}{since})", blocker.name());
+    }
+    let application = blocker.application.as_deref().unwrap_or("?");
+    let client = match &blocker.client {
+        Some(client) => client,
+        None if blocker.hidden => "?",
+        None => "local",
+    };
+    let state = blocker.state.as_deref().unwrap_or("state hidden");
+    match &blocker.backend_type {
+        Some(kind) if !blocker.is_client() => format!("{} ({kind}{since})", blocker.name()),
+        _ => format!(
+            "{} ({role}, application `{application}`, client {client}, {state}{since})",
+            blocker.name()
+        ),
+    }
+}
+
+pub(super) fn locked_hint(locked: &Locked) -> String {
+    let again = "wait and run the command again";
+    if locked.roots().any(|root| root.hidden) {
+        return format!(
+            "{again}; `grant pg_read_all_stats` to this role would show who it is and what ends it"
+        );
+    }
+    if let Some(unseen) = &locked.unseen {
+        return format!("{again}; who holds the lock could not be asked: {unseen}");
+    }
+    let commands: Vec<String> = locked
+        .roots()
+        .take(NAMED)
+        .filter_map(|root| {
+            let place = match (&root.gid, &root.database) {
+                (Some(_), Some(database)) => format!(" in database {database}"),
+                _ => String::new(),
+            };
+            root.command
+                .as_ref()
+                .map(|command| format!("`{command};`{place}"))
+        })
+        .collect();
+    if commands.is_empty() {
+        return again.to_owned();
+    }
+    let ours = if locked.roots().any(|root| root.signal().is_some()) {
+        ", or add --cancel-blocker to `tokens rm`"
+    } else {
+        ""
+    };
+    format!("{again}, or end it with {}{ours}", commands.join(" and "))
+}
+
+pub(super) fn roots(locked: &Locked) -> String {
+    let names: Vec<String> = locked.roots().map(Blocker::name).collect();
+    if names.is_empty() {
+        "who is could not be seen".to_owned()
+    } else {
+        format!("that is {}", names.join(" and "))
+    }
+}
+
+pub(super) fn signalled(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Cancel => "cancelled",
+        Signal::Terminate => "terminated",
     }
 }

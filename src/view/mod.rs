@@ -3,6 +3,7 @@
 //! A view writes to what it is given and knows no database. Values that come from rows are
 //! escaped before a terminal sees them.
 
+mod blocker;
 mod column;
 mod csv;
 mod escape;
@@ -17,6 +18,7 @@ mod time;
 mod token;
 
 pub use self::csv::CsvWriter;
+pub use blocker::{blockers, signal};
 pub use column::{Column, UnknownColumn, shown_key};
 pub use escape::visible;
 pub use history::{operation, operations_csv, operations_table};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::remove::{Before, REASON, coder, remove};
 use crate::support::run::Output;
-use crate::support::{Invocation, Template, TestDatabase, seed};
+use crate::support::{Invocation, Login, PgBouncer, Template, TestDatabase, private_cluster, seed};
 
 const SLEEPS: &str = "select exists (select from pg_stat_activity \
                       where datname = current_database() and wait_event = 'PgSleep')";
@@ -250,7 +250,7 @@ fn a_closed_pipe_leaves_no_running_statement() {
     database.execute(
         "insert into api_keys
            select (jsonb_populate_record(k, jsonb_build_object('id', 'A' || lpad(n::text, 9, '0'), 'token_name', n::text))).*
-             from api_keys as k, generate_series(1, 400) as n where k.id = 'd4o6FQe5QT';
+             from api_keys as k, generate_series(1, 200) as n where k.id = 'd4o6FQe5QT';
          create function never(login text) returns text language plpgsql stable as
            $$ begin if login = 'mira' then perform pg_sleep(60); end if; return login; end $$;
          alter table users rename to behind;
@@ -261,23 +261,16 @@ fn a_closed_pipe_leaves_no_running_statement() {
         let name = database.name();
         database.execute(&format!("alter database {name} set enable_{method} = off"));
     }
+    let words = "tokens ls --kind all --include-expired --limit 0 -o jsonl --sort key";
+    // Whoever reads on comes to the row that sleeps.
+    let reading = database.breakglass().args(words.split(' '));
+    interrupt(&database, reading).code(130);
     let script = "{ sleep 0.3; \"$@\"; } | true; echo \"ended\" >&2";
     let shell = Invocation::new("/bin/sh")
         .on(&database)
         .args(["-c", script, "sh"]);
-    let shell = shell.args([env!("CARGO_BIN_EXE_breakglass"), "tokens", "ls"]);
-    let shell = shell.args([
-        "--kind",
-        "all",
-        "--include-expired",
-        "--limit",
-        "0",
-        "-o",
-        "jsonl",
-        "--sort",
-        "key",
-    ]);
-    let output = shell.run();
+    let shell = shell.arg(env!("CARGO_BIN_EXE_breakglass"));
+    let output = shell.args(words.split(' ')).run();
     output.says("ended").never_says("error");
     let idle = SLEEPS.replace("select exists", "select not exists");
     let ended = Instant::now();
@@ -287,4 +280,26 @@ fn a_closed_pipe_leaves_no_running_statement() {
         "{:?}",
         ended.elapsed()
     );
+}
+
+/// A pooler forgets a cancel whose sender has gone before it was passed on.
+#[test]
+fn a_statement_behind_pgbouncer_is_cancelled_on_the_server() {
+    let cluster = private_cluster();
+    let database = TestDatabase::on(&cluster, Template::Coder);
+    database.breakglass().arg("init").run().success();
+    sleepy_trigger(&database);
+    let bouncer = PgBouncer::start(&cluster, Login::Trust);
+    let conninfo = bouncer.conninfo("postgres", database.name());
+    for _round in 0..5 {
+        let before = Before::of(&database);
+        let change = remove(&database, &["build-cache"]);
+        let change = change.env("BREAKGLASS_DATABASE_URL", conninfo.clone());
+        interrupt(&database, change).code(130).says(CANCELLED);
+        before.plus(&database, "failed", "interrupted: the running statement");
+    }
+    slow(&database, "users");
+    let list = database.breakglass().args(["tokens", "ls"]);
+    let list = list.env("BREAKGLASS_DATABASE_URL", conninfo);
+    assert_eq!(interrupt(&database, list).code(130).stderr, CANCELLED);
 }
