@@ -11,3 +11,5 @@ mod cli;
 mod database;
 mod faults;
 mod support;
+#[path = "support/tests.rs"]
+mod support_tests;

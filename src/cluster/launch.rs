@@ -42,12 +42,37 @@ struct Prepared {
     home: Home,
 }
 
+/// Where a data directory comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Initdb,
+    Copy(&'a Template),
+    /// A running primary, which it will follow.
+    Backup(&'a Cluster),
+}
+
+impl Source<'_> {
+    /// What is done, and the supervisor's command for it.
+    fn command(self) -> (&'static str, String) {
+        match self {
+            Self::Initdb => ("initdb", "initdb".to_owned()),
+            Self::Copy(template) => {
+                let data = template.prepared.data_directory();
+                ("copying the template", format!("copy {}", data.display()))
+            }
+            Self::Backup(primary) => {
+                let sockets = primary.socket_directory().display();
+                (
+                    "pg_basebackup",
+                    format!("backup {sockets} {}", primary.port),
+                )
+            }
+        }
+    }
+}
+
 impl Prepared {
-    fn new(
-        binaries: &Binaries,
-        options: &Options,
-        template: Option<&Template>,
-    ) -> Result<Self, Error> {
+    fn new(binaries: &Binaries, options: &Options, source: Source<'_>) -> Result<Self, Error> {
         let account = Account::current()?;
         let home = Home::create(account, options.directory.as_deref())?;
         let hba = options
@@ -62,13 +87,8 @@ impl Prepared {
         home.write(account, "pg_hba.conf", &hba)?;
         home.hand_over(account)?;
         let supervisor = Supervisor::spawn(account, &home, binaries.directory())?;
-        let (step, code) = match template {
-            None => ("initdb", supervisor.prepare("initdb")?),
-            Some(template) => {
-                let copy = format!("copy {}", template.prepared.data_directory().display());
-                ("copying the template", supervisor.prepare(&copy)?)
-            }
-        };
+        let (step, command) = source.command();
+        let code = supervisor.prepare(&command)?;
         if code != 0 {
             let log = home.log_tail(0);
             return Err(Error::Failed {
@@ -126,7 +146,7 @@ pub struct Template {
 impl Template {
     /// Runs initdb.
     pub fn new(binaries: &Binaries) -> Result<Self, Error> {
-        let prepared = Prepared::new(binaries, &Options::default(), None)?;
+        let prepared = Prepared::new(binaries, &Options::default(), Source::Initdb)?;
         Ok(Self {
             prepared,
             binaries: binaries.clone(),
@@ -135,7 +155,7 @@ impl Template {
 
     /// Starts a cluster of its own on a copy.
     pub fn start(&self, options: &Options) -> Result<Cluster, Error> {
-        let prepared = Prepared::new(&self.binaries, options, Some(self))?;
+        let prepared = Prepared::new(&self.binaries, options, Source::Copy(self))?;
         Cluster::run(prepared, &self.binaries, options)
     }
 }
@@ -159,8 +179,16 @@ impl Cluster {
     /// It does not survive a crash of the machine (`fsync = off`), but every crash of the server.
     /// Started by root it runs as `nobody`, because Postgres refuses to run as root.
     pub fn start(binaries: &Binaries, options: &Options) -> Result<Self, Error> {
-        let prepared = Prepared::new(binaries, options, None)?;
+        let prepared = Prepared::new(binaries, options, Source::Initdb)?;
         Self::run(prepared, binaries, options)
+    }
+
+    /// Starts a streaming standby of this cluster on a backup of it (`pg_basebackup`, by the unix
+    /// socket). It needs settings that allow at least what the primary's allow, `max_connections`
+    /// above all. `pg_promote()` makes it a primary of its own.
+    pub fn standby(&self, options: &Options) -> Result<Self, Error> {
+        let prepared = Prepared::new(&self.binaries, options, Source::Backup(self))?;
+        Self::run(prepared, &self.binaries, options)
     }
 
     fn run(prepared: Prepared, binaries: &Binaries, options: &Options) -> Result<Self, Error> {
@@ -227,6 +255,12 @@ impl Cluster {
     /// still commit before it does.
     pub fn kill(&self) -> Result<(), Error> {
         self.prepared.supervisor.kill()
+    }
+
+    /// Stops the server as a crash would (immediate shutdown), for tests of faults: no backend
+    /// finishes what it is at, and no client is answered. Returns when the postmaster is gone.
+    pub fn crash(&self) -> Result<(), Error> {
+        self.prepared.supervisor.crash()
     }
 
     /// Starts the server again on the same data and the same socket, after a [`Cluster::kill`] or

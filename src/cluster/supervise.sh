@@ -44,7 +44,7 @@ launch() {
 server=
 mkfifo "$directory/fifo" || exit 1
 
-while read -r command argument; do
+while read -r command argument port; do
     case $command in
     initdb)
         "$binaries/initdb" -D "$directory/data" -U postgres -A trust -E UTF8 --locale=C -N \
@@ -53,6 +53,11 @@ while read -r command argument; do
         ;;
     copy)
         cp -Rp "$argument" "$directory/data" </dev/null >&2
+        echo "done $?"
+        ;;
+    backup)
+        "$binaries/pg_basebackup" -D "$directory/data" -h "$argument" -p "$port" -U postgres -w \
+            -X stream -c fast --no-sync --write-recovery-conf </dev/null >&2
         echo "done $?"
         ;;
     start)

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the shell says.
 #[derive(Debug)]
 enum Report {
-    /// initdb or cp ended with this status.
+    /// initdb, cp or `pg_basebackup` ended with this status.
     Done(i32),
     /// The server runs with this pid.
     Started(u32),
@@ -165,7 +165,7 @@ impl Supervisor {
         self.wire.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `initdb` or `copy PATH` and returns its exit status.
+    /// Runs `initdb`, `copy PATH` or `backup SOCKETS PORT` and returns its exit status.
     pub(super) fn prepare(&self, command: &str) -> Result<i32, Error> {
         let mut wire = self.wire();
         wire.send(command)?;
@@ -201,6 +201,11 @@ impl Supervisor {
     /// Kills the postmaster and nothing else; returns when it is dead.
     pub(super) fn kill(&self) -> Result<(), Error> {
         self.end(&["KILL"])
+    }
+
+    /// Stops the server and its backends without letting any of them finish.
+    pub(super) fn crash(&self) -> Result<(), Error> {
+        self.end(&["QUIT", "KILL"])
     }
 
     /// Stops the server: fast, then immediately, then hard.

@@ -32,6 +32,12 @@ pub(crate) fn shared_cluster() -> &'static Cluster {
 
 /// A cluster of a test's own, to be killed, restarted and filled as it likes.
 pub(crate) fn private_cluster() -> Cluster {
+    DATA.start(&options())
+        .expect("a throw-away Postgres starts")
+}
+
+/// The settings of every cluster; a standby must allow what its primary does.
+pub(super) fn options() -> Options {
     let setting = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = [
         // Its workers would hold on to a template that is about to be copied.
@@ -41,11 +47,10 @@ pub(crate) fn private_cluster() -> Cluster {
         ("log_statement", "all"),
         ("log_line_prefix", "%m %d %a [%p] "),
     ];
-    let options = Options {
+    Options {
         settings: settings.map(setting).into(),
         ..Options::default()
-    };
-    DATA.start(&options).expect("a throw-away Postgres starts")
+    }
 }
 
 /// The runtime behind every connection of the tests, on a thread of its own.

@@ -89,6 +89,11 @@ impl TestDatabase {
             cluster,
             &format!("create database {name} template {from} {strategy}"),
         );
+        Self::existing(cluster, name)
+    }
+
+    /// A database that is there: the copy that a standby has of one.
+    pub(crate) fn existing(cluster: &Cluster, name: &str) -> Self {
         let socket_directory = cluster.socket_directory().to_owned();
         let port = cluster.port();
         let manager = Manager::from_config(

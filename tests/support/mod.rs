@@ -13,13 +13,14 @@ pub(crate) mod database;
 pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod seed;
+pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod template;
 pub(crate) mod terminal;
-mod tests;
 
 pub(crate) use cluster::private_cluster;
 pub(crate) use database::TestDatabase;
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
+pub(crate) use standby::Standby;
 pub(crate) use template::Template;

@@ -2,8 +2,9 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::template::Template;
-use super::{Invocation, Redactor, TestDatabase, breakglass, private_cluster};
+use crate::support::{
+    Invocation, Redactor, Standby, Template, TestDatabase, breakglass, private_cluster,
+};
 
 fn shell(script: &str) -> Invocation<'static> {
     Invocation::new("/bin/sh").arg("-c").args([script, "sh"])
@@ -196,4 +197,28 @@ fn the_binary_is_there() {
     for invocation in [breakglass(), database.breakglass()] {
         invocation.arg("--no-such-flag").run().code(2);
     }
+}
+
+#[test]
+fn a_standby_follows_its_primary_and_is_promoted() {
+    let primary = private_cluster();
+    let database = TestDatabase::on(&primary, Template::Coder);
+    let standby = Standby::of(&primary);
+    database.execute("create table public.here (n int); insert into public.here values (1)");
+    standby.catch_up(&primary);
+    let copy = standby.database(database.name());
+    assert_eq!(copy.value("select n from public.here"), "1");
+    assert_eq!(copy.value("select pg_is_in_recovery()"), "t");
+    let refused = copy.session().refusal("insert into public.here values (2)");
+    assert_eq!(refused, "25006");
+    let signal = standby
+        .cluster()
+        .socket_directory()
+        .join("data/standby.signal");
+    assert!(signal.exists(), "{}", signal.display());
+    primary.crash().unwrap();
+    standby.promote();
+    assert!(!signal.exists(), "{}", signal.display());
+    copy.execute("insert into public.here values (2)");
+    assert_eq!(copy.value("select sum(n) from public.here"), "3");
 }
