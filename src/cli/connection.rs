@@ -10,7 +10,7 @@ use super::failure::Failure;
 use crate::adapter::{Choice, builtin, load};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
 use crate::db::{Database, Interrupt, Limits};
-use crate::ops::Context;
+use crate::ops::{Context, Policy};
 
 /// Variables that hold a whole connection string, the strongest first.
 const VARIABLES: [&str; 3] = [
@@ -73,6 +73,7 @@ impl Connecting {
             database: Database::new(self.settings()?, limits, interrupt.clone()),
             adapters,
             choice,
+            policy: Policy::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
 use super::error::Error;
+use super::policy::Policy;
 
 /// What every operation is given.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Context {
     pub adapters: Vec<Adapter>,
     /// What the operator said about the choice.
     pub choice: Choice,
+    /// What the target demands.
+    pub policy: Policy,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
