@@ -7,6 +7,7 @@ use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
 use super::demo::Demo;
+use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
@@ -51,6 +52,8 @@ pub(super) enum Command {
     Adapters(Adapters),
     /// Install breakglass's own schema, and give a role the least that works
     Init(Init),
+    /// Look for everything that would make a change fail or lie, and change nothing
+    Doctor(DoctorArgs),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
     #[command(after_help = "Example:\n  breakglass demo --keep")]
     Demo(Demo),
@@ -74,6 +77,7 @@ impl Command {
             Self::Audit(_)
             | Self::Adapters(_)
             | Self::Init(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Man => false,
         }
@@ -135,6 +139,7 @@ impl Cli {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,
             },
+            Command::Doctor(doctor) => doctor.output == SingleFormat::Json,
             Command::Adapters(_)
             | Command::Init(_)
             | Command::Demo(_)

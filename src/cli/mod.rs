@@ -7,6 +7,7 @@ mod audit;
 mod completions;
 mod connection;
 mod demo;
+mod doctor;
 mod exit;
 mod failure;
 mod format;
@@ -120,6 +121,7 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Init(init) => init::run(run, &init).await,
+        Command::Doctor(doctor) => doctor::run(run, &doctor).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => {
             completions::completions(run, Cli::command(), &completions)

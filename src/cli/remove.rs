@@ -117,6 +117,12 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     run.screen.show(will_ask(run, &args, &planned), |out| {
         view::plan(out, &planned, width)
     });
+    if !run.screen.talks() {
+        for finding in planned.warnings() {
+            run.screen
+                .warn(&format!("{}: {}", finding.what, finding.why));
+        }
+    }
     let planned = approve(run, &args, planned).await?;
     let receipt = planned.carry_out().await?;
     tell(run, &args, &receipt)

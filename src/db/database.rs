@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use super::conninfo::Settings;
+use super::conninfo::{Settings, SslMode};
 use super::limits::Limits;
 use super::open::open;
 use super::session::Session;
@@ -67,6 +67,12 @@ impl Database {
     #[must_use]
     pub fn interrupt(&self) -> &Interrupt {
         &self.interrupt
+    }
+
+    /// Whether and how TLS was asked for.
+    #[must_use]
+    pub fn ssl_mode(&self) -> SslMode {
+        self.settings.ssl_mode()
     }
 
     pub(super) fn settings(&self) -> &Settings {

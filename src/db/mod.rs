@@ -9,6 +9,7 @@ pub mod conninfo;
 mod database;
 mod identity;
 mod limits;
+mod login;
 mod migrations;
 pub mod open;
 mod parameter;

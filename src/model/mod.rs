@@ -3,11 +3,13 @@
 //! They know no database, no terminal and no command line. Their serialized form is the JSON
 //! interface documented in the README, so a field is added freely and renamed never.
 
+mod finding;
 mod operation;
 mod plan;
 mod receipt;
 mod token;
 
+pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{
     Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome,
     Verdict,

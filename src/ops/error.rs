@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::wording::{
-    database_code, database_hint, holders, installed_words, listed, locked_hint, named,
+    database_code, database_hint, holders, installed_words, listed, locked_hint, named, unfit,
+    unfit_hint,
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Blocker, Installed, Unrecorded};
-use crate::model::Token;
+use crate::model::{Finding, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,9 @@ pub enum Error {
     /// The schema is not what this build works with.
     #[error("{}", installed_words(.0))]
     NotInstalled(Installed),
+    /// Something would make the change fail, or its record lie.
+    #[error("{}", unfit(.0))]
+    Unfit(Vec<Finding>),
     /// The server is a standby.
     #[error("the server is a read-only standby: nothing can be changed here")]
     Standby,
@@ -210,6 +214,7 @@ impl Error {
             Self::Expected { .. } => "unexpected_count",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
+            Self::Unfit(_) => "unfit",
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
@@ -263,6 +268,7 @@ impl Error {
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
             Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
+            Self::Unfit(findings) => return unfit_hint(findings),
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {

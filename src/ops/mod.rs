@@ -9,6 +9,7 @@ mod audit;
 mod carry_out;
 mod delete;
 mod desk;
+mod doctor;
 mod error;
 mod expire;
 mod explain;
@@ -31,6 +32,7 @@ mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
 pub use desk::{Context, Desk};
+pub use doctor::Doctor;
 pub use error::{Class, Error, Recording, Refusal};
 pub use grants::OperatorRole;
 pub use install::{Install, InstallReport};

@@ -1,7 +1,7 @@
 //! The words of errors that need more than a template: hints, lists, who holds a lock.
 
 use crate::db::{self, Blocker, Installed, Kind, MIGRATED_VERSION};
-use crate::model::Token;
+use crate::model::{Finding, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -128,4 +128,21 @@ pub(super) fn locked_hint(blockers: &[Blocker]) -> String {
         Some(blocker) => format!("wait and run the command again, or end it with `select pg_terminate_backend({})`", blocker.pid),
         None => "run the command again; `grant pg_read_all_stats` would let this role see who holds the lock".to_owned(),
     }
+}
+
+/// What was found, one after the other.
+pub(super) fn unfit(findings: &[Finding]) -> String {
+    let what: Vec<&str> = findings
+        .iter()
+        .map(|finding| finding.what.as_str())
+        .collect();
+    what.join("; ")
+}
+
+pub(super) fn unfit_hint(findings: &[Finding]) -> Option<String> {
+    let first = findings.first()?;
+    Some(format!(
+        "{}; `breakglass doctor` shows everything",
+        first.remedy
+    ))
 }

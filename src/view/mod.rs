@@ -6,6 +6,7 @@
 mod column;
 mod csv;
 mod escape;
+mod finding;
 mod history;
 mod json;
 mod plan;
@@ -18,6 +19,7 @@ mod token;
 pub use self::csv::CsvWriter;
 pub use column::{Column, UnknownColumn, shown_key};
 pub use escape::visible;
+pub use finding::diagnosis;
 pub use history::{operation, operations_csv, operations_table};
 pub use json::{Error as JsonError, ListWriter, document, line};
 pub use plan::plan;
