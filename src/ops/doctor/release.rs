@@ -1,6 +1,6 @@
 //! What the adapter knows of this release of the application.
 
-use crate::adapter::{Bound, Statements};
+use crate::adapter::{Bound, Quirk, Statements};
 use crate::db::Session;
 use crate::model::{Code, Finding, Severity};
 use crate::ops::error::Error;
@@ -10,7 +10,7 @@ pub(super) async fn quirks(session: &Session, bound: &Bound) -> Result<Vec<Findi
     if bound.quirks.is_empty() {
         return Ok(Vec::new());
     }
-    let asked = bound.quirks.iter().any(|quirk| quirk.asks_for_number());
+    let asked = bound.quirks.iter().any(Quirk::asks_for_number);
     let mut findings = Vec::new();
     let mut number = None;
     if let (true, Some(statement)) = (asked, Statements::new(bound).release()?) {

@@ -241,11 +241,16 @@ pub(super) fn missing(lacks: &[Lack], scope: Scope, role: &str) -> Vec<Finding> 
         .filter_map(|lack| {
             let (found, why) = weigh(lack, scope)?;
             let to = Sql::ident(role);
+            let flags = if matches!(lack.verb, Verb::Delete | Verb::Count) {
+                " --allow-delete"
+            } else {
+                ""
+            };
             Some(
                 found
                     .what(format!("role `{role}` lacks {}", lack.words()))
                     .why(why)
-                    .remedy(format!("`grant {} on {} to {to}`, or make it a member of the role that `breakglass init --operator-role` prepares", lack.quoted, lack.quoted_on)),
+                    .remedy(format!("`grant {} on {} to {to}`, or make it a member of the role that `breakglass init --operator-role ROLE{flags}` prepares", lack.quoted, lack.quoted_on)),
             )
         })
         .collect()
