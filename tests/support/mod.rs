@@ -10,6 +10,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod seed;
@@ -20,6 +21,7 @@ pub(crate) mod terminal;
 
 pub(crate) use cluster::private_cluster;
 pub(crate) use database::TestDatabase;
+pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
 pub(crate) use standby::Standby;

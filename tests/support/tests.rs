@@ -3,7 +3,8 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use crate::support::{
-    Invocation, Redactor, Standby, Template, TestDatabase, breakglass, private_cluster,
+    Invocation, Login, PgBouncer, Redactor, Standby, Template, TestDatabase, breakglass,
+    private_cluster,
 };
 
 fn shell(script: &str) -> Invocation<'static> {
@@ -221,4 +222,28 @@ fn a_standby_follows_its_primary_and_is_promoted() {
     assert!(!signal.exists(), "{}", signal.display());
     copy.execute("insert into public.here values (2)");
     assert_eq!(copy.value("select sum(n) from public.here"), "3");
+}
+
+#[test]
+fn a_pooler_stands_in_front_of_a_cluster_and_is_gone_at_its_end() {
+    let cluster = private_cluster();
+    let database = TestDatabase::on(&cluster, Template::Coder);
+    database.execute("create role alice superuser login password 'correct horse'");
+    let trusting = PgBouncer::start(&cluster, Login::Trust);
+    let asking = PgBouncer::start(&cluster, Login::Scram);
+    let list = |conninfo: String, password: &str| {
+        breakglass()
+            .env("BREAKGLASS_DATABASE_URL", conninfo)
+            .env("PGPASSWORD", password)
+            .args(["tokens", "ls"])
+            .run()
+    };
+    let name = database.name();
+    list(trusting.conninfo("postgres", name), "").success();
+    list(trusting.conninfo("alice", name), "").success();
+    list(asking.conninfo("alice", name), "correct horse").success();
+    list(asking.conninfo("alice", name), "battery staple").code(3);
+    let port = trusting.port();
+    drop(trusting);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
