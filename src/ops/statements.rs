@@ -35,6 +35,10 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             include_str!("../../sql/install/history.sql").to_owned(),
         ),
         (
+            "sql/doctor/objects.sql",
+            include_str!("../../sql/doctor/objects.sql").to_owned(),
+        ),
+        (
             "sql/session/begin.sql",
             include_str!("../../sql/session/begin.sql").to_owned(),
         ),
