@@ -15,8 +15,11 @@ select w.schema, w.relation,
   join pg_locks as l on l.locktype = 'relation' and l.relation = c.oid
                     and l.database = (select oid from pg_database where datname = current_database())
   left join pg_stat_activity as a on a.pid = l.pid
-  left join pg_prepared_xacts as x on l.pid is null
-                                  and l.virtualtransaction = '-1/' || x.transaction::text
+  -- A prepared transaction has no process; what it holds besides is its own id.
+  left join pg_locks as own on l.pid is null and own.pid is null
+                           and own.locktype = 'transactionid'
+                           and own.virtualtransaction = l.virtualtransaction
+  left join pg_prepared_xacts as x on x.transaction = own.transactionid
  where l.pid is distinct from pg_backend_pid()
    and l.mode in ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
                   'ExclusiveLock', 'AccessExclusiveLock')

@@ -1,7 +1,6 @@
 //! `doctor` on what stands between it and the server: TLS, poolers, another cluster, clocks.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a helper that cannot go on fails the test that called it"
 )]
 

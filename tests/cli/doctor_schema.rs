@@ -18,14 +18,14 @@ fn installed(database: &TestDatabase) -> String {
     let mut lines: Vec<String> = session
         .query(&statement)
         .into_iter()
-        .map(|row| {
-            row.into_iter()
-                .map(Option::unwrap_or_default)
-                .collect::<Vec<_>>()
+        .map(|row| row.into_iter().map(Option::unwrap_or_default))
+        .filter_map(|mut row| {
+            let (aspect, _schema, table) = (row.next()?, row.next()?, row.next()?);
+            let (name, definition) = (row.next()?, row.next()?);
+            let is_made = ["column", "constraint", "trigger"].contains(&aspect.as_str());
+            (is_made && table != "schema_history")
+                .then(|| format!("{aspect}\t{table}\t{name}\t{definition}\n"))
         })
-        .filter(|row| ["column", "constraint", "trigger"].contains(&row[0].as_str()))
-        .filter(|row| row[2] != "schema_history")
-        .map(|row| format!("{}\t{}\t{}\t{}\n", row[0], row[2], row[3], row[4]))
         .collect();
     lines.sort();
     lines.concat()

@@ -203,7 +203,7 @@ fn what_may_not_be_looked_at_is_said() {
             "warns",
             subject,
         );
-        tells(&finding, "what", &format!("permission denied for "));
+        tells(&finding, "what", "permission denied for ");
         tells(&finding, "what", view);
     }
 }
@@ -215,9 +215,9 @@ fn clocks_that_differ() {
     let clock = super::doctor_connection::false_clock();
     for (seconds, severity, which) in [
         (-30, "warns", "30 s ahead of"),
-        (30, "warns", "s behind"),
+        (30, "warns", "30 s behind"),
         (-3600, "blocks", "3600 s ahead of"),
-        (3600, "blocks", "s behind"),
+        (3600, "blocks", "3600 s behind"),
     ] {
         let invocation = database.breakglass().as_role(&alice);
         let invocation = invocation

@@ -46,7 +46,7 @@ fn no_adapter_two_and_one_that_refuses() {
         "coder in schema public, coder in schema second",
     );
     let database = installed(Template::Coder);
-    database.execute("create table migration_cursor ()");
+    database.execute("create table migration_cursor (id integer)");
     let finding = only(
         &as_superuser(&database, &[]),
         "refused_by_adapter",

@@ -127,7 +127,7 @@ pub(super) fn clock(trip: RoundTrip, database: DateTime<Utc>) -> Option<Finding>
         found
             .what(format!(
                 "the database's clock is {} s {which} this machine's",
-                difference.num_seconds()
+                (difference.num_milliseconds() + 500) / 1000
             ))
             .why(why)
             .remedy("see which one is wrong (`timedatectl`, `select clock_timestamp()`); where the database is ahead, delete instead of expiring"),

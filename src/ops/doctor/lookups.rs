@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use super::tables::Size;
-use crate::adapter::{Bound, RenderError, SortKey, Statements};
+use crate::adapter::{Bound, RenderError, SortKey, Sql, Statements};
 use crate::db::{self, Session};
 use crate::model::{Code, Finding};
 use crate::ops::error::Error;
@@ -25,7 +25,7 @@ struct Way {
     name: &'static str,
     statement: String,
     parameters: Parameters,
-    remedy: &'static str,
+    remedy: String,
 }
 
 enum Parameters {
@@ -40,22 +40,33 @@ enum Parameters {
 fn ways(bound: &Bound) -> Result<Vec<Way>, RenderError> {
     let statements = Statements::new(bound);
     let find = statements.find()?;
+    let table = Sql::table(&bound.token.schema, &bound.token.name);
+    let index = |column: &String| {
+        let column = Sql::ident(column);
+        format!("`create index concurrently on {table} ({column})`")
+    };
     let mut ways = vec![Way {
         name: "by key",
         statement: find.clone(),
         parameters: Parameters::Find(true),
         remedy: if bound.adapter.token.key_is_secret {
-            "give it time, `--statement-timeout 5m`: the key is the secret, and nothing but a scan finds a row by its digest"
+            "give it time, `--statement-timeout 5m`: the key is the secret, and nothing but a scan finds a row by its digest".to_owned()
         } else {
-            "an index on the key is missing or not valid: `\\d TABLE` in psql"
+            format!(
+                "make the key's index again: {}",
+                index(&bound.adapter.token.key)
+            )
         },
     }];
-    if bound.adapter.token.label.is_some() {
+    if let Some(label) = &bound.adapter.token.label {
         ways.push(Way {
             name: "by name",
             statement: find,
             parameters: Parameters::Find(false),
-            remedy: "name it by `id:KEY`, or add an index that begins with the name: `create index concurrently on TABLE (NAME)`",
+            remedy: format!(
+                "name it by `id:KEY`, or have the owner run {}",
+                index(label)
+            ),
         });
     }
     if let Some(statement) = statements.lookup()? {
@@ -63,7 +74,10 @@ fn ways(bound: &Bound) -> Result<Vec<Way>, RenderError> {
             name: "by a secret's digest",
             statement,
             parameters: Parameters::Lookup,
-            remedy: "name it by `id:KEY`, or add an index on the expression that `breakglass adapters show NAME --sql` shows",
+            remedy: format!(
+                "name it by `id:KEY`, or index the expression of sql/tokens/lookup.sql: `breakglass adapters show {} --sql`",
+                bound.adapter.name
+            ),
         });
     }
     if bound.adapter.owner.is_some() {
@@ -71,7 +85,7 @@ fn ways(bound: &Bound) -> Result<Vec<Way>, RenderError> {
             name: "by owner",
             statement: statements.list(SortKey::Key, false)?,
             parameters: Parameters::Owner,
-            remedy: "name it by `id:KEY`; `tokens ls --owner` compares login, email and key of every row",
+            remedy: "name it by `id:KEY`; `tokens ls --owner` compares login, email and key of every row".to_owned(),
         });
     }
     Ok(ways)
@@ -89,8 +103,11 @@ pub(super) async fn scans(
         return Ok(Vec::new());
     };
     let ways = ways(bound)?;
-    let keys = nobodys_key(bound);
-    let asked = ways.iter().map(|way| explain(session, &keys, way));
+    let asked = Asked {
+        keys: nobodys_key(bound),
+        kinds: vec![bound.adapter.token.default_kind.clone()],
+    };
+    let asked = ways.iter().map(|way| explain(session, &asked, way));
     let plans = futures_util::future::join_all(asked).await;
     let mut findings = Vec::new();
     for (way, plan) in ways.iter().zip(plans) {
@@ -112,13 +129,20 @@ pub(super) async fn scans(
             finding
                 .what(format!("finding a token {} reads all of {name}, about {rows:.0} rows: no index fits", way.name))
                 .why("it takes longer the busier the server is, and may run into --statement-timeout")
-                .remedy(way.remedy),
+                .remedy(way.remedy.clone()),
         );
     }
     Ok(findings)
 }
 
-async fn explain(session: &Session, keys: &[String], way: &Way) -> Result<Value, db::Error> {
+/// What is looked up.
+struct Asked {
+    keys: Vec<String>,
+    kinds: Vec<String>,
+}
+
+async fn explain(session: &Session, asked: &Asked, way: &Way) -> Result<Value, db::Error> {
+    let Asked { keys, kinds } = asked;
     let words = vec![NOBODY.to_owned()];
     let none: Option<Vec<String>> = None;
     let (text, seconds): (Option<String>, Option<f64>) = (None, None);
@@ -133,7 +157,7 @@ async fn explain(session: &Session, keys: &[String], way: &Way) -> Result<Value,
         Parameters::Find(false) => vec![
             (&none, Type::TEXT_ARRAY),
             (&words, Type::TEXT_ARRAY),
-            (&words, Type::TEXT_ARRAY),
+            (&kinds, Type::TEXT_ARRAY),
             (&text, Type::TEXT),
         ],
         Parameters::Lookup => vec![(&words, Type::TEXT_ARRAY)],

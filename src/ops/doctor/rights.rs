@@ -195,13 +195,11 @@ fn add_references(lacks: &mut Vec<Lack>, references: &[ForeignKey]) {
     for key in references {
         if !key.may_count {
             let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
-            lacks.push(Lack::new(
-                Verb::Count,
-                "select",
-                &columns,
-                &key.schema,
-                &key.relation,
-            ));
+            let lack = Lack::new(Verb::Count, "select", &columns, &key.schema, &key.relation);
+            // A companion's is missed by every verb.
+            if !lacks.iter().any(|known| known.words() == lack.words()) {
+                lacks.push(lack);
+            }
         }
         add_references(lacks, &key.further);
     }
