@@ -31,6 +31,12 @@ select 'schema' as aspect, 'breakglass'::text as schema, ''::text as relation, '
 select 'setting', '', '', 'session_replication_role', current_setting('session_replication_role'),
        true, true, 0, array[]::text[]
  union all
+select 'table', own.schema, own.relation, '',
+       case c.relpersistence when 'p' then 'permanent' else 'unlogged' end,
+       true, true, 0, array[]::text[]
+  from own
+  join pg_class as c on c.oid = own.oid
+ union all
 select 'column', own.schema, own.relation, a.attname::text,
        format_type(a.atttypid, a.atttypmod)
          || case when a.attnotnull then ' not null' else '' end

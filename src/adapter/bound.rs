@@ -249,13 +249,19 @@ impl Bound {
             || self.token.columns.contains_key(column)
     }
 
-    /// The columns of the token table that hold an end as a time of day without a zone, or as a day.
+    /// The columns that hold an end as a time of day without a zone, or as a day; with their tables.
     #[must_use]
     pub fn zoneless(&self) -> Vec<String> {
-        let columns = self.vital().into_iter();
-        columns
-            .filter(|column| {
-                let column = self.token.columns.get(column);
+        let own = self.vital().into_iter().map(|column| (&self.token, column));
+        let companions = self.companions.iter().flat_map(|(companion, relation)| {
+            let dead = companion.dead.iter().map(|rule| rule.column.clone());
+            let set = companion.expire.set.keys().cloned();
+            dead.chain(set).map(move |column| (relation, column))
+        });
+        let mut found: Vec<String> = own
+            .chain(companions)
+            .filter(|(relation, column)| {
+                let column = relation.columns.get(column);
                 column.is_some_and(|column| {
                     matches!(
                         column.type_name.as_str(),
@@ -263,7 +269,10 @@ impl Bound {
                     )
                 })
             })
-            .collect()
+            .map(|(relation, column)| format!("{}.{column}", relation.display_name()))
+            .collect();
+        found.dedup();
+        found
     }
 
     /// The token table and the companions' tables: those that a change writes to.

@@ -22,7 +22,7 @@ fn installed(database: &TestDatabase) -> String {
         .filter_map(|mut row| {
             let (aspect, _schema, table) = (row.next()?, row.next()?, row.next()?);
             let (name, definition) = (row.next()?, row.next()?);
-            let is_made = ["column", "constraint", "trigger"].contains(&aspect.as_str());
+            let is_made = ["table", "column", "constraint", "trigger"].contains(&aspect.as_str());
             (is_made && table != "schema_history")
                 .then(|| format!("{aspect}\t{table}\t{name}\t{definition}\n"))
         })
@@ -98,7 +98,7 @@ fn it_is_of_another_version() {
 }
 
 /// Each alteration: what is done, to which table, how much it weighs, and what is said.
-const ALTERATIONS: [(&str, &str, &str, &str); 18] = [
+const ALTERATIONS: [(&str, &str, &str, &str); 19] = [
     (
         "alter table breakglass.operation drop constraint operation_did_what_was_planned",
         "operation",
@@ -206,6 +206,12 @@ const ALTERATIONS: [(&str, &str, &str, &str); 18] = [
         "row security was enabled",
     ),
     (
+        "alter table breakglass.observation set unlogged",
+        "observation",
+        "blocks",
+        "the table is unlogged: a crash empties it",
+    ),
+    (
         "drop table breakglass.observation",
         "observation",
         "blocks",
@@ -267,6 +273,7 @@ fn the_remedies_mend_what_was_altered() {
         "alter table breakglass.operation drop constraint operation_did_what_was_planned",
         "create rule loud as on update to breakglass.observation do also notify x",
         "alter table breakglass.change enable row level security",
+        "alter table breakglass.observation set unlogged",
     ] {
         let (database, alice) = coder();
         database.execute(alteration);

@@ -2,7 +2,7 @@
 //!
 //! Each file judges one subject. What is read is read in pipelines, one round trip for all that
 //! needs no adapter and one for all that does; every statement has a transaction of its own, so that
-//! one which the role may not run costs no other. [`before_write`] is the part of it that every
+//! one which the role may not run costs no other. [`before_write()`] is the part of it that every
 //! change begins with.
 
 mod before_write;

@@ -12,6 +12,7 @@ const OBJECTS: &str = include_str!("../../../sql/doctor/objects.sql");
 pub(super) enum Aspect {
     Schema,
     Setting,
+    Table,
     Column,
     Constraint,
     Trigger,
@@ -148,6 +149,7 @@ fn aspect_of(word: &str) -> Result<Aspect, db::Error> {
     Ok(match word {
         "schema" => Aspect::Schema,
         "setting" => Aspect::Setting,
+        "table" => Aspect::Table,
         "column" => Aspect::Column,
         "constraint" => Aspect::Constraint,
         "trigger" => Aspect::Trigger,

@@ -55,6 +55,7 @@ fn expected() -> BTreeMap<Key<'static>, &'static str> {
 
 fn word(aspect: Aspect) -> Option<&'static str> {
     match aspect {
+        Aspect::Table => Some("table"),
         Aspect::Column => Some("column"),
         Aspect::Constraint => Some("constraint"),
         Aspect::Trigger => Some("trigger"),
@@ -96,6 +97,7 @@ pub(super) fn altered(objects: &[Object]) -> Vec<Finding> {
         }
         let what = match found.get(key) {
             Some(object) if object.definition == *definition => continue,
+            Some(_) if *kind == "table" => "the table is unlogged: a crash empties it".to_owned(),
             Some(_) => format!("{kind} {name} is not as it was installed"),
             None => format!("{kind} {name} is gone"),
         };
@@ -202,6 +204,7 @@ fn always(table: &str, name: &str) -> String {
 fn restore(kind: &str, table: &str, name: &str, definition: &str) -> String {
     let (relation, ident) = (Sql::table("breakglass", table), Sql::ident(name));
     match kind {
+        "table" => format!("`alter table {relation} set logged`, as its owner"),
         "constraint" => format!(
             "drop what stands there, and `alter table {relation} add constraint {ident} {definition}`"
         ),

@@ -258,12 +258,11 @@ pub(super) async fn time_zones(
     if zones.is_empty() {
         return Ok(Vec::new());
     }
-    let table = bound.token.display_name();
     Ok(columns
         .into_iter()
         .map(|column| {
-            Finding::warns(Code::TimeWithoutZone, format!("{table}.{column}"))
-                .what(format!("{table}.{column} has no time zone, and TimeZone is {}", zones.join(", ")))
+            Finding::warns(Code::TimeWithoutZone, column.clone())
+                .what(format!("{column} has no time zone, and TimeZone is {}", zones.join(", ")))
                 .why("it is read and written as UTC here; an application that writes local time into it would take an expired token for hours more, or a live one for dead")
                 .remedy("compare a fresh token with the clock: `breakglass tokens show SELECTOR`; if it is off by hours, do not expire, delete")
         })
