@@ -1,12 +1,13 @@
 -- Who could rewrite the log: its owners, everybody who was granted more than reading it, and what
 -- default privileges would give on the tables of a later migration.
---   $1 text  owner of the application's token table, or null
+--   $1 text    owner of the application's token table, or null
+--   $2 text[]  breakglass's own tables
 with log as (
   select c.oid, c.relname::text as relation, c.relowner, c.relacl
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
    where n.nspname = 'breakglass'
-     and c.relname in ('operation', 'change', 'observation', 'schema_history')
+     and c.relname = any ($2::text[])
 ), owner as (
   select 'the schema' as what, n.nspowner as oid from pg_namespace as n where n.nspname = 'breakglass'
    union

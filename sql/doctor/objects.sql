@@ -1,7 +1,7 @@
 -- What could swallow, rewrite or refuse a write, one row an object: every object of breakglass's own
 -- tables, and of the application's tables their triggers and rules, those of their partitions and
 -- children too. `events` are the bits of pg_trigger.tgtype, for a rule the number of its event.
---   $1 text[]  schemas   $2 text[]  tables, beside their schemas
+--   $1 text[]  schemas   $2 text[]  tables, beside their schemas   $3 text[]  breakglass's own tables
 with recursive wanted as (
   select c.oid, w.schema, w.relation
     from unnest($1::text[], $2::text[]) as w (schema, relation)
@@ -16,7 +16,7 @@ with recursive wanted as (
     from pg_namespace as n
     join pg_class as c on c.relnamespace = n.oid
    where n.nspname = 'breakglass'
-     and c.relname in ('operation', 'change', 'observation', 'schema_history')
+     and c.relname = any ($3::text[])
 ), every as (
   select oid, schema, relation from wanted
    union

@@ -12,7 +12,11 @@ use crate::support::{Template, TestDatabase};
 fn installed(database: &TestDatabase) -> String {
     let statement = include_str!("../../sql/doctor/objects.sql")
         .replace("$1::text[]", "array[]::text[]")
-        .replace("$2::text[]", "array[]::text[]");
+        .replace("$2::text[]", "array[]::text[]")
+        .replace(
+            "$3::text[]",
+            "array(select tablename::text from pg_tables where schemaname = 'breakglass')",
+        );
     let session = database.session();
     session.execute("set search_path = pg_catalog, pg_temp");
     let mut lines: Vec<String> = session

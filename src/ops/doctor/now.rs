@@ -3,6 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::objects::names;
+use super::schema;
 use crate::adapter::Bound;
 use crate::db::{self, Session};
 use crate::model::{Code, Finding};
@@ -28,7 +29,7 @@ struct Lock {
 /// Locks that a write would wait for, or may.
 pub(super) async fn locks(session: &Session, bound: &Bound) -> Result<Vec<Finding>, db::Error> {
     let (mut schemas, mut tables) = names(bound.written());
-    for table in ["operation", "change", "observation"] {
+    for table in schema::tables() {
         schemas.push("breakglass".to_owned());
         tables.push(table.to_owned());
     }

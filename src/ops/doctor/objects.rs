@@ -2,6 +2,7 @@
 
 use tokio_postgres::types::Type;
 
+use super::schema;
 use crate::adapter::{Bound, Relation};
 use crate::db::{self, Session};
 
@@ -115,8 +116,12 @@ pub(super) async fn objects(
         .into_iter()
         .flat_map(|bound| bound.written().chain(&bound.audit));
     let (schemas, tables) = names(relations);
-    let parameters: [db::Parameter<'_>; 2] =
-        [(&schemas, Type::TEXT_ARRAY), (&tables, Type::TEXT_ARRAY)];
+    let own = schema::tables();
+    let parameters: [db::Parameter<'_>; 3] = [
+        (&schemas, Type::TEXT_ARRAY),
+        (&tables, Type::TEXT_ARRAY),
+        (&own, Type::TEXT_ARRAY),
+    ];
     let rows = session.read(OBJECTS, &parameters).await?;
     rows.iter()
         .map(|row| {

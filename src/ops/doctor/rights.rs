@@ -4,12 +4,16 @@ use tokio_postgres::types::Type;
 
 use super::Scope;
 use super::objects::{Aspect, Object};
+use super::schema;
 use crate::adapter::{Bound, ForeignKey, Relation, Sql};
 use crate::db::{self, Identity, Session};
 use crate::model::{Ability, Code, Finding};
 use crate::ops::grants::{OperatorRole, TableGrant};
 
 const LOG_RIGHTS: &str = include_str!("../../../sql/doctor/log_rights.sql");
+
+/// The tables of the log that every change needs.
+const NEEDED: [&str; 4] = ["operation", "change", "observation", schema::HISTORY];
 
 /// What breakglass does, as far as privileges tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(super) enum Verb {
     /// Counting what a delete takes along.
     Count,
     Audit,
+    /// What further tables of the log are for.
+    FurtherAudit,
     /// The application's own log.
     ApplicationLog,
 }
@@ -121,9 +127,14 @@ fn lacking_ours(grant: &TableGrant, objects: &[Object]) -> Vec<Lack> {
             object.aspect == Aspect::Column && object.is_ours() && object.relation == grant.table
         })
     };
+    let verb = if NEEDED.contains(&grant.table.as_str()) {
+        Verb::Audit
+    } else {
+        Verb::FurtherAudit
+    };
     let mut lacks = Vec::new();
     let lack = |privilege, columns: &[&str]| {
-        Lack::new(Verb::Audit, privilege, columns, "breakglass", &grant.table)
+        Lack::new(verb, privilege, columns, "breakglass", &grant.table)
     };
     if columns().any(|column| !column.may_select) {
         lacks.push(lack("select", &[]));
@@ -273,6 +284,10 @@ fn weigh(lack: &Lack, scope: Scope) -> Option<(Finding, &'static str)> {
             warns(),
             "how many rows of that table a delete takes along cannot be told before it is done",
         ),
+        Verb::FurtherAudit => (
+            warns(),
+            "what is recorded there cannot be; tokens are killed without it",
+        ),
         Verb::ApplicationLog => (
             warns(),
             "the application's own audit log will not show the change; breakglass's does",
@@ -298,7 +313,9 @@ pub(super) async fn log_rights(
     bound: Option<&Bound>,
 ) -> Result<Vec<Finding>, db::Error> {
     let owner = bound.map(|bound| bound.token.owner.as_str());
-    let rows = session.read(LOG_RIGHTS, &[(&owner, Type::TEXT)]).await?;
+    let own = schema::tables();
+    let parameters: [db::Parameter<'_>; 2] = [(&owner, Type::TEXT), (&own, Type::TEXT_ARRAY)];
+    let rows = session.read(LOG_RIGHTS, &parameters).await?;
     let mut findings = Vec::new();
     for row in rows {
         let text = |name| -> Result<String, db::Error> { Ok(row.try_get(name)?) };

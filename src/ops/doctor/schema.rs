@@ -53,6 +53,18 @@ fn expected() -> BTreeMap<Key<'static>, &'static str> {
         .collect()
 }
 
+/// The history of migrations, which the list does not have: refinery makes it.
+pub(super) const HISTORY: &str = "schema_history";
+
+/// Breakglass's own tables.
+pub(super) fn tables() -> Vec<&'static str> {
+    let mut tables: Vec<&str> = expected().keys().map(|(_, table, _)| *table).collect();
+    tables.push(HISTORY);
+    tables.sort_unstable();
+    tables.dedup();
+    tables
+}
+
 fn word(aspect: Aspect) -> Option<&'static str> {
     match aspect {
         Aspect::Table => Some("table"),
