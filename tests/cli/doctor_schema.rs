@@ -252,14 +252,10 @@ fn the_guards_function_was_replaced() {
         .iter()
         .filter_map(|finding| finding["subject"].as_str())
         .collect();
-    assert_eq!(
-        subjects,
-        [
-            "breakglass.change",
-            "breakglass.observation",
-            "breakglass.operation"
-        ]
-    );
+    for table in ["change", "observation", "operation"] {
+        let subject = format!("breakglass.{table}");
+        assert!(subjects.contains(&subject.as_str()), "{subjects:?}");
+    }
     assert!(
         found
             .iter()
