@@ -122,3 +122,15 @@ fn a_prepared_transaction_that_nobody_ends() {
     tells(&finding, "what", &format!("prepared transaction `{name}`"));
     tells(&finding, "remedy", &format!("rollback prepared '{name}'"));
 }
+
+#[test]
+fn of_many_the_first_are_told_and_the_rest_counted() {
+    let (database, alice) = coder();
+    let holders: Vec<_> = (0..13).map(|_| database.session()).collect();
+    for holder in &holders {
+        holder.execute("begin; lock table api_keys in share mode");
+    }
+    let found = as_role(&database, &alice);
+    assert_eq!(found.len(), 10, "{found:#?}");
+    tells(&found[9], "what", "; and 3 more like it");
+}

@@ -19,7 +19,7 @@ pub(super) fn tls(session: &Session, database: &Database) -> Option<Finding> {
     let endpoint = session.endpoint();
     let is_remote = endpoint
         .address()
-        .is_some_and(|address| !address.is_loopback());
+        .is_some_and(|address| !address.to_canonical().is_loopback());
     if !is_remote {
         return None;
     }

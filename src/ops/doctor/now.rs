@@ -13,6 +13,9 @@ const NOW: &str = include_str!("../../../sql/doctor/now.sql");
 /// A transaction that writes for longer than this is in the way, in seconds.
 const LONG: f64 = 5.0;
 
+/// So many locks are told at most; the rest is counted.
+const SHOWN: usize = 10;
+
 /// A lock of somebody's on one of our tables.
 struct Lock {
     relation: String,
@@ -52,6 +55,12 @@ pub(super) async fn locks(session: &Session, bound: &Bound) -> Result<Vec<Findin
             prepared: row.try_get("prepared")?,
         };
         findings.extend(lock.judge());
+    }
+    // The oldest come first.
+    let more = findings.len().saturating_sub(SHOWN);
+    findings.truncate(SHOWN);
+    if let (Some(last), true) = (findings.last_mut(), more > 0) {
+        last.what = format!("{}; and {more} more like it", last.what);
     }
     Ok(findings)
 }
