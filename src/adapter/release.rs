@@ -162,13 +162,13 @@ mod tests {
 
     fn refused(from: &str, to: &str) -> String {
         let text = FILE.replace(from, to);
-        assert_ne!(text, FILE, "{from}");
+        assert!(text != FILE, "{from}");
         parse(&text, "x").unwrap_err().to_string()
     }
 
     #[test]
     fn a_quirk_that_cannot_be_judged_is_an_error() {
-        assert!(refused("below = 331\n", "").contains("has no condition"));
+        assert!(refused("below = 331", "#").contains("has no condition"));
         assert!(
             refused(
                 "[release]\ntable = \"schema_migrations\"\ncolumn = \"version\"\n",
