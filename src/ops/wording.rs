@@ -130,12 +130,14 @@ pub(super) fn locked_hint(blockers: &[Blocker]) -> String {
     }
 }
 
-/// What was found, one after the other.
+/// What was found: the first few of it.
 pub(super) fn unfit(findings: &[Finding]) -> String {
-    let what: Vec<&str> = findings
-        .iter()
-        .map(|finding| finding.what.as_str())
-        .collect();
+    const FIRST: usize = 3;
+    let first = findings.iter().take(FIRST);
+    let mut what: Vec<String> = first.map(|finding| finding.what.clone()).collect();
+    if findings.len() > FIRST {
+        what.push(format!("and {} more", findings.len() - FIRST));
+    }
     what.join("; ")
 }
 

@@ -62,7 +62,16 @@ fn may(role: &str, ability: &Ability) -> String {
     if *granted {
         format!("{role} may {verb}")
     } else {
-        format!("{role} may not {verb}: it lacks {}", missing.join(", "))
+        // The findings have the rest.
+        const FIRST: usize = 2;
+        let first = missing.iter().take(FIRST).cloned().collect::<Vec<_>>();
+        let more = missing.len() - first.len();
+        let more = if more > 0 {
+            format!(", and {more} more")
+        } else {
+            String::new()
+        };
+        format!("{role} may not {verb}: it lacks {}{more}", first.join(", "))
     }
 }
 

@@ -119,6 +119,29 @@ fn what_does_not_concern_the_action_is_not_told_with_it() {
     output.never_says("trigger also");
 }
 
+/// A stranger lacks everything: the first of it is said, the rest counted.
+#[test]
+fn a_role_without_any_right_is_not_told_a_page() {
+    let database = coder();
+    let stranger = database.login_role("stranger");
+    let before = Before::of(&database);
+    let output = remove(&database, &["build-cache"]).as_role(&stranger).run();
+    output
+        .code(1)
+        .says(&format!(
+            "error: role `{stranger}` lacks usage on schema breakglass; "
+        ))
+        .says("; and 10 more\n")
+        .says("`breakglass init --operator-role ROLE` prepares");
+    before.is_all(&database);
+    let output = database.breakglass().as_role(&stranger).arg("doctor").run();
+    output.code(1);
+    let told = format!(
+        "{stranger} may not audit: it lacks usage on schema breakglass, select on breakglass.operation, and 6 more\n"
+    );
+    assert!(output.stdout.contains(&told), "{output}");
+}
+
 /// Nothing of a healthy database is told: the plan is as it was.
 #[test]
 fn a_healthy_database_has_no_warning() {
