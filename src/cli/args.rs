@@ -7,6 +7,7 @@ use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
 use super::demo::Demo;
+use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Targets(Targets),
     /// Install breakglass's own schema, and give a role the least that works
     Init(Init),
+    /// Look for everything that would make a change fail or lie, and change nothing
+    Doctor(DoctorArgs),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
     #[command(after_help = "Example:\n  breakglass demo --keep")]
     Demo(Demo),
@@ -132,6 +135,7 @@ impl Cli {
             Command::Targets(targets) => match &targets.command {
                 TargetsCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
             },
+            Command::Doctor(doctor) => doctor.output == SingleFormat::Json,
             Command::Adapters(_)
             | Command::Init(_)
             | Command::Demo(_)

@@ -7,6 +7,7 @@ mod audit;
 mod completions;
 mod connection;
 mod demo;
+mod doctor;
 mod exit;
 mod failure;
 mod format;
@@ -144,6 +145,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TargetsCommand::List(list) => targets::list(run, &list),
         },
         Command::Init(init) => init::run(run, &init).await,
+        Command::Doctor(doctor) => doctor::run(run, &doctor).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => {
             completions::completions(run, Cli::command(), &completions)

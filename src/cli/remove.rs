@@ -122,6 +122,12 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         view::banner(out, planned.policy(), run.screen.paints())?;
         view::plan(out, &planned, width)
     });
+    if !run.screen.talks() {
+        for finding in planned.warnings() {
+            run.screen
+                .warn(&format!("{}: {}", finding.what, finding.why));
+        }
+    }
     let planned = approve(run, &args, planned).await?;
     let receipt = carry_out(run, &args, &context, planned).await?;
     tell(run, &args, &receipt)

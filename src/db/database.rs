@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::conninfo::Settings;
+use super::conninfo::{Settings, SslMode};
 use super::interrupt::Interrupt;
 use super::limits::Limits;
 use super::open::{DEFAULT_TIMEOUT, open};
@@ -74,6 +74,12 @@ impl Database {
     #[must_use]
     pub fn interrupt(&self) -> &Interrupt {
         &self.interrupt
+    }
+
+    /// Whether and how TLS was asked for.
+    #[must_use]
+    pub fn ssl_mode(&self) -> SslMode {
+        self.settings.ssl_mode()
     }
 
     pub(super) fn settings(&self) -> &Settings {

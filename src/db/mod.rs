@@ -13,6 +13,7 @@ mod identity;
 mod interrupt;
 mod limits;
 pub mod local_file;
+mod login;
 mod migrations;
 pub mod open;
 mod parameter;

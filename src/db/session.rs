@@ -39,6 +39,7 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) limits: Limits,
     endpoint: Endpoint,
+    encrypted: bool,
     warnings: Vec<String>,
     last_notice: Arc<Mutex<Option<String>>>,
     /// The pinned cluster's `system_identifier`, where the server does not tell its own.
@@ -60,6 +61,7 @@ impl Session {
     /// Takes over a fresh connection and drives it until it ends.
     pub(super) fn start(client: Client, mut connection: Connection, database: &Database) -> Self {
         let endpoint = connection.endpoint().clone();
+        let encrypted = connection.is_encrypted();
         let warnings = connection.warnings().to_vec();
         let last_notice = Arc::new(Mutex::new(None));
         let heard = Arc::clone(&last_notice);
@@ -88,6 +90,7 @@ impl Session {
             client,
             limits: *database.limits(),
             endpoint,
+            encrypted,
             warnings,
             last_notice,
             unproven: None,
@@ -150,6 +153,12 @@ impl Session {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Whether it runs over TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// What the operator should know of how the connection came about.

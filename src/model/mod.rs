@@ -4,12 +4,14 @@
 //! interface documented in the README, so a field is added freely and renamed never.
 
 mod blocker;
+mod finding;
 mod operation;
 mod plan;
 mod receipt;
 mod token;
 
 pub use blocker::{Blocker, Signal, blockers};
+pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{
     Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,

@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
+use super::doctor::hidden;
 use super::error::Error;
 use super::policy::Policy;
 
@@ -132,16 +133,12 @@ impl Desk {
     ///
     /// Where row security would hide rows from the role.
     pub fn check_visible(&self) -> Result<(), Error> {
-        let tables = std::iter::once(&self.bound.token)
-            .chain(self.bound.companions.iter().map(|(_, relation)| relation));
-        for relation in tables {
-            if relation.row_security {
-                return Err(Error::RowSecurity {
-                    relation: relation.display_name(),
-                    role: self.identity.role.clone(),
-                });
-            }
+        match hidden(&self.bound).next() {
+            Some(relation) => Err(Error::RowSecurity {
+                relation: relation.display_name(),
+                role: self.identity.role.clone(),
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

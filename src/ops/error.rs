@@ -6,12 +6,12 @@ use uuid::Uuid;
 use super::policy::Unmet;
 use super::wording::{
     database_code, database_hint, holders, installed_words, listed, locked_hint, named, roots,
-    signalled,
+    signalled, unfit, unfit_hint,
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-use crate::model::{Blocker, Signal, Token};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,9 @@ pub enum Error {
     /// The schema is not what this build works with.
     #[error("{}", installed_words(.0))]
     NotInstalled(Installed),
+    /// Something would make the change fail, or its record lie.
+    #[error("{}", unfit(.0))]
+    Unfit(Vec<Finding>),
     /// The server is a standby.
     #[error("the server is a read-only standby: nothing can be changed here")]
     Standby,
@@ -248,6 +251,7 @@ impl Error {
             Self::TooManyRows { .. } => "too_many_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
+            Self::Unfit(_) => "unfit",
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
@@ -308,6 +312,7 @@ impl Error {
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
             Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
+            Self::Unfit(findings) => return unfit_hint(findings),
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {

@@ -153,6 +153,10 @@ fn own_tables() -> Vec<TableGrant> {
 }
 
 fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
+    if let (Some(release), Some(relation)) = (&bound.adapter.release, &bound.release) {
+        let columns = vec![("select", vec![release.column.clone()])];
+        grants.push(TableGrant::new(relation, columns, Vec::new()));
+    }
     if let (Some(owner), Some(relation)) = (&bound.adapter.owner, &bound.owner) {
         let mut columns = vec![owner.key.clone(), owner.login.clone()];
         columns.extend(owner.email.clone());

@@ -2,6 +2,7 @@
 
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
+use super::doctor::before_write;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
 use super::record::refuse;
@@ -10,9 +11,9 @@ use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
-use crate::db::{Identity, Installed, installed};
+use crate::db::Identity;
 use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Plan, PlannedToken, SecretCheck,
+    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
 };
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -116,14 +117,11 @@ impl Request {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = describe(desk, &self.selectors, self.owner.as_deref());
         desk.check_writable()?;
-        match installed(&desk.session).await? {
-            Installed::Current => {}
-            other => return Err(Error::NotInstalled(other)),
-        }
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
         // A statement that names a table needs its grants, whether it inserts a row or not.
         let written = application_audit == ApplicationAudit::Written;
+        known.warnings = before_write(desk, self.action, written).await?;
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
@@ -301,6 +299,12 @@ impl Planned {
             .filter(|note| note.on.contains(&self.request.action))
             .map(|note| note.text.clone())
             .collect()
+    }
+
+    /// What may go wrong with this change, as `doctor` tells it.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.known.warnings
     }
 
     /// What to know before saying yes, from the adapter.

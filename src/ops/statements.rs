@@ -39,6 +39,10 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             include_str!("../../sql/install/history.sql").to_owned(),
         ),
         (
+            "sql/doctor/objects.sql",
+            include_str!("../../sql/doctor/objects.sql").to_owned(),
+        ),
+        (
             "sql/session/begin.sql",
             include_str!("../../sql/session/begin.sql").to_owned(),
         ),
@@ -54,6 +58,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/lookup.sql", rendered.lookup()?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
+        ("sql/doctor/release.sql", rendered.release()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
     ];

@@ -2,7 +2,7 @@
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
-use crate::model::{Blocker, Signal, Token};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -196,4 +196,23 @@ pub(super) fn signalled(signal: Signal) -> &'static str {
         Signal::Cancel => "cancelled",
         Signal::Terminate => "terminated",
     }
+}
+
+/// What was found: the first few of it.
+pub(super) fn unfit(findings: &[Finding]) -> String {
+    const FIRST: usize = 3;
+    let first = findings.iter().take(FIRST);
+    let mut what: Vec<String> = first.map(|finding| finding.what.clone()).collect();
+    if findings.len() > FIRST {
+        what.push(format!("and {} more", findings.len() - FIRST));
+    }
+    what.join("; ")
+}
+
+pub(super) fn unfit_hint(findings: &[Finding]) -> Option<String> {
+    let first = findings.first()?;
+    Some(format!(
+        "{}; `breakglass doctor` shows everything",
+        first.remedy
+    ))
 }
