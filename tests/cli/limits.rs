@@ -179,7 +179,7 @@ fn an_installation_has_its_limits_too() {
         .breakglass()
         .args(["init", "--lock-timeout", "300ms"]);
     let output = takes(init, 300, 5_000);
-    output.code(1).says("lock timeout (SQLSTATE 55P03)");
+    output.code(1).says("the lock did not come within 300 ms");
     let init = database
         .breakglass()
         .args(["init", "--statement-timeout", "300ms"]);
