@@ -56,6 +56,7 @@ impl From<Class> for Exit {
             Class::Usage => Self::Usage,
             Class::NoConnection => Self::NoConnection,
             Class::Unknown => Self::Unknown,
+            Class::NotConfirmed => Self::NotConfirmed,
             Class::Interrupted => Self::Interrupted,
         }
     }

@@ -184,14 +184,24 @@ fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Resul
         writeln!(out, "hint: {}", visible(&hint))?;
     }
     if let Failure::Mutation(refusal) = failure {
-        let known = !matches!(refusal.error, Error::OutcomeUnknown { .. });
-        if known && !failure.message().contains("nothing was changed") {
+        let undone = !matches!(
+            refusal.error,
+            Error::OutcomeUnknown { .. } | Error::DoneAfterAll { .. }
+        );
+        if undone && !failure.message().contains("nothing was changed") {
             writeln!(out, "nothing was changed")?;
         }
         match &refusal.recording {
             Recording::Recorded => writeln!(out, "recorded as {}", refusal.operation)?,
             Recording::NotWanted => {}
             Recording::Impossible(why) => writeln!(out, "nothing was recorded: {}", visible(why))?,
+            Recording::Unknown(why) => {
+                writeln!(
+                    out,
+                    "whether it is on record is not known: {}",
+                    visible(why)
+                )?;
+            }
         }
     }
     Ok(())

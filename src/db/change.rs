@@ -87,11 +87,14 @@ impl<'a> Change<'a> {
             Err(error) => {
                 // The session goes on to find out why, so the failed transaction must end. Where
                 // that fails too the connection is of no use, and says so at its next statement.
-                let ended = session.client.execute_typed(ROLLBACK, &[]);
-                let _ended = session
-                    .within(session.limits.deadline(), ended)
-                    .await
-                    .is_ok();
+                // Where nothing answered in time nothing would answer this.
+                if !matches!(error, Error::Lost(_) | Error::Deadline(_)) {
+                    let ended = session.client.execute_typed(ROLLBACK, &[]);
+                    let _ended = session
+                        .within(session.limits.deadline(), ended)
+                        .await
+                        .is_ok();
+                }
                 return Err(error);
             }
         };
@@ -280,7 +283,11 @@ fn proof<const N: usize>(parts: [(&'static str, i32, i32); N]) -> Result<Recorde
     Ok(Recorded(()))
 }
 
-/// An ordinary ERROR in answer to COMMIT means aborted; a server that goes away does not.
+/// An ordinary ERROR in answer to COMMIT means aborted. A server that goes away does not say so,
+/// and neither does a pooler that has lost it: PgBouncer then answers FATAL (08P01).
 fn is_definite(error: &Error) -> bool {
-    matches!(error, Error::Server(server) if server.kind != Kind::Shutdown)
+    let Error::Server(server) = error else {
+        return false;
+    };
+    !server.fatal && server.kind != Kind::Shutdown && !server.code.starts_with("08")
 }

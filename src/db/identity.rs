@@ -66,6 +66,15 @@ impl Identity {
         })
     }
 
+    /// Whether it is the same database of the same cluster, for the same role: also at another
+    /// address and on another timeline, as after a failover.
+    #[must_use]
+    pub fn is_of(&self, shown: &Self) -> bool {
+        self.database.system_identifier == shown.database.system_identifier
+            && self.database.name == shown.database.name
+            && self.role == shown.role
+    }
+
     /// One line that a tired person can check: role, place, kind of server, version.
     #[must_use]
     pub fn line(&self) -> String {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use super::open::OpenError;
 use super::password::PasswordError;
@@ -41,6 +41,8 @@ pub enum Kind {
 pub struct ServerError {
     /// Its kind.
     pub kind: Kind,
+    /// Whether it ended the session as well (FATAL, PANIC).
+    pub fatal: bool,
     /// Its SQLSTATE.
     pub code: String,
     /// Its message.
@@ -164,6 +166,7 @@ impl Error {
             let context = server.where_().map(str::to_owned);
             return Self::Server(ServerError {
                 kind: kind(server.code(), server.constraint()),
+                fatal: !matches!(server.parsed_severity(), Some(Severity::Error)),
                 code: server.code().code().to_owned(),
                 message: server.message().to_owned(),
                 detail: server.detail().map(str::to_owned),

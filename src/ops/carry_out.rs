@@ -1,8 +1,6 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -20,9 +18,6 @@ use crate::model::{
     Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
     Outcome, Owner, Receipt,
 };
-
-/// How often a fence is tried while the database comes back.
-const FENCE_POLL: Duration = Duration::from_millis(500);
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
 const ATTEMPTS: usize = 3;
@@ -175,11 +170,7 @@ impl Planned {
         }
         let session = self.desk.database.session().await?;
         let found = Identity::read(&session).await?;
-        let shown = &self.desk.identity;
-        let same = found.database.system_identifier == shown.database.system_identifier
-            && found.database.name == shown.database.name
-            && found.role == shown.role;
-        if !same {
+        if !found.is_of(&self.desk.identity) {
             return Err(Error::OtherDatabase(found.line()));
         }
         if found.in_recovery {
@@ -225,31 +216,22 @@ impl Planned {
     /// Finds out what became of a COMMIT whose answer was lost: the fence takes the operation's
     /// id, or finds it taken.
     async fn settle_commit(&self, lost: &db::Error) -> Result<(), Error> {
-        let limits = *self.desk.database.limits();
-        let started = tokio::time::Instant::now();
         let record = WithoutEffect {
             request: &self.request,
             known: &self.known,
             identity: &self.desk.identity,
             outcome: Outcome::Failed,
-            error: "the connection was lost at COMMIT; fenced: the transaction can never commit"
+            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
                 .to_owned(),
         };
-        loop {
-            let fenced = record.fence(&self.desk.database).await;
-            match fenced {
-                Ok(Fenced::First | Fenced::Before(Outcome::Failed)) => {
-                    return Err(Error::NotCommitted);
-                }
-                Ok(Fenced::Before(_)) => return Ok(()),
-                Err(error) if started.elapsed() > limits.resolve => {
-                    return Err(Error::OutcomeUnknown {
-                        operation: self.request.id,
-                        cause: format!("{lost}; asking again failed: {error}"),
-                    });
-                }
-                Err(_not_yet) => tokio::time::sleep(FENCE_POLL).await,
-            }
+        // Whatever is in the way may go away: only time ends this.
+        match record.settle(&self.desk.database, |_unfenced| true).await {
+            Ok(Fenced::Before(Outcome::Applied | Outcome::Unchanged)) => Ok(()),
+            Ok(Fenced::First | Fenced::Before(_)) => Err(Error::NotCommitted(lost.to_string())),
+            Err(unfenced) => Err(Error::OutcomeUnknown {
+                operation: self.request.id,
+                cause: format!("{lost}; asking again failed: {}", unfenced.error),
+            }),
         }
     }
 }

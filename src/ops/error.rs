@@ -201,10 +201,16 @@ pub enum Error {
         cause: String,
     },
     /// COMMIT was sent, its answer was lost, and the database says that it did not happen.
-    #[error(
-        "the connection was lost at COMMIT; the transaction was not committed, nothing changed"
-    )]
-    NotCommitted,
+    #[error("{0}, at COMMIT; the transaction was not committed, nothing changed")]
+    NotCommitted(String),
+    /// It failed as far as could be seen, and yet the record says that it happened.
+    #[error("operation {operation} is on record as done, although it seemed to fail: {cause}")]
+    DoneAfterAll {
+        /// The operation.
+        operation: Uuid,
+        /// What seemed to be its end.
+        cause: String,
+    },
     /// The role may not install.
     #[error("{0}")]
     MayNotInstall(String),
@@ -224,6 +230,8 @@ pub enum Class {
     NoConnection,
     /// Whether something changed is not known.
     Unknown,
+    /// It was changed, and not seen dead.
+    NotConfirmed,
     /// The operator interrupted.
     Interrupted,
 }
@@ -268,7 +276,8 @@ impl Error {
             Self::SignalRefused { .. } => "signal_refused",
             Self::NotConfirmed(_) => "not_confirmed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
-            Self::NotCommitted => "not_committed",
+            Self::NotCommitted(_) => "not_committed",
+            Self::DoneAfterAll { .. } => "done_after_all",
             Self::MayNotInstall(_) => "may_not_install",
             Self::UnfitRole(_) => "unfit_role",
         }
@@ -336,6 +345,13 @@ impl Error {
                      still be at it"
                 ));
             }
+            Self::DoneAfterAll { operation, .. } => {
+                return Some(format!(
+                    "see what it did with `breakglass audit show {operation}`, and whether the \
+                     token is dead with `breakglass tokens show`"
+                ));
+            }
+            Self::NotCommitted(_) => "run the command again",
             Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
             | Self::Load(_)
             | Self::Render(_)
@@ -345,7 +361,6 @@ impl Error {
             | Self::NoActors(_)
             | Self::Declined
             | Self::NotSignallable { .. }
-            | Self::NotCommitted
             | Self::MayNotInstall(_)
             | Self::UnfitRole(_) => return None,
         };
@@ -367,8 +382,22 @@ impl Error {
                 Class::Usage
             }
             Self::OutcomeUnknown { .. } => Class::Unknown,
+            Self::DoneAfterAll { .. } => Class::NotConfirmed,
             _ => Class::Refused,
         }
+    }
+
+    /// Whether the connection broke, or none came about.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(db::Error::Lost(_) | db::Error::Open(_))
+        )
+    }
+
+    /// Whether a table or schema is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Database(error) if error.kind() == Some(db::Kind::Missing))
     }
 
     /// Whether breakglass or the operator declined, rather than the database.
@@ -382,7 +411,8 @@ impl Error {
                 | Self::Unrecorded(_)
                 | Self::Locked(_)
                 | Self::SignalRefused { .. }
-                | Self::NotCommitted
+                | Self::NotCommitted(_)
+                | Self::DoneAfterAll { .. }
                 | Self::OutcomeUnknown { .. }
         )
     }
@@ -415,6 +445,8 @@ pub enum Recording {
     NotWanted,
     /// It could not be.
     Impossible(String),
+    /// Whether it does is not known.
+    Unknown(String),
 }
 
 /// A mutation that did not happen.

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
-use crate::db::{Change, Isolation};
+use crate::db::{Change, Identity, Isolation};
 use crate::model::{Action, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
@@ -51,10 +51,19 @@ pub(super) async fn read_back(desk: &Desk, plan: &Plan, operation: Uuid) -> Verd
 
 async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
     let database = desk.database.uninterrupted();
+    let session = database.session().await?;
+    let identity = Identity::read(&session).await?;
+    // A row that is not there proves nothing where it never was, or has not arrived yet.
+    if !identity.is_of(&desk.identity) {
+        return Err(Error::OtherDatabase(identity.line()));
+    }
+    if identity.in_recovery {
+        return Err(Error::Standby);
+    }
     let fresh = Desk {
-        session: database.session().await?,
+        session,
         database,
-        identity: desk.identity.clone(),
+        identity,
         bound: desk.bound.clone(),
     };
     let keys: Vec<String> = plan

@@ -1,18 +1,29 @@
 //! Recording an operation that changed nothing, in a transaction of its own.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::types::Type;
 
 use super::audit::enumerated;
 use super::error::{Error, Recording, Refusal};
 use super::request::{Known, Request};
-use crate::db::{self, Change, CommitError, Database, Identity, Installed, Isolation, Kind};
+use crate::db::{self, Change, CommitError, Database, Identity, Installed, Isolation};
 use crate::model::Outcome;
 
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
 const OUTCOME: &str = include_str!("../../sql/audit/outcome.sql");
 
-/// Records a refusal or failure, and says whether that worked.
+/// How often a record is tried while the database comes back.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How long a record of something that changed nothing is tried where there is no connection:
+/// whoever waits wants to know that nothing changed.
+const BRIEFLY: Duration = Duration::from_secs(1);
+
+/// Records a refusal or failure, and says whether that worked. Where the record says that the
+/// operation happened after all, it is the error that gives way.
 pub(super) async fn refuse(
     request: &Request,
     known: &Known,
@@ -20,13 +31,20 @@ pub(super) async fn refuse(
     database: &Database,
     error: Error,
 ) -> Box<Refusal> {
-    let recording = if request.dry_run {
-        Recording::NotWanted
+    let recorded = match identity {
+        _ if request.dry_run => Ok(Recording::NotWanted),
+        None => Ok(Recording::Impossible(nowhere(&error).to_owned())),
+        Some(identity) => recording(request, known, identity, database, &error).await,
+    };
+    let (error, recording) = if let Ok(recording) = recorded {
+        (error, recording)
     } else {
-        match identity {
-            None => Recording::Impossible(nowhere(&error).to_owned()),
-            Some(identity) => recording(request, known, identity, database, &error).await,
-        }
+        let cause = error.to_string();
+        let operation = request.id;
+        (
+            Error::DoneAfterAll { operation, cause },
+            Recording::Recorded,
+        )
     };
     Box::new(Refusal {
         error,
@@ -48,34 +66,37 @@ fn nowhere(error: &Error) -> &'static str {
     }
 }
 
+/// The audit log has the operation as one that was carried out.
+struct Happened;
+
 async fn recording(
     request: &Request,
     known: &Known,
     identity: &Identity,
     database: &Database,
     error: &Error,
-) -> Recording {
-    // Where the outcome is unknown a record would be the fence, and that was tried.
+) -> Result<Recording, Happened> {
+    let impossible = |why: &str| Ok(Recording::Impossible(why.to_owned()));
     match error {
         Error::NotInstalled(Installed::No) => {
-            return Recording::Impossible("breakglass is not installed there".to_owned());
+            return impossible("breakglass is not installed there");
         }
-        Error::NotInstalled(_) => {
-            return Recording::Impossible("the schema is of another version".to_owned());
-        }
-        Error::Standby => return Recording::Impossible("a standby cannot be written".to_owned()),
+        Error::NotInstalled(_) => return impossible("the schema is of another version"),
+        Error::Standby => return impossible("a standby cannot be written"),
+        Error::OtherDatabase(_) => return impossible("it is not the database that was shown"),
+        // A record would be the fence, and that was tried.
         Error::OutcomeUnknown { .. } => {
-            return Recording::Impossible(
+            return Ok(Recording::Unknown(
                 "what became of the operation itself is not known".to_owned(),
-            );
+            ));
         }
         Error::Database(db::Error::OtherCluster { .. } | db::Error::ClusterNotTold { .. }) => {
-            return Recording::Impossible(nowhere(error).to_owned());
+            return impossible(nowhere(error));
         }
-        Error::NotCommitted => return Recording::Recorded,
+        Error::NotCommitted(_) => return Ok(Recording::Recorded),
         // Whoever left wants to be gone, and a server that is deaf takes no record either.
         Error::Database(db::Error::Cancelled { confirmed: false }) => {
-            return Recording::Impossible("the server did not answer".to_owned());
+            return impossible("the server did not answer");
         }
         _ => {}
     }
@@ -91,12 +112,20 @@ async fn recording(
         outcome,
         error: error.to_string(),
     };
-    match record.fence(database).await {
-        Ok(_recorded) => Recording::Recorded,
-        Err(Error::Database(failed)) if failed.kind() == Some(Kind::Missing) => {
-            Recording::Impossible("breakglass is not installed there".to_owned())
+    // Not at a failure that stays: only where the answer to the record's own COMMIT was lost, or
+    // the first connection after a cut was cut again.
+    let started = Instant::now();
+    let again = |unfenced: &Unfenced| {
+        unfenced.may_stand || (unfenced.error.is_lost() && started.elapsed() < BRIEFLY)
+    };
+    match record.settle(database, again).await {
+        Ok(Fenced::Before(Outcome::Applied | Outcome::Unchanged)) => Err(Happened),
+        Ok(Fenced::First | Fenced::Before(_)) => Ok(Recording::Recorded),
+        Err(unfenced) if unfenced.may_stand => Ok(Recording::Unknown(unfenced.error.to_string())),
+        Err(unfenced) if unfenced.error.is_missing() => {
+            impossible("breakglass is not installed there")
         }
-        Err(failed) => Recording::Impossible(failed.to_string()),
+        Err(unfenced) => Ok(Recording::Impossible(unfenced.error.to_string())),
     }
 }
 
@@ -109,14 +138,64 @@ pub(super) struct WithoutEffect<'a> {
     pub(super) error: String,
 }
 
+/// Why the record could not be made.
+#[derive(Debug)]
+pub(super) struct Unfenced {
+    pub(super) error: Error,
+    /// Whether it may stand all the same: its COMMIT was sent, and the answer was lost.
+    may_stand: bool,
+}
+
+impl<E: Into<Error>> From<E> for Unfenced {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            may_stand: false,
+        }
+    }
+}
+
 impl WithoutEffect<'_> {
+    /// Fences, and does so again while `again` says so and `--resolve-timeout` lasts.
+    ///
+    /// # Errors
+    ///
+    /// The last one, when none of the attempts was answered.
+    pub(super) async fn settle(
+        &self,
+        database: &Database,
+        again: impl Fn(&Unfenced) -> bool,
+    ) -> Result<Fenced, Unfenced> {
+        let patience = database.limits().resolve;
+        let until = Instant::now() + patience;
+        let mut may_stand = false;
+        loop {
+            let mut unfenced = match timeout_at(until, self.fence(database)).await {
+                Ok(Ok(fenced)) => return Ok(fenced),
+                Ok(Err(unfenced)) => unfenced,
+                // Its COMMIT may have been under way.
+                Err(_elapsed) => Unfenced {
+                    error: db::Error::Deadline(patience).into(),
+                    may_stand: true,
+                },
+            };
+            may_stand |= unfenced.may_stand;
+            unfenced.may_stand = may_stand;
+            if !again(&unfenced) || Instant::now() + POLL >= until {
+                return Err(unfenced);
+            }
+            sleep(POLL).await;
+        }
+    }
+
     /// Inserts the operation as one that changed nothing, or finds that its id is taken: the
     /// transaction that held it has committed.
     ///
     /// # Errors
     ///
-    /// When the database does not take it.
-    pub(super) async fn fence(&self, database: &Database) -> Result<Fenced, Error> {
+    /// When the database does not take it, or is not the one that was shown: an id that is free
+    /// elsewhere says nothing.
+    async fn fence(&self, database: &Database) -> Result<Fenced, Unfenced> {
         let Self {
             request,
             known,
@@ -126,6 +205,10 @@ impl WithoutEffect<'_> {
         } = self;
         let database = database.uninterrupted();
         let session = database.session().await?;
+        let found = Identity::read(&session).await?;
+        if !found.is_of(identity) {
+            return Err(Error::OtherDatabase(found.line()).into());
+        }
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
         let change = Change::apply(
             &session,
@@ -138,9 +221,11 @@ impl WithoutEffect<'_> {
             Ok(proof) => {
                 return match change.commit(proof).await {
                     Ok(()) => Ok(Fenced::First),
-                    Err(CommitError::Aborted(error) | CommitError::Unknown(error)) => {
-                        Err(error.into())
-                    }
+                    Err(CommitError::Aborted(error)) => Err(error.into()),
+                    Err(CommitError::Unknown(error)) => Err(Unfenced {
+                        error: error.into(),
+                        may_stand: true,
+                    }),
                 };
             }
             Err(unrecorded) => unrecorded,
@@ -148,14 +233,12 @@ impl WithoutEffect<'_> {
         change.roll_back().await?;
         // A conflict, or something that swallowed the row: only the row itself can tell.
         let rows = session.read(OUTCOME, &[(&request.id, Type::UUID)]).await?;
-        match rows
-            .first()
-            .map(|row| row.try_get::<_, String>("outcome"))
-            .transpose()
-        {
-            Ok(Some(outcome)) => Ok(Fenced::Before(enumerated(&outcome)?)),
-            Ok(None) => Err(unrecorded.into()),
-            Err(error) => Err(db::Error::from(error).into()),
+        match rows.first() {
+            Some(row) => {
+                let outcome: String = row.try_get("outcome").map_err(db::Error::from)?;
+                Ok(Fenced::Before(enumerated(&outcome)?))
+            }
+            None => Err(unrecorded.into()),
         }
     }
 }

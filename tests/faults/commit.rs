@@ -95,7 +95,7 @@ fn an_outcome_that_nobody_can_be_asked_about_is_exit_4_with_the_command_that_fin
         .code(4)
         .says("the outcome of operation")
         .says(&format!("breakglass audit show {id}"))
-        .says("nothing was recorded");
+        .says("whether it is on record is not known");
     // This one had arrived; the command that was told says so.
     assert!(!database.is_alive(HOT));
     let told = database.breakglass().args(["audit", "show", id]).run();
