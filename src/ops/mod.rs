@@ -5,6 +5,7 @@
 //! the caller asks whoever is to be asked, and [`Planned::carry_out`] does it.
 
 mod actor;
+mod advice;
 mod audit;
 mod cancel_blocker;
 mod carry_out;
