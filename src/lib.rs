@@ -12,12 +12,13 @@
 //!    demands the proof of the record.
 //! 5. [`view`] shows what came back.
 //!
-//! [`model`] holds the plain types that all of them share. [`cluster`] is the throw-away Postgres
+//! [`config`] reads the named targets. [`model`] holds the plain types that all of them share. [`cluster`] is the throw-away Postgres
 //! under `breakglass demo` and the tests; nothing else uses it.
 
 pub mod adapter;
 pub mod cli;
 pub mod cluster;
+pub mod config;
 pub mod db;
 pub mod model;
 pub mod ops;

@@ -1,5 +1,5 @@
        -- the columns of an operation, in the words of the model
-       o.id, o.action, o.outcome, o.occurred_at, o.adapter, o.os_user, o.host, o.db_user,
+       o.id, o.parent_id, o.cause, o.action, o.outcome, o.occurred_at, o.adapter, o.os_user, o.host, o.db_user,
        host(o.client_address) as client_address, o.app_actor, o.reason, o.ticket, o.selector,
        o.plan_digest, o.planned, o.matched, o.changed, o.unchanged, o.companions_changed,
        o.cascades, o.application_audit, o.secret_verified, o.error, o.tool_version, o.server_host,

@@ -6,7 +6,8 @@ select c.relname::text as relation,
   join pg_namespace as n on n.oid = c.relnamespace
  cross join unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
  where n.nspname = 'breakglass'
-   and c.relname in ('operation', 'change', 'observation', 'schema_history')
+   and c.relname in ('operation', 'change', 'observation', 'signal', 'signal_result',
+                     'schema_history')
    and has_table_privilege($1, c.oid, p.privilege)
 group by c.relname
 order by c.relname

@@ -5,9 +5,6 @@ select current_database()::text                                as name,
        current_setting('server_version_num')::integer          as server_version_num,
        pg_is_in_recovery()                                     as in_recovery,
        current_setting('default_transaction_read_only') = 'on' as read_only_by_default,
-       case when has_function_privilege('pg_control_system()', 'execute')
-            then (select system_identifier::text from pg_control_system())
-       end                                                     as system_identifier,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
        pg_backend_pid()                                        as pid,
        now()                                                   as as_of

@@ -3,6 +3,7 @@
 
 use super::catalogue::{Catalogue, Relation};
 use super::file::{Adapter, Companion, Dead, Kind, Set, Time, Unit, When};
+use super::release::Quirk;
 
 /// A name of the adapter that the database lacks, or a type that does not suit its rule.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub struct Bound {
     pub audit: Option<Relation>,
     /// The table in which `--app-actor` is looked up.
     pub actor: Option<Relation>,
+    /// The table of the release's number, when it exists.
+    pub release: Option<Relation>,
+    /// The quirks that its tables and columns allow.
+    pub quirks: Vec<Quirk>,
 }
 
 impl Bound {
@@ -70,6 +75,8 @@ impl Bound {
             .as_ref()
             .and_then(|audit| audit.actor.as_ref())
             .and_then(|actor| catalogue.relation(schema, &actor.table).cloned());
+        let release = adapter.release_relation(catalogue, schema)?;
+        let quirks = adapter.fitting_quirks(catalogue, schema);
         let bound = Self {
             adapter,
             token,
@@ -77,6 +84,8 @@ impl Bound {
             companions,
             audit,
             actor,
+            release,
+            quirks,
         };
         bound.check()?;
         Ok(bound)
@@ -238,6 +247,37 @@ impl Bound {
             .iter()
             .any(|optional| optional == column)
             || self.token.columns.contains_key(column)
+    }
+
+    /// The columns that hold an end as a time of day without a zone, or as a day; with their tables.
+    #[must_use]
+    pub fn zoneless(&self) -> Vec<String> {
+        let own = self.vital().into_iter().map(|column| (&self.token, column));
+        let companions = self.companions.iter().flat_map(|(companion, relation)| {
+            let dead = companion.dead.iter().map(|rule| rule.column.clone());
+            let set = companion.expire.set.keys().cloned();
+            dead.chain(set).map(move |column| (relation, column))
+        });
+        let mut found: Vec<String> = own
+            .chain(companions)
+            .filter(|(relation, column)| {
+                let column = relation.columns.get(column);
+                column.is_some_and(|column| {
+                    matches!(
+                        column.type_name.as_str(),
+                        "timestamp without time zone" | "date"
+                    )
+                })
+            })
+            .map(|(relation, column)| format!("{}.{column}", relation.display_name()))
+            .collect();
+        found.dedup();
+        found
+    }
+
+    /// The token table and the companions' tables: those that a change writes to.
+    pub fn written(&self) -> impl Iterator<Item = &Relation> {
+        std::iter::once(&self.token).chain(self.companions.iter().map(|(_, relation)| relation))
     }
 
     /// Columns that decide over life and death: compared, unless the row is dead by now.

@@ -63,7 +63,7 @@ pub fn load(path: &Path) -> Result<Adapter, LoadError> {
     parse(&text, &path.display().to_string())
 }
 
-fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
+pub(super) fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
     let adapter: Adapter = toml::from_str(text).map_err(|error| {
         let before = error
             .span()
@@ -111,6 +111,7 @@ impl Adapter {
                 .iter()
                 .map(|refusal| refusal.table.clone()),
         );
+        names.extend(self.release_tables());
         let fingerprints = self.detect.all_of.iter().chain(&self.detect.none_of);
         names.extend(fingerprints.map(|fingerprint| split(fingerprint).0.to_owned()));
         names
@@ -170,6 +171,7 @@ impl Adapter {
                 return Err("a [[dead]] rule cannot mean `active`".to_owned());
             }
         }
+        self.check_quirks()?;
         let patterns = self
             .secret
             .iter()

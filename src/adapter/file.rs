@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::audit::ApplicationAudit;
+use super::release::{Quirk, Release};
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -52,6 +53,14 @@ pub struct Adapter {
     pub secret: Option<Secret>,
     /// The application's own audit log.
     pub application_audit: Option<ApplicationAudit>,
+    /// The application's own triggers on these tables, which leave our writes as they are.
+    #[serde(default)]
+    pub triggers: Vec<String>,
+    /// Where the application keeps its release's number.
+    pub release: Option<Release>,
+    /// What is particular about some releases.
+    #[serde(default, rename = "quirk")]
+    pub quirks: Vec<Quirk>,
     /// What a kill does not reach.
     #[serde(default, rename = "survivor")]
     pub survivors: Vec<Note>,

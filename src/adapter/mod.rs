@@ -17,6 +17,7 @@ mod key;
 mod names;
 mod quote;
 mod record;
+mod release;
 mod render;
 mod secret;
 mod template;
@@ -26,7 +27,8 @@ pub use bound::{Bound, Misfit};
 pub use builtin::{LoadError, builtin, load};
 pub use catalogue::{Catalogue, Column, ForeignKey, Relation};
 pub use detect::Choice;
-pub use file::{Adapter, Companion, Expire, Hash, Kind};
+pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
+pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
 pub use secret::{KeyShape, SecretParts, SecretShape};
 

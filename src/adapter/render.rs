@@ -232,6 +232,23 @@ impl<'a> Statements<'a> {
         Ok(Some(render("tokens/actor.sql", &context)?))
     }
 
+    /// `sql/doctor/release.sql`; `None` where the application keeps no number here.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn release(&self) -> Result<Option<String>, RenderError> {
+        let (Some(release), Some(relation)) = (&self.bound.adapter.release, &self.bound.release)
+        else {
+            return Ok(None);
+        };
+        let context = Context::from([
+            ("table", Sql::table(&relation.schema, &relation.name).into()),
+            ("column", Sql::ident(&release.column).into()),
+        ]);
+        Ok(Some(render("doctor/release.sql", &context)?))
+    }
+
     /// The companions that a delete does not take along by itself.
     #[must_use]
     pub fn left_by_delete(&self, keys: &[ForeignKey]) -> Vec<&'a (Companion, Relation)> {

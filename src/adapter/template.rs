@@ -13,7 +13,8 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 14] = templates![
+const TEMPLATES: [(&str, &str); 15] = templates![
+    "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",

@@ -50,6 +50,7 @@ async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
     if run.connecting.names_a_database() {
         match context.open().await {
             Ok(desk) => {
+                run.warn_of_cluster(&desk.session);
                 run.screen.note(&format!(
                     "{}: {}",
                     desk.identity.line(),
@@ -90,6 +91,7 @@ async fn show(run: &mut Run, context: &Context, args: &AdapterShowArgs) -> Resul
     let mut context = context.clone();
     context.choice.adapter = Some(args.name.clone());
     let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
     run.screen.note(&desk.identity.line());
     for (name, statement) in statements(&desk).await? {
         writeln!(out, "-- {name}\n{};\n", statement.trim_end())?;

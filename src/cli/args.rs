@@ -7,9 +7,11 @@ use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
 use super::demo::Demo;
+use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
+use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
 
 /// Expire an application's API tokens straight in Postgres, with the record in the same transaction
@@ -49,8 +51,13 @@ pub(super) enum Command {
     /// Show which applications are known, and the SQL they lead to
     #[command(alias = "adapter")]
     Adapters(Adapters),
+    /// Show the databases that the configuration file names
+    #[command(alias = "target")]
+    Targets(Targets),
     /// Install breakglass's own schema, and give a role the least that works
     Init(Init),
+    /// Look for everything that would make a change fail or lie, and change nothing
+    Doctor(DoctorArgs),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
     #[command(after_help = "Example:\n  breakglass demo --keep")]
     Demo(Demo),
@@ -62,22 +69,6 @@ pub(super) enum Command {
     /// Print the manual page
     #[command(after_help = "Example:\n  breakglass man | man -l -")]
     Man,
-}
-
-impl Command {
-    /// Whether it looks for Ctrl-C itself: a COMMIT must not be left halfway, and the demo clears
-    /// away after itself.
-    pub(super) fn listens_for_interrupts(&self) -> bool {
-        match self {
-            Self::Tokens(tokens) => matches!(tokens.command, TokensCommand::Remove(_)),
-            Self::Demo(_) => true,
-            Self::Audit(_)
-            | Self::Adapters(_)
-            | Self::Init(_)
-            | Self::Completions(_)
-            | Self::Man => false,
-        }
-    }
 }
 
 const LIST_EXAMPLE: &str =
@@ -122,6 +113,12 @@ pub(super) struct Adapters {
     pub(super) command: AdaptersCommand,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Targets {
+    #[command(subcommand)]
+    pub(super) command: TargetsCommand,
+}
+
 impl Cli {
     /// Whether errors are to be JSON.
     pub(super) fn wants_json(&self) -> bool {
@@ -135,6 +132,10 @@ impl Cli {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,
             },
+            Command::Targets(targets) => match &targets.command {
+                TargetsCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
+            },
+            Command::Doctor(doctor) => doctor.output == SingleFormat::Json,
             Command::Adapters(_)
             | Command::Init(_)
             | Command::Demo(_)

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
 use super::when::When;
-use crate::model::{Action, Change, JSON_SCHEMA, Observation, Operation, Outcome};
-use crate::ops::{History, ListOperations, ShowOperation};
+use crate::model::{Change, Deed, JSON_SCHEMA, Observation, Operation, Outcome, SignalRecord};
+use crate::ops::{History, ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +42,7 @@ pub(super) struct AuditListArgs {
     pub(super) actor: Option<String>,
     /// Only this action
     #[arg(long, value_parser = action_parser())]
-    pub(super) action: Option<Action>,
+    pub(super) action: Option<Deed>,
     /// Only with this outcome
     #[arg(long, value_parser = outcome_parser())]
     pub(super) outcome: Option<Outcome>,
@@ -70,27 +70,28 @@ pub(super) struct AuditShowArgs {
     pub(super) output: SingleFormat,
 }
 
-fn action_parser() -> impl clap::builder::TypedValueParser<Value = Action> {
+fn action_parser() -> impl clap::builder::TypedValueParser<Value = Deed> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["expire", "delete"]).map(|word| {
-        if word == "delete" {
-            Action::Delete
-        } else {
-            Action::Expire
+    PossibleValuesParser::new(["expire", "delete", "cancel_blocker"]).map(|word| {
+        match word.as_str() {
+            "delete" => Deed::Delete,
+            "cancel_blocker" => Deed::CancelBlocker,
+            _ => Deed::Expire,
         }
     })
 }
 
 fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed"]).map(|word| match word
-        .as_str()
-    {
-        "applied" => Outcome::Applied,
-        "unchanged" => Outcome::Unchanged,
-        "refused" => Outcome::Refused,
-        _ => Outcome::Failed,
-    })
+    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed", "announced"]).map(
+        |word| match word.as_str() {
+            "applied" => Outcome::Applied,
+            "unchanged" => Outcome::Unchanged,
+            "refused" => Outcome::Refused,
+            "announced" => Outcome::Announced,
+            _ => Outcome::Failed,
+        },
+    )
 }
 
 /// Runs a command about the audit log.
@@ -107,6 +108,7 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     refuse_secrets(&context, "--owner", args.owner.as_deref())?;
     refuse_secrets(&context, "--actor", args.actor.as_deref())?;
     let (session, identity) = context.connect().await?;
+    run.warn_of_cluster(&session);
     let request = ListOperations {
         since: args.since.map(|when| when.resolve(identity.as_of)),
         until: args.until.map(|when| when.resolve(identity.as_of)),
@@ -117,7 +119,8 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         owner: args.owner.clone(),
         limit: (args.limit > 0).then_some(args.limit),
     };
-    let mut operations = request.run(&session).await?;
+    let reading = request.run(&session);
+    let mut operations = watched(&context.database, &session, reading).await?;
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
     let truncated = operations.len() > limit;
     operations.truncate(limit);
@@ -157,11 +160,12 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
     refuse_secrets(&context, "the operation", Some(&args.operation))?;
     let (session, identity) = context.connect().await?;
-    let history = ShowOperation {
+    run.warn_of_cluster(&session);
+    let request = ShowOperation {
         id: args.operation.clone(),
-    }
-    .run(&session)
-    .await?;
+    };
+    let reading = request.run(&session);
+    let history = watched(&context.database, &session, reading).await?;
     let mut out = run.screen.data();
     match args.output {
         SingleFormat::Table => view::operation(&mut out, &history, Clock::at(identity.as_of))?,
@@ -170,6 +174,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 operation,
                 changes,
                 observations,
+                signal,
             } = &history;
             view::document(
                 &mut out,
@@ -178,6 +183,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     operation,
                     changes,
                     observations,
+                    signal: signal.as_ref(),
                 },
             )?;
         }
@@ -192,4 +198,6 @@ struct Document<'a> {
     operation: &'a Operation,
     changes: &'a [Change],
     observations: &'a [Observation],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'a SignalRecord>,
 }

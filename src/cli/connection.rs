@@ -7,10 +7,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::adapter::{Choice, builtin, load};
+use crate::adapter::{Adapter, Choice, builtin, load};
+use crate::config::{self, Config, Target};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
-use crate::db::{Database, Interrupt, Limits};
-use crate::ops::Context;
+use crate::db::local_file::LocalFile;
+use crate::db::{Database, Interrupt, Said, Warnings, parse_limit};
+use crate::ops::{Context, Policy};
 
 /// Variables that hold a whole connection string, the strongest first.
 const VARIABLES: [&str; 3] = [
@@ -19,11 +21,20 @@ const VARIABLES: [&str; 3] = [
     "CODER_PG_CONNECTION_URL",
 ];
 
+/// Names the configuration file.
+const CONFIG: &str = "BREAKGLASS_CONFIG";
+
 const SOCKET_DIRECTORIES: [&str; 3] = ["/var/run/postgresql", "/run/postgresql", "/tmp"];
+
+/// The target, where no flag names one.
+const TARGET: &str = "BREAKGLASS_TARGET";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct Connecting {
+    /// A target of the configuration file, see `breakglass targets ls`; else `BREAKGLASS_TARGET`
+    #[arg(long, value_name = "NAME", global = true)]
+    target: Option<String>,
     /// Where the database is: a URL or a conninfo string; else `BREAKGLASS_DATABASE_URL`,
     /// `DATABASE_URL`, `CODER_PG_CONNECTION_URL`, and the PG* variables
     #[arg(short, long, value_name = "URL|CONNINFO", global = true)]
@@ -37,48 +48,144 @@ pub(super) struct Connecting {
     /// The schema of the application's tables, where more than one fits
     #[arg(long, value_name = "SCHEMA", global = true)]
     schema: Option<String>,
-    /// How long to wait for a lock
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration, global = true)]
-    lock_timeout: Duration,
-    /// How long a statement may run
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
-    statement_timeout: Duration,
-    /// How long to look for the outcome of a COMMIT whose answer was lost
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
-    resolve_timeout: Duration,
+    /// How long one server may take until it can be asked [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    connect_timeout: Option<Duration>,
+    /// How long to wait for a lock [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    lock_timeout: Option<Duration>,
+    /// How long a statement may run [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    statement_timeout: Option<Duration>,
+    /// How long the server lets a transaction of ours sit idle [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    idle_in_transaction_timeout: Option<Duration>,
+    /// How long to look for the outcome of a COMMIT whose answer was lost [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    resolve_timeout: Option<Duration>,
+    /// What the operator should know of the connections.
+    #[arg(skip)]
+    warnings: Warnings,
+}
+
+/// What was said of the database, and by whom.
+struct Chosen {
+    /// The target, if one is used.
+    target: Option<Target>,
+    /// The connection string; `None` leaves everything to the `PG*` variables.
+    database: Option<String>,
+    /// What else named one and is not used.
+    instead_of: Vec<String>,
 }
 
 impl Connecting {
-    /// The context of an operation. Connects to nothing yet.
+    /// The context of an operation. Connects to nothing yet, and runs nothing.
     pub(super) fn context(&self, interrupt: &Interrupt) -> Result<Context, Failure> {
-        let limits = Limits {
+        let Chosen {
+            target,
+            database,
+            instead_of,
+        } = self.choose()?;
+        let said = target.as_ref().map(|target| target.limits);
+        let said = self.said().or(said.unwrap_or_default());
+        let mut settings = self.settings(database.as_deref())?;
+        // Zero is libpq's word for ever, and nothing here waits for ever.
+        let given = settings.connect_timeout.filter(|limit| !limit.is_zero());
+        settings.connect_timeout = said.connect.or(given);
+        let (adapters, choice) = self.adapters(target.as_ref())?;
+        let (policy, password_command) = target.map_or_else(Default::default, |target| {
+            (target.policy, target.password_command)
+        });
+        let database = Database::new(settings, said.limits(), interrupt.clone())
+            .with_warnings(self.warnings.clone())
+            .with_password_command(password_command)
+            .pinned_to(policy.system_identifier.clone());
+        Ok(Context {
+            database,
+            adapters,
+            choice,
+            policy: Policy {
+                instead_of,
+                ..policy
+            },
+        })
+    }
+
+    /// The flags' limits.
+    fn said(&self) -> Said {
+        Said {
+            connect: self.connect_timeout,
             lock: self.lock_timeout,
-            statement: self.statement_timeout.max(self.lock_timeout),
+            statement: self.statement_timeout,
+            idle_in_transaction: self.idle_in_transaction_timeout,
             resolve: self.resolve_timeout,
-            ..Limits::default()
+        }
+    }
+
+    /// A flag has more say than a variable, and a target more than a connection string.
+    fn choose(&self) -> Result<Chosen, Failure> {
+        if self.target.is_some() && self.database_url.is_some() {
+            return Err(Failure::usage(
+                "--target and --database-url both say where the database is",
+                "leave one of them out",
+            ));
+        }
+        let by_variable = || variable(TARGET).filter(|_| self.database_url.is_none());
+        let Some(name) = self.target.clone().or_else(by_variable) else {
+            let ignored = self.database_url.is_some() && variable(TARGET).is_some();
+            return Ok(Chosen {
+                target: None,
+                database: self.given(),
+                instead_of: ignored.then(|| TARGET.to_owned()).into_iter().collect(),
+            });
         };
+        if name.trim().is_empty() {
+            return Err(Failure::usage(
+                "--target is empty",
+                "a variable may be unset; see `breakglass targets ls`",
+            ));
+        }
+        let target = Config::load(&config_path()?)?.target(&name)?.clone();
+        let ignored = VARIABLES.iter().filter(|name| variable(name).is_some());
+        Ok(Chosen {
+            database: Some(target.database.clone()),
+            target: Some(target),
+            instead_of: ignored.map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
+    fn adapters(&self, target: Option<&Target>) -> Result<(Vec<Adapter>, Choice), Failure> {
         let mut adapters = builtin()?;
+        // A file on the command line stands for both of the target's.
+        let target_file = target.and_then(|target| target.adapter_file.as_ref());
+        let target_adapter = target
+            .filter(|_| self.adapter_file.is_none())
+            .and_then(|target| target.adapter.clone());
+        let target_schema = target.and_then(|target| target.schema.clone());
         let mut choice = Choice {
-            adapter: self.adapter.clone(),
-            schema: self.schema.clone(),
+            adapter: self.adapter.clone().or(target_adapter),
+            schema: self.schema.clone().or(target_schema),
         };
-        if let Some(path) = &self.adapter_file {
+        if let Some(path) = self.adapter_file.as_ref().or(target_file) {
             let adapter = load(path)?;
             // A file that is named is meant, unless --adapter says otherwise.
             choice.adapter.get_or_insert_with(|| adapter.name.clone());
             adapters.retain(|known| known.name != adapter.name);
             adapters.push(adapter);
         }
-        Ok(Context {
-            database: Database::new(self.settings()?, limits, interrupt.clone()),
-            adapters,
-            choice,
-        })
+        Ok((adapters, choice))
+    }
+
+    /// Where what the operator should know of the connections arrives.
+    pub(super) fn warnings(&self) -> Warnings {
+        self.warnings.clone()
     }
 
     /// Whether anything says where a database is; without it libpq's defaults would be tried.
     pub(super) fn names_a_database(&self) -> bool {
-        self.given().is_some()
+        self.target.is_some()
+            || variable(TARGET).is_some()
+            || self.given().is_some()
             || ["PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"]
                 .iter()
                 .any(|name| variable(name).is_some())
@@ -96,7 +203,7 @@ impl Connecting {
             .or_else(|| VARIABLES.iter().find_map(|name| variable(name)))
     }
 
-    fn settings(&self) -> Result<Settings, Failure> {
+    fn settings(&self, database: Option<&str>) -> Result<Settings, Failure> {
         if self
             .database_url
             .as_deref()
@@ -107,21 +214,56 @@ impl Connecting {
                 "a variable may be unset; leave the flag out to use the environment",
             ));
         }
-        let given = match self.given() {
-            Some(text) => Parameters::parse(&text)?,
+        let given = match database {
+            Some(text) => Parameters::parse(text)?,
             None => Parameters::default(),
         };
         let os_user = os_user();
-        let home = variable("HOME").map(PathBuf::from);
+        let home = home();
         let around = Surroundings {
             variable: &variable,
             exists: &|path: &Path| path.exists(),
+            read: &LocalFile::read,
             os_user: os_user.as_deref(),
             home: home.as_deref(),
             socket_directories: &SOCKET_DIRECTORIES.map(PathBuf::from),
         };
         Ok(Settings::resolve(given, &around)?)
     }
+}
+
+/// The configuration file; an empty one where none was named and there is none.
+pub(super) fn configuration() -> Result<(Config, PathBuf), Failure> {
+    let path = config_path()?;
+    match Config::load(&path) {
+        Err(config::Error::Missing(_)) if variable(CONFIG).is_none() => {
+            Ok((Config::default(), path))
+        }
+        loaded => Ok((loaded?, path)),
+    }
+}
+
+/// Where the configuration file is: `BREAKGLASS_CONFIG`, else below the XDG directory.
+fn config_path() -> Result<PathBuf, Failure> {
+    if let Some(path) = variable(CONFIG) {
+        return Ok(PathBuf::from(path));
+    }
+    // By its rules a relative directory is to be ignored.
+    let xdg = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let xdg = xdg.filter(|directory| directory.is_absolute());
+    let home = || variable("HOME").map(|home| Path::new(&home).join(".config"));
+    let directory = xdg.or_else(home).ok_or_else(|| {
+        Failure::usage(
+            "there is no home directory to look for the configuration file in",
+            "name the file with BREAKGLASS_CONFIG",
+        )
+    })?;
+    Ok(directory.join("breakglass/config.toml"))
+}
+
+/// Whether the operator wants colours (<https://no-color.org>) and the terminal has them.
+pub(super) fn wants_colours() -> bool {
+    variable("NO_COLOR").is_none() && variable("TERM").is_some_and(|terminal| terminal != "dumb")
 }
 
 /// A variable of the environment; an empty one counts as unset.
@@ -132,21 +274,28 @@ pub(super) fn variable(name: &str) -> Option<String> {
 
 /// The operating system's user, by the owner of this process rather than by what a variable says.
 fn os_user() -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let uid = std::fs::metadata("/proc/self")
-        .ok()
-        .map(|metadata| metadata.uid());
-    let by_uid = uid.and_then(|uid| {
-        let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-        accounts.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
-        })
-    });
+    let by_uid = account().and_then(|fields| fields.into_iter().next());
     by_uid
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
+}
+
+/// The home directory; as libpq, the account's where no variable says one.
+fn home() -> Option<PathBuf> {
+    let by_uid = || account().and_then(|fields| fields.into_iter().nth(5));
+    let home = variable("HOME").or_else(by_uid);
+    home.filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The line of `/etc/passwd` for the owner of this process.
+fn account() -> Option<Vec<String>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').map(str::to_owned).collect();
+        (fields.get(2)?.parse::<u32>().ok()? == uid).then_some(fields)
+    })
 }
 
 /// Who is told as the actor: behind sudo also the person who called it.

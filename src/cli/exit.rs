@@ -129,12 +129,13 @@ impl Signals {
         })
     }
 
-    /// Waits for Ctrl-C, a hang-up or a request to terminate.
-    pub(super) async fn any(&mut self) {
+    /// Waits for Ctrl-C, a hang-up or a request to terminate, and tells whether it was the first.
+    /// The other two often come together, so a second one says nothing.
+    pub(super) async fn any(&mut self) -> bool {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+            _ = self.interrupt.recv() => true,
+            _ = self.terminate.recv() => false,
+            _ = self.hang_up.recv() => false,
         }
     }
 }

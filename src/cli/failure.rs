@@ -5,8 +5,10 @@ use std::io;
 use uuid::Uuid;
 
 use crate::adapter::LoadError;
-use crate::db;
+use crate::config;
 use crate::db::conninfo::ConninfoError;
+use crate::db::{self, UnderWay};
+use crate::model::Blocker;
 use crate::ops::{Error, Recording, Refusal};
 
 use super::exit::Exit;
@@ -25,6 +27,8 @@ pub(super) enum Failure {
     Mutation(Box<Refusal>),
     /// The operator pressed Ctrl-C before anything was begun.
     Interrupted,
+    /// The operator pressed Ctrl-C a second time, while this was under way.
+    Abandoned(UnderWay),
     /// Standard output is closed or full.
     Output(io::Error),
     /// The change stands, but its receipt could not be written.
@@ -47,10 +51,13 @@ impl Failure {
             Self::Usage { .. } => Exit::Usage,
             Self::Operation(error) => error.class().into(),
             Self::Mutation(refusal) => refusal.error.class().into(),
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::Abandoned(UnderWay::Nothing | UnderWay::Statement) => {
+                Exit::Interrupted
+            }
+            Self::Abandoned(UnderWay::Commit(_) | UnderWay::Installation) => Exit::Unknown,
             // Whoever closed the pipe has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Receipt { .. } => Exit::NotConfirmed,
+            Self::Receipt { .. } | Self::Abandoned(UnderWay::Committed(_)) => Exit::NotConfirmed,
             Self::Output(_) | Self::Other(_) => Exit::Refused,
         }
     }
@@ -61,7 +68,7 @@ impl Failure {
             Self::Usage { .. } => "usage",
             Self::Operation(error) => error.code(),
             Self::Mutation(refusal) => refusal.error.code(),
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::Abandoned(_) => "interrupted",
             Self::Output(_) | Self::Receipt { .. } => "output",
             Self::Other(_) => "failed",
         }
@@ -71,15 +78,13 @@ impl Failure {
     pub(super) fn message(&self) -> String {
         match self {
             Self::Usage { message, .. } => message.clone(),
-            Self::Operation(error) => chain(error),
+            Self::Operation(error) => interrupted(error).unwrap_or_else(|| chain(error)),
             Self::Mutation(refusal) => match &refusal.error {
                 Error::Declined => "declined; nothing was changed".to_owned(),
-                Error::Database(db::Error::Interrupted) => {
-                    "interrupted; nothing was changed".to_owned()
-                }
-                error => chain(error),
+                error => interrupted(error).unwrap_or_else(|| chain(error)),
             },
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
+            Self::Abandoned(under_way) => abandoned(*under_way),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Receipt { operation, error } => format!(
                 "operation {operation} was carried out and recorded, but its receipt is lost: \
@@ -95,10 +100,34 @@ impl Failure {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Operation(error) => error.hint(),
             Self::Mutation(refusal) => refusal.error.hint(),
-            Self::Receipt { operation, .. } => {
+            Self::Receipt { operation, .. }
+            | Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
                 Some(format!("run `breakglass audit show {operation}`"))
             }
-            Self::Interrupted | Self::Output(_) | Self::Other(_) => None,
+            Self::Abandoned(UnderWay::Installation) => {
+                Some("run `breakglass init` again: it tells what is there".to_owned())
+            }
+            Self::Abandoned(UnderWay::Nothing | UnderWay::Statement)
+            | Self::Interrupted
+            | Self::Output(_)
+            | Self::Other(_) => None,
+        }
+    }
+
+    /// The operation's error, if it is one.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Mutation(refusal) => Some(&refusal.error),
+            Self::Operation(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Who holds the lock that did not come.
+    pub(super) fn blockers(&self) -> &[Blocker] {
+        match self.error() {
+            Some(Error::Locked(locked)) => &locked.blockers,
+            _ => &[],
         }
     }
 
@@ -114,13 +143,52 @@ impl Failure {
     }
 }
 
+/// What a Ctrl-C came to. Nothing commits after it.
+fn interrupted(error: &Error) -> Option<String> {
+    let still_runs = match error {
+        Error::Database(db::Error::Cancelled { confirmed: false }) => {
+            ", but it may still run there until its limit"
+        }
+        Error::Database(error) if error.is_interruption() => "",
+        _ => return None,
+    };
+    Some(format!("{error}; nothing was changed{still_runs}"))
+}
+
+/// What a second Ctrl-C leaves behind.
+fn abandoned(under_way: UnderWay) -> String {
+    let what = match under_way {
+        UnderWay::Nothing => "nothing was changed".to_owned(),
+        UnderWay::Statement => {
+            "nothing was changed; a statement may still run on the server until its limit, and \
+             cannot commit"
+                .to_owned()
+        }
+        UnderWay::Commit(operation) => format!(
+            "the outcome of operation {operation} is unknown: its COMMIT may still run on the server"
+        ),
+        UnderWay::Installation => {
+            "whether the schema was installed is unknown: its COMMIT may still run on the server"
+                .to_owned()
+        }
+        UnderWay::Committed(operation) => {
+            format!("operation {operation} was carried out and recorded, but not read back")
+        }
+    };
+    format!("interrupted again, so ended at once: {what}")
+}
+
 /// An error and its causes, joined once.
 fn chain(error: &Error) -> String {
     if let Error::Database(db::Error::Open(error)) = error {
         return error.chain();
     }
+    causes(error)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
@@ -161,6 +229,15 @@ impl From<LoadError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::Usage {
+            hint: error.hint(),
+            message: causes(&error),
+        }
     }
 }
 

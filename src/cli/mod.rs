@@ -7,22 +7,28 @@ mod audit;
 mod completions;
 mod connection;
 mod demo;
+mod doctor;
 mod exit;
 mod failure;
 mod format;
 mod init;
+mod justify;
 mod prompt;
 mod reading;
 mod remove;
 mod screen;
+mod targets;
 mod terminal;
 mod tokens;
+mod unblock;
 mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio::sync::Notify;
 
 pub use args::Cli;
 use args::{Command, TokensCommand};
@@ -30,8 +36,9 @@ use connection::Connecting;
 use exit::Exit;
 use failure::Failure;
 use screen::Screen;
+use targets::TargetsCommand;
 
-use crate::db::Interrupt;
+use crate::db::{Interrupt, Session};
 
 /// What a command is run with.
 struct Run {
@@ -40,6 +47,16 @@ struct Run {
     interrupt: Interrupt,
     /// The command line as typed, for what an alias does not tell.
     typed: Vec<OsString>,
+}
+
+impl Run {
+    /// Says where a cluster is pinned and the server does not tell whether it is that one.
+    /// Reading goes on.
+    fn warn_of_cluster(&mut self, session: &Session) {
+        if let Err(error) = session.may_write() {
+            self.screen.warn(&error.to_string());
+        }
+    }
 }
 
 /// Parses the command line, runs the command, and says how it ended.
@@ -67,24 +84,39 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
     let interrupt = Interrupt::default();
-    let screen = Screen::new(cli.wants_json());
+    let screen = Screen::new(
+        cli.wants_json(),
+        connection::wants_colours(),
+        cli.connecting.warnings(),
+    );
     let mut run = Run {
         connecting: cli.connecting,
         screen,
         interrupt,
         typed,
     };
+    let watching = run.interrupt.clone();
     let watched = run.interrupt.clone();
+    let again = Arc::new(Notify::new());
+    let heard_again = Arc::clone(&again);
     let listener = match exit::Signals::listen() {
         Ok(mut signals) => tokio::spawn(async move {
             loop {
-                signals.any().await;
+                let is_key = signals.any().await;
+                if is_key && watched.is_raised() {
+                    heard_again.notify_one();
+                }
                 watched.raise();
             }
         }),
         Err(error) => return run.screen.fail(&Failure::Other(error.into())),
     };
-    let ended = command(&mut run, cli.command).await;
+    let ended = tokio::select! {
+        biased;
+        ended = command(&mut run, cli.command) => ended,
+        // What runs is dropped where it stands, so it is asked for before.
+        left = async { again.notified().await; watching.under_way() } => Err(Failure::Abandoned(left)),
+    };
     listener.abort();
     match ended {
         Ok(exit) => {
@@ -101,16 +133,6 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
 }
 
 async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
-    let interrupt = run.interrupt.clone();
-    if command.listens_for_interrupts() {
-        dispatch(run, command).await
-    } else {
-        // What it began is rolled back with its connection.
-        interruptible(&interrupt, dispatch(run, command)).await
-    }
-}
-
-async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Tokens(tokens) => match tokens.command {
             TokensCommand::List(list) => tokens::list(run, &list).await,
@@ -119,22 +141,15 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         },
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
+        Command::Targets(targets) => match targets.command {
+            TargetsCommand::List(list) => targets::list(run, &list),
+        },
         Command::Init(init) => init::run(run, &init).await,
+        Command::Doctor(doctor) => doctor::run(run, &doctor).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => {
             completions::completions(run, Cli::command(), &completions)
         }
         Command::Man => completions::man(run, Cli::command()),
-    }
-}
-
-/// Ends at once on Ctrl-C.
-async fn interruptible<T>(
-    interrupt: &Interrupt,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        done = work => done,
-        () = interrupt.raised() => Err(Failure::Interrupted),
     }
 }

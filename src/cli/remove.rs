@@ -5,14 +5,16 @@ use std::io::Write as _;
 use clap::Args;
 use uuid::Uuid;
 
+use super::Run;
 use super::connection::{actor, host_name};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
+use super::justify::{self, Justification, justify};
 use super::prompt;
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
-use super::{Run, interruptible};
-use crate::db::Installed;
+use super::unblock::{Unblock, unblock};
+use crate::db::{self, Installed};
 use crate::model::{Action, Outcome, Receipt, Verdict};
 use crate::ops::{Context, Error, Install, Planned, Request};
 use crate::view;
@@ -52,6 +54,11 @@ pub(super) struct RemoveArgs {
     /// The application's user on whose behalf: login, email or id
     #[arg(long, value_name = "USER", conflicts_with = "no_app_audit")]
     pub(super) app_actor: Option<String>,
+    /// When a lock does not come: ask about ending whoever holds it (a statement is cancelled, a
+    /// session idle in its transaction ended), record it, and try once more; =PID ends that root
+    /// blocker without asking
+    #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
+    pub(super) cancel_blocker: Option<Unblock>,
     /// How to write the receipt
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
@@ -91,34 +98,38 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     {
         refuse_secrets(&context, "owner:", Some(word))?;
     }
+    justify::check(run, &args, &context.policy)?;
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
+    let Justification { reason, ticket } = justify(run, &args, &context).await?;
     let request = Request {
         id: Uuid::now_v7(),
         action: args.action(),
         selectors: named.selectors,
         owner: named.owner,
         expect: args.expect,
-        reason: {
-            let reason = reason(run, &args).await?;
-            refuse_secrets(&context, "the reason", Some(&reason))?;
-            reason
-        },
-        ticket: args.ticket.clone(),
+        reason,
+        ticket,
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
     };
-    // Nothing is locked or changed before the answer, so a plan may be dropped.
-    let planned = interruptible(&run.interrupt, plan(run, &context, request)).await?;
+    let planned = plan_unblocked(run, &args, &context, request).await?;
     let width = run.screen.talk_width();
     // Whoever is asked must see what about, also where the answer is for a program.
     run.screen.show(will_ask(run, &args, &planned), |out| {
+        view::banner(out, planned.policy(), run.screen.paints())?;
         view::plan(out, &planned, width)
     });
+    if !run.screen.talks() {
+        for finding in planned.warnings() {
+            run.screen
+                .warn(&format!("{}: {}", finding.what, finding.why));
+        }
+    }
     let planned = approve(run, &args, planned).await?;
-    let receipt = planned.carry_out().await?;
+    let receipt = carry_out(run, &args, &context, planned).await?;
     tell(run, &args, &receipt)
 }
 
@@ -142,6 +153,12 @@ fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
     }
     if args.dry_run || run.screen.can_ask() {
         return Ok(());
+    }
+    if args.cancel_blocker.is_some_and(Unblock::asks) {
+        return Err(Failure::usage(
+            "--cancel-blocker asks, and there is no terminal to ask on",
+            "run it without: the error names the root blocker, and --cancel-blocker=PID ends that one",
+        ));
     }
     if args.reason.is_none() {
         return Err(Failure::usage(
@@ -170,15 +187,6 @@ fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn reason(run: &Run, args: &RemoveArgs) -> Result<String, Failure> {
-    match &args.reason {
-        Some(reason) => Ok(reason.clone()),
-        // Nothing of a dry run stays, so nobody has to justify one.
-        None if args.dry_run => Ok("dry run".to_owned()),
-        None => prompt::line(&run.interrupt, "reason").await,
-    }
-}
-
 /// Plans; where nothing is installed yet and somebody can be asked, installs first.
 async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned, Failure> {
     let refusal = match request.clone().plan(context).await {
@@ -205,6 +213,61 @@ async fn plan(run: &Run, context: &Context, request: Request) -> Result<Planned,
     run.screen
         .note(&format!("installed: {}", report.applied.join(", ")));
     Ok(request.plan(context).await?)
+}
+
+/// Plans; where a lock stops even that, and whoever holds it may be ended, once more. The first
+/// attempt is on record as failed, so the second one is an operation of its own.
+async fn plan_unblocked(
+    run: &mut Run,
+    args: &RemoveArgs,
+    context: &Context,
+    request: Request,
+) -> Result<Planned, Failure> {
+    let refused = match (
+        plan(run, context, request.clone()).await,
+        args.cancel_blocker,
+    ) {
+        (Err(Failure::Mutation(refused)), Some(how)) => (refused, how),
+        (ended, _) => return ended,
+    };
+    let (refused, how) = refused;
+    let Error::Locked(locked) = &refused.error else {
+        return Err(refused.into());
+    };
+    if !unblock(run, how, context, &request, locked).await? {
+        return Err(refused.into());
+    }
+    let again = Request {
+        id: Uuid::now_v7(),
+        ..request
+    };
+    plan(run, context, again).await
+}
+
+/// Carries it out; where a lock does not come, and whoever holds it may be ended, once more.
+async fn carry_out(
+    run: &mut Run,
+    args: &RemoveArgs,
+    context: &Context,
+    mut planned: Planned,
+) -> Result<Receipt, Failure> {
+    let error = match (planned.attempt().await, args.cancel_blocker) {
+        (Ok(receipt), _) => return Ok(receipt),
+        (Err(Error::Locked(locked)), Some(how)) => {
+            match unblock(run, how, context, planned.request(), &locked).await {
+                Ok(true) => match planned.attempt().await {
+                    Ok(receipt) => return Ok(receipt),
+                    Err(error) => error,
+                },
+                Ok(false) => Error::Locked(locked),
+                Err(Failure::Operation(error)) => error,
+                Err(Failure::Interrupted) => db::Error::Interrupted.into(),
+                Err(failure) => return Err(failure),
+            }
+        }
+        (Err(error), _) => error,
+    };
+    Err(planned.decline(error).await.into())
 }
 
 /// Whether `approve` will ask.

@@ -5,21 +5,31 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal;
+use crate::db::Warnings;
 use crate::ops::{Error, Recording};
-use crate::view::{Clock, JsonError, candidates, visible};
+use crate::view::{Clock, JsonError, blockers, candidates, visible};
 
 /// What the operator sees. A program that asked for JSON gets data on standard output, and on
 /// standard error either nothing or one error object.
 pub(super) struct Screen {
     json: bool,
+    wants_colours: bool,
     warnings: Vec<String>,
+    /// Warnings of the connections, which come while an operation runs.
+    connections: Warnings,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool) -> Self {
+    #[expect(
+        clippy::fn_params_excessive_bools,
+        reason = "two answers that the caller has as booleans"
+    )]
+    pub(super) fn new(json: bool, wants_colours: bool, connections: Warnings) -> Self {
         Self {
             json,
+            wants_colours,
             warnings: Vec::new(),
+            connections,
         }
     }
 
@@ -44,6 +54,11 @@ impl Screen {
         io::stderr().is_terminal().then(terminal::width)
     }
 
+    /// Whether talk has colours.
+    pub(super) fn paints(&self) -> bool {
+        self.wants_colours && io::stderr().is_terminal()
+    }
+
     /// Whether standard output is a terminal.
     #[expect(clippy::unused_self, reason = "the terminal belongs to the screen")]
     pub(super) fn is_terminal(&self) -> bool {
@@ -64,16 +79,24 @@ impl Screen {
     /// Talks, unless a program listens. Talk that nobody hears is not an error.
     pub(super) fn talk(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.talks() {
-            let mut out = BufWriter::new(io::stderr().lock());
-            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+            self.say(write);
         }
+    }
+
+    /// Says what was heard of the connections, and then this.
+    fn say(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut out = BufWriter::new(io::stderr().lock());
+        let heard = tell_warnings(&mut out, self.connections.take());
+        let _heard = heard
+            .and_then(|()| write(&mut out))
+            .and_then(|()| out.flush())
+            .is_ok();
     }
 
     /// Talks to whoever is asked something, else as [`Screen::talk`].
     pub(super) fn show(&self, asked: bool, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if asked {
-            let mut out = BufWriter::new(io::stderr().lock());
-            let _heard = write(&mut out).and_then(|()| out.flush()).is_ok();
+            self.say(write);
         } else {
             self.talk(write);
         }
@@ -95,9 +118,8 @@ impl Screen {
 
     /// Says the warnings that were kept; after success they cannot be taken for an error.
     pub(super) fn flush_warnings(&mut self) {
-        for warning in self.warnings.drain(..) {
-            let _heard = writeln!(io::stderr(), "warning: {}", visible(&warning)).is_ok();
-        }
+        self.warnings.extend(self.connections.take());
+        let _heard = tell_warnings(&mut io::stderr(), self.warnings.drain(..)).is_ok();
     }
 
     /// Tells why a command failed.
@@ -106,6 +128,8 @@ impl Screen {
         if exit == Exit::Done {
             return exit;
         }
+        self.warnings.extend(self.connections.take());
+        let width = self.talk_width();
         let mut out = BufWriter::new(io::stderr().lock());
         let told = if self.json {
             let error = JsonError {
@@ -113,30 +137,38 @@ impl Screen {
                 message: failure.message(),
                 hint: failure.hint(),
                 operation: failure.operation(),
+                blockers: failure.blockers().to_vec(),
                 warnings: std::mem::take(&mut self.warnings),
             };
             error.write(&mut out)
         } else {
-            tell(&mut out, failure, self.talk_width())
+            tell_warnings(&mut out, self.warnings.drain(..))
+                .and_then(|()| tell(&mut out, failure, width))
         };
         let _heard = told.and_then(|()| out.flush()).is_ok();
         exit
     }
 }
 
+fn tell_warnings(
+    out: &mut dyn Write,
+    warnings: impl IntoIterator<Item = String>,
+) -> io::Result<()> {
+    for warning in warnings {
+        writeln!(out, "warning: {}", visible(&warning))?;
+    }
+    Ok(())
+}
+
 fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Result<()> {
     writeln!(out, "error: {}", visible(&failure.message()))?;
-    let error = match failure {
-        Failure::Mutation(refusal) => Some(&refusal.error),
-        Failure::Operation(error) => Some(error),
-        _ => None,
-    };
+    blockers(out, failure.blockers())?;
     if let Some(Error::Ambiguous {
         found,
         as_of,
         records_use,
         ..
-    }) = error
+    }) = failure.error()
     {
         candidates(
             out,

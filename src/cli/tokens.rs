@@ -95,6 +95,7 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
     refuse_secrets(&context, "--name", args.name.as_deref())?;
     refuse_secrets(&context, "--owner", args.owner.as_deref())?;
     let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
     let kinds = kinds(&desk, &args.kind)?;
     let details: Vec<String> = desk.bound.detail_names();
     let columns = columns(
@@ -143,11 +144,16 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         truncated: false,
     };
     let written = match args.output {
-        Format::Table => table(run, &desk, &mut limited, &columns).await?,
-        Format::Json => json(run, &mut limited).await?,
-        Format::Jsonl => jsonl(run, &mut limited).await?,
-        Format::Csv => csv(run, &mut limited, columns).await?,
+        Format::Table => table(run, &desk, &mut limited, &columns).await,
+        Format::Json => json(run, &mut limited).await,
+        Format::Jsonl => jsonl(run, &mut limited).await,
+        Format::Csv => csv(run, &mut limited, columns).await,
     };
+    // Who reads has gone away; the server would go on until it has something to say.
+    if let Err(Failure::Output(_)) = written {
+        desk.session.abandon().await;
+    }
+    let written = written?;
     if limited.truncated && args.output != Format::Json {
         run.screen.warn(&format!(
             "there are more than {written} tokens; --limit shows more, --limit 0 all"
@@ -321,6 +327,7 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
         ));
     };
     let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
     let request = ShowToken {
         selector: selector.clone(),
         owner: named.owner,

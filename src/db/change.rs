@@ -5,15 +5,12 @@
 
 use tokio_postgres::Row;
 
-use super::database::Database;
 use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
-use super::tls;
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
-const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const BEGIN_DELETE: &str = include_str!("../../sql/session/begin_delete.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
@@ -78,14 +75,15 @@ impl<'a> Change<'a> {
     /// When the server refuses any of the three, does not answer in time, or the operator
     /// interrupts. The transaction is gone then.
     pub async fn apply(
-        database: &Database,
         session: &'a Session,
         isolation: Isolation,
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Self, Error> {
-        let rows = match run(database, session, isolation, statement, parameters).await {
+        session.may_write()?;
+        let rows = match run(session, isolation, statement, parameters).await {
             Ok(rows) => rows,
+            Err(error) if error.is_unanswered() => return Err(error),
             Err(error) => {
                 // The session goes on to find out why, so the failed transaction must end. Where
                 // that fails too the connection is of no use, and says so at its next statement.
@@ -172,6 +170,26 @@ impl<'a> Change<'a> {
         )]))
     }
 
+    /// Proves that a signal was announced: the operation, and whom it is aimed at.
+    ///
+    /// # Errors
+    ///
+    /// When one of the two is missing.
+    pub fn recorded_signal(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
+        Ok(proof([
+            (
+                "the operation was not recorded",
+                1,
+                self.row.try_get("operations")?,
+            ),
+            (
+                "the signal was not recorded",
+                1,
+                self.row.try_get("signals")?,
+            ),
+        ]))
+    }
+
     /// Proves that observations recorded themselves.
     ///
     /// # Errors
@@ -226,7 +244,6 @@ impl<'a> Change<'a> {
 ///
 /// Not in the same one: where BEGIN fails, a statement that was sent behind it commits by itself.
 async fn run(
-    database: &Database,
     session: &Session,
     isolation: Isolation,
     statement: &str,
@@ -239,24 +256,16 @@ async fn run(
         let (begun, closed, limited) = tokio::join!(
             session.client.execute_typed(isolation.begin(), &[]),
             session.client.execute_typed(CLOSED_PATH, &[]),
-            session.client.query_typed(LIMITS, &limits),
+            session.limited(&limits),
         );
         begun?;
         closed?;
         limited
     };
-    session.within(deadline, opened).await?;
+    let opened = session.within(deadline, opened);
+    session.interruptible(opened).await?;
     let answer = session.within(deadline, session.client.query_typed(statement, parameters));
-    tokio::pin!(answer);
-    tokio::select! {
-        rows = &mut answer => rows,
-        () = database.interrupt().raised() => {
-            cancel(database, session).await;
-            // Whatever it answers now, the transaction is rolled back.
-            let _answer = answer.await;
-            Err(Error::Interrupted)
-        }
-    }
+    session.interruptible(answer).await
 }
 
 fn proof<const N: usize>(parts: [(&'static str, i32, i32); N]) -> Result<Recorded, Unrecorded> {
@@ -281,14 +290,4 @@ fn is_definite(error: &Error) -> bool {
         return false;
     };
     !server.fatal && server.kind != Kind::Shutdown && !server.code.starts_with("08")
-}
-
-/// Asks the server to stop the statement; whether it did is seen from the statement's answer.
-async fn cancel(database: &Database, session: &Session) {
-    let token = session.cancel_token();
-    // The lock and statement limits end it in any case.
-    let _asked = match tls::connector(database.settings()) {
-        Ok(Some(connector)) => token.cancel_query(connector).await.is_ok(),
-        Ok(None) | Err(_) => token.cancel_query(tokio_postgres::NoTls).await.is_ok(),
-    };
 }

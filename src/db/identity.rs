@@ -35,7 +35,10 @@ impl Identity {
     ///
     /// When it does not answer.
     pub async fn read(session: &Session) -> Result<Self, Error> {
-        let rows = session.read(IDENTITY, &[]).await?;
+        // One round trip for both.
+        let (rows, system_identifier) =
+            tokio::join!(session.read(IDENTITY, &[]), session.system_identifier());
+        let (rows, system_identifier) = (rows?, system_identifier?);
         let row = rows
             .first()
             .ok_or_else(|| Error::Answer("no identity".to_owned()))?;
@@ -50,7 +53,7 @@ impl Identity {
                 port: Some(server.port),
                 name: row.try_get("name")?,
                 server_version: row.try_get("server_version")?,
-                system_identifier: row.try_get("system_identifier")?,
+                system_identifier,
             },
             role: row.try_get("role")?,
             superuser: row

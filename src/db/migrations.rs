@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::{Client, Row};
 
+use super::interrupt::UnderWay;
 use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
@@ -21,7 +22,6 @@ mod embedded {
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
-const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const LOCK: &str = include_str!("../../sql/install/lock.sql");
@@ -33,7 +33,7 @@ const HISTORY: &str = include_str!("../../sql/install/history.sql");
 const HISTORY_TABLE: &str = "breakglass.schema_history";
 
 /// The version of the schema that this build works with.
-pub const MIGRATED_VERSION: i32 = 1;
+pub const MIGRATED_VERSION: i32 = 2;
 
 /// What of the schema is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,12 +107,16 @@ impl<'a> Installation<'a> {
     ///
     /// When the server refuses any of it; nothing of it remains then.
     pub async fn begin(session: &'a Session, further: &[String]) -> Result<Self, Error> {
+        session.may_write()?;
         let deadline = session.limits.deadline();
-        let worked = tokio::time::timeout(deadline, work(session, further))
-            .await
-            .unwrap_or(Err(Error::Deadline(deadline)));
-        match worked {
+        let worked = async {
+            tokio::time::timeout(deadline, work(session, further))
+                .await
+                .unwrap_or(Err(Error::Deadline(deadline)))
+        };
+        match session.interruptible(worked).await {
             Ok(applied) => Ok(Self { session, applied }),
+            Err(error) if error.is_unanswered() => Err(error),
             Err(error) => {
                 roll_back(session).await;
                 Err(error)
@@ -131,9 +135,8 @@ impl<'a> Installation<'a> {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
         let answer = self.session.client.query_typed(statement, parameters);
-        self.session
-            .within(self.session.limits.deadline(), answer)
-            .await
+        let answer = self.session.within(self.session.limits.deadline(), answer);
+        self.session.interruptible(answer).await
     }
 
     /// Makes it permanent, and returns the migrations that were applied.
@@ -142,6 +145,7 @@ impl<'a> Installation<'a> {
     ///
     /// When the server does not confirm it.
     pub async fn commit(self) -> Result<Vec<String>, Error> {
+        let _committing = self.session.interrupt.begin(UnderWay::Installation);
         let committed = self.session.client.execute_typed(COMMIT, &[]);
         self.session
             .within(self.session.limits.deadline(), committed)
@@ -164,8 +168,8 @@ async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Erro
         .execute_typed(CLOSED_PATH, &[])
         .await
         .map_err(refused)?;
-    client
-        .query_typed(LIMITS, &settings.parameters())
+    session
+        .limited(&settings.parameters())
         .await
         .map_err(refused)?;
     client.query_typed(LOCK, &[]).await.map_err(refused)?;
@@ -214,19 +218,23 @@ async fn migrate(session: &Session) -> Result<Vec<String>, Error> {
     }
 }
 
-/// The statements of an installation from nothing, as text for a DBA to read and run.
+/// The statements that bring up a schema of a version (0 where there is none), as text for a DBA to
+/// read and run.
 ///
 /// # Errors
 ///
 /// When the migrations cannot be rendered.
-pub(crate) async fn script() -> Result<Vec<String>, Error> {
-    let mut transcript = Transcript::default();
+pub(crate) async fn script(version: i32) -> Result<Vec<String>, Error> {
+    let mut transcript = Transcript {
+        version,
+        statements: Vec::new(),
+    };
     runner()
         .run_async(&mut transcript)
         .await
         .map_err(|error| Error::Answer(error.to_string()))?;
     let mut statements = vec![LOCK.to_owned(), CREATE_SCHEMA.to_owned()];
-    statements.append(&mut transcript.0);
+    statements.append(&mut transcript.statements);
     Ok(statements)
 }
 
@@ -302,9 +310,11 @@ impl AsyncQuery<Vec<Migration>> for Inside<'_> {
 
 impl AsyncMigrate for Inside<'_> {}
 
-/// What an installation from nothing would run.
-#[derive(Default)]
-struct Transcript(Vec<String>);
+/// What an installation on a schema of this version would run.
+struct Transcript {
+    version: i32,
+    statements: Vec<String>,
+}
 
 impl AsyncTransaction for Transcript {
     type Error = std::convert::Infallible;
@@ -313,15 +323,29 @@ impl AsyncTransaction for Transcript {
         &mut self,
         queries: T,
     ) -> Result<usize, Self::Error> {
-        let before = self.0.len();
-        self.0.extend(queries.map(str::to_owned));
-        Ok(self.0.len() - before)
+        let before = self.statements.len();
+        self.statements.extend(queries.map(str::to_owned));
+        Ok(self.statements.len() - before)
     }
 }
 
 impl AsyncQuery<Vec<Migration>> for Transcript {
     async fn query(&mut self, _query: &str) -> Result<Vec<Migration>, Self::Error> {
-        Ok(Vec::new())
+        let ours = runner();
+        let there = ours
+            .get_migrations()
+            .iter()
+            .filter(|migration| migration.version() <= self.version);
+        Ok(there
+            .map(|migration| {
+                Migration::applied(
+                    migration.version(),
+                    migration.name().to_owned(),
+                    OffsetDateTime::UNIX_EPOCH,
+                    migration.checksum(),
+                )
+            })
+            .collect())
     }
 }
 

@@ -3,26 +3,36 @@
 //!
 //! Statements are unnamed and typed, so that they work behind a transaction pooler.
 
+mod blockers;
+mod cancel;
 mod catalogue;
 mod change;
 pub mod conninfo;
 mod database;
 mod identity;
+mod interrupt;
 mod limits;
+pub mod local_file;
+mod login;
 mod migrations;
 pub mod open;
 mod parameter;
+mod password;
 mod session;
 mod sqlstate;
 pub mod tls;
+mod warnings;
 
 pub use catalogue::{catalogue, interference, referencing};
 pub use change::{Change, CommitError, Isolation, Recorded, Unrecorded};
-pub use database::{Database, Interrupt};
+pub use database::Database;
 pub use identity::Identity;
-pub use limits::Limits;
+pub use interrupt::{Begun, Interrupt, UnderWay};
+pub use limits::{LimitError, Limits, Said, parse_limit};
 pub(crate) use migrations::script;
 pub use migrations::{Installation, Installed, MIGRATED_VERSION, installed};
 pub use parameter::Parameter;
-pub use session::{Blocker, Session};
+pub use password::{PasswordCommand, PasswordError};
+pub use session::Session;
 pub use sqlstate::{Error, Kind, ServerError};
+pub use warnings::Warnings;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_postgres::error::{Severity, SqlState};
 
 use super::open::OpenError;
+use super::password::PasswordError;
 
 /// Kinds of refusal by the server that an operator has to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,27 @@ pub enum Error {
     /// No connection.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// No password, so no connection.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Another cluster than the pinned one answers.
+    #[error(
+        "another cluster answers than the one that is pinned: its system identifier is {found}, the pinned one {pinned}"
+    )]
+    OtherCluster {
+        /// The pinned cluster's `system_identifier`.
+        pinned: String,
+        /// That of the one that answers.
+        found: String,
+    },
+    /// Whether it is the pinned cluster is not known.
+    #[error(
+        "the server does not tell whether it is the pinned cluster (system identifier {pinned}), so nothing is written there"
+    )]
+    ClusterNotTold {
+        /// The pinned cluster's `system_identifier`.
+        pinned: String,
+    },
     /// The server refused.
     #[error("{0}")]
     Server(ServerError),
@@ -75,11 +97,17 @@ pub enum Error {
     #[error("the connection was lost{}", because(.0.as_deref()))]
     Lost(Option<String>),
     /// No answer came in time.
-    #[error("the server did not answer within {} s", .0.as_secs())]
+    #[error("the server did not answer within {} s", .0.as_secs_f64())]
     Deadline(Duration),
-    /// The operator pressed Ctrl-C.
+    /// The operator pressed Ctrl-C while no statement ran.
     #[error("interrupted")]
     Interrupted,
+    /// The operator pressed Ctrl-C while a statement ran.
+    #[error("interrupted: {}", cancelled(*.confirmed))]
+    Cancelled {
+        /// Whether the server has ended it.
+        confirmed: bool,
+    },
     /// An answer was not what the statement promises.
     #[error("unexpected answer of the server: {0}")]
     Answer(String),
@@ -91,16 +119,43 @@ fn because(notice: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
+fn cancelled(confirmed: bool) -> &'static str {
+    if confirmed {
+        "the running statement was cancelled on the server"
+    } else {
+        "the server did not confirm that it cancelled the running statement"
+    }
+}
+
 impl Error {
+    /// Whether the operator ended it.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Cancelled { .. })
+    }
+
+    /// Whether the server still owes the session an answer, so that it takes nothing more.
+    #[must_use]
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost(_) | Self::Deadline(_) | Self::Cancelled { confirmed: false }
+        )
+    }
+
     /// The kind of the server's refusal, if it was one.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Self::Server(error) => Some(error.kind),
             Self::Open(_)
+            | Self::Password(_)
+            | Self::OtherCluster { .. }
+            | Self::ClusterNotTold { .. }
             | Self::Lost(_)
             | Self::Deadline(_)
             | Self::Interrupted
+            | Self::Cancelled { .. }
             | Self::Answer(_) => None,
         }
     }

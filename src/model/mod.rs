@@ -3,14 +3,18 @@
 //! They know no database, no terminal and no command line. Their serialized form is the JSON
 //! interface documented in the README, so a field is added freely and renamed never.
 
+mod blocker;
+mod finding;
 mod operation;
 mod plan;
 mod receipt;
 mod token;
 
+pub use blocker::{Blocker, Signal, blockers};
+pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{
-    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome,
-    Verdict,
+    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation,
+    Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
 pub use receipt::Receipt;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Cascade, Owner};
+use super::{Cascade, Owner, Signal};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,45 @@ impl fmt::Display for Action {
     }
 }
 
+/// What an operation did: an action on tokens, or what had to be done for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Make tokens stop working, keep their rows.
+    Expire,
+    /// Remove their rows.
+    Delete,
+    /// Signal a session that held a lock in the way of another operation.
+    CancelBlocker,
+}
+
+impl Deed {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expire => Action::Expire.as_str(),
+            Self::Delete => Action::Delete.as_str(),
+            Self::CancelBlocker => "cancel_blocker",
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Action> for Deed {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Expire => Self::Expire,
+            Action::Delete => Self::Delete,
+        }
+    }
+}
+
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +92,8 @@ pub enum Outcome {
     Refused,
     /// The database did not do it; nothing changed.
     Failed,
+    /// A signal was about to be sent; what came of it is recorded apart.
+    Announced,
 }
 
 impl Outcome {
@@ -65,6 +106,7 @@ impl Outcome {
             Self::Unchanged => "unchanged",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Announced => "announced",
         }
     }
 }
@@ -137,8 +179,14 @@ pub struct DatabaseIdentity {
 pub struct Operation {
     /// A uuid v7 made before the transaction.
     pub id: Uuid,
+    /// The operation that caused this one.
+    #[serde(default)]
+    pub parent_id: Option<Uuid>,
+    /// Why it did: `blocked` for a signal.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// What was asked for.
-    pub action: Action,
+    pub action: Deed,
     /// How it ended.
     pub outcome: Outcome,
     /// Start of the transaction by the database's clock; `None` where none was recorded.
@@ -201,6 +249,60 @@ pub struct Change {
     pub before: Map<String, Value>,
     /// The same columns afterwards; `None` when the row is gone.
     pub after: Option<Map<String, Value>>,
+}
+
+/// Which session an operation was about to signal, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalRecord {
+    /// Process id of its backend.
+    pub pid: i32,
+    /// When the backend was started.
+    pub backend_start: DateTime<Utc>,
+    /// Its role.
+    pub role: Option<String>,
+    /// Its `application_name`.
+    pub application: Option<String>,
+    /// Where it connected from; `None` for a unix socket.
+    pub client_address: Option<String>,
+    /// What it was, such as `client backend`.
+    pub backend_type: Option<String>,
+    /// Its state then.
+    pub state: Option<String>,
+    /// What was to be sent.
+    pub signal: Signal,
+    /// What came of it; `None` where that is not known.
+    pub result: Option<SignalResult>,
+    /// Why, for a refusal or a failure.
+    pub detail: Option<String>,
+    /// When that was seen, by the database's clock.
+    pub seen_at: Option<DateTime<Utc>>,
+}
+
+/// What came of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalResult {
+    /// The server took it.
+    Sent,
+    /// The session or its transaction had ended by itself; nothing was sent.
+    Gone,
+    /// The role may not.
+    Refused,
+    /// There was no answer.
+    Failed,
+}
+
+impl SignalResult {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// What was seen after the commit.

@@ -19,4 +19,10 @@ pub struct Receipt {
     pub verdict: Option<Verdict>,
     /// What this did not kill, from the adapter.
     pub still_works: Vec<String>,
+    /// The named target that it was done on, if one was named.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// What the target is, such as production.
+    #[serde(default)]
+    pub environment: Option<String>,
 }

@@ -9,13 +9,14 @@ use uuid::Uuid;
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
 use crate::model::{
-    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Observation, Operation, Outcome,
-    Owner, Verdict,
+    Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation, Outcome,
+    Owner, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
+const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
 
 /// Which operations are wanted. What is `None` is not filtered by.
@@ -27,8 +28,8 @@ pub struct ListOperations {
     pub until: Option<DateTime<Utc>>,
     /// Database role, operating system's user or the application's.
     pub actor: Option<String>,
-    /// Expire or delete.
-    pub action: Option<Action>,
+    /// What it did.
+    pub action: Option<Deed>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// Key or label of a row that it changed.
@@ -48,6 +49,8 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
+    /// Which session it signalled.
+    pub signal: Option<SignalRecord>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -72,7 +75,7 @@ impl ListOperations {
     pub(super) async fn read(&self, session: &Session) -> Result<Vec<Operation>, Error> {
         let limit = self.limit.map(|limit| i64::from(limit) + 1);
         let (action, outcome) = (
-            self.action.map(Action::as_str),
+            self.action.map(Deed::as_str),
             self.outcome.map(Outcome::as_str),
         );
         let parameters: [db::Parameter<'_>; 8] = [
@@ -113,12 +116,17 @@ impl ShowOperation {
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
+        let signal = match operation.action {
+            Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
+            Deed::Expire | Deed::Delete => Vec::new(),
+        };
         Ok(History {
             changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
             observations: observations
                 .iter()
                 .map(observation_of)
                 .collect::<Result<_, _>>()?,
+            signal: signal.first().map(signal_of).transpose()?,
             operation,
         })
     }
@@ -145,6 +153,8 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
     let port: Option<i32> = row.try_get("server_port")?;
     Ok(Operation {
         id,
+        parent_id: row.try_get("parent_id")?,
+        cause: row.try_get("cause")?,
         action: enumerated(&word("action")?)?,
         outcome: enumerated(&word("outcome")?)?,
         occurred_at: row.try_get("occurred_at")?,
@@ -211,6 +221,27 @@ fn change_of(row: &Row) -> Result<Change, db::Error> {
         state_after: row.try_get("state_after")?,
         before: object(row.try_get("before")?).unwrap_or_default(),
         after: row.try_get::<_, Option<Value>>("after")?.and_then(object),
+    })
+}
+
+fn signal_of(row: &Row) -> Result<SignalRecord, db::Error> {
+    let signal: String = row.try_get("signal")?;
+    let result: Option<String> = row.try_get("result")?;
+    Ok(SignalRecord {
+        pid: row.try_get("pid")?,
+        backend_start: row.try_get("backend_start")?,
+        role: row.try_get("role")?,
+        application: row.try_get("application")?,
+        client_address: row.try_get("client_address")?,
+        backend_type: row.try_get("backend_type")?,
+        state: row.try_get("state")?,
+        signal: enumerated(&signal)?,
+        result: result
+            .as_deref()
+            .map(enumerated::<SignalResult>)
+            .transpose()?,
+        detail: row.try_get("detail")?,
+        seen_at: row.try_get("seen_at")?,
     })
 }
 

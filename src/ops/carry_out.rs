@@ -10,10 +10,10 @@ use super::error::{Error, Refusal};
 use super::explain::explain;
 use super::plan::Planned;
 use super::read_back::read_back;
-use super::record::{Fenced, WithoutEffect, refuse};
+use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
 use super::watch::watched;
-use crate::db::{self, Change, CommitError, Identity, Isolation, Kind};
+use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
     Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
     Outcome, Owner, Receipt,
@@ -33,26 +33,17 @@ impl Planned {
     pub async fn carry_out(mut self) -> Result<Receipt, Box<Refusal>> {
         match self.attempt().await {
             Ok(receipt) => Ok(receipt),
-            Err(error) => {
-                let Self {
-                    request,
-                    desk,
-                    known,
-                    ..
-                } = self;
-                Err(refuse(
-                    &request,
-                    &known,
-                    Some(&desk.identity),
-                    &desk.database,
-                    error,
-                )
-                .await)
-            }
+            Err(error) => Err(self.decline(error).await),
         }
     }
 
-    async fn attempt(&mut self) -> Result<Receipt, Error> {
+    /// The same, with the record of a refusal left to [`Planned::decline`]: for a caller that can
+    /// do something about it and try again as the same operation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Planned::carry_out`].
+    pub async fn attempt(&mut self) -> Result<Receipt, Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -96,11 +87,15 @@ impl Planned {
             };
             return Ok(self.receipt(operation, changes, None));
         }
+        let interrupt = self.desk.database.interrupt().clone();
+        let committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
+        drop(committing);
+        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
         let verdict = read_back(&self.desk, &self.plan, operation.id).await;
         Ok(self.receipt(operation, changes, Some(verdict)))
     }
@@ -125,6 +120,12 @@ impl Planned {
             unchanged,
             verdict,
             still_works: self.still_works(),
+            target: self.policy.target.clone(),
+            environment: self
+                .policy
+                .environment
+                .as_ref()
+                .map(|named| named.name.clone()),
         }
     }
 
@@ -147,8 +148,8 @@ impl Planned {
             Action::Expire => Isolation::Latest,
             Action::Delete => Isolation::Snapshot,
         };
-        let change = Change::apply(database, session, isolation, &self.statement, &parameters);
-        match watched(database, identity.pid, change).await {
+        let change = Change::apply(session, isolation, &self.statement, &parameters);
+        match watched(database, session, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;
                 let changes = changes_of(change.row())?;
@@ -266,7 +267,9 @@ fn operation_of(
     let cascades: Option<Value> = row.try_get("cascades")?;
     Ok(Operation {
         id: request.id,
-        action: request.action,
+        parent_id: None,
+        cause: None,
+        action: request.action.into(),
         outcome: if nothing {
             Outcome::Unchanged
         } else {

@@ -6,7 +6,9 @@ use tokio_postgres::types::Type;
 use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
+use super::doctor::hidden;
 use super::error::Error;
+use super::policy::Policy;
 
 /// What every operation is given.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Context {
     pub adapters: Vec<Adapter>,
     /// What the operator said about the choice.
     pub choice: Choice,
+    /// What the target demands.
+    pub policy: Policy,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
@@ -129,16 +133,12 @@ impl Desk {
     ///
     /// Where row security would hide rows from the role.
     pub fn check_visible(&self) -> Result<(), Error> {
-        let tables = std::iter::once(&self.bound.token)
-            .chain(self.bound.companions.iter().map(|(_, relation)| relation));
-        for relation in tables {
-            if relation.row_security {
-                return Err(Error::RowSecurity {
-                    relation: relation.display_name(),
-                    role: self.identity.role.clone(),
-                });
-            }
+        match hidden(&self.bound).next() {
+            Some(relation) => Err(Error::RowSecurity {
+                relation: relation.display_name(),
+                role: self.identity.role.clone(),
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -3,13 +3,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::wording::{
-    database_code, database_hint, holders, installed_words, listed, locked_hint, named,
-};
+use super::policy::Unmet;
+use super::wording::{holders, installed_words, listed, named, roots, signalled, unfit};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
-use crate::db::{self, Blocker, Installed, Unrecorded};
-use crate::model::Token;
+use crate::db::{self, Installed, Unrecorded};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +82,19 @@ pub enum Error {
         /// What was found.
         found: usize,
     },
+    /// The request breaks a rule of its target.
+    #[error(transparent)]
+    Unmet(#[from] Unmet),
+    /// More tokens are planned than the target allows.
+    #[error("the plan has {planned} tokens, and target `{target}` allows {most} in one operation")]
+    TooManyRows {
+        /// How many there are.
+        planned: usize,
+        /// How many there may be.
+        most: usize,
+        /// The target.
+        target: String,
+    },
     /// Nothing short of a delete kills a token of this application.
     #[error("tokens of {title} cannot be expired: {why}")]
     OnlyDelete {
@@ -94,6 +106,9 @@ pub enum Error {
     /// The schema is not what this build works with.
     #[error("{}", installed_words(.0))]
     NotInstalled(Installed),
+    /// Something would make the change fail, or its record lie.
+    #[error("{}", unfit(.0))]
+    Unfit(Vec<Finding>),
     /// The server is a standby.
     #[error("the server is a read-only standby: nothing can be changed here")]
     Standby,
@@ -125,12 +140,33 @@ pub enum Error {
     #[error(transparent)]
     Unrecorded(#[from] Unrecorded),
     /// A lock did not come.
-    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .waited_ms, holders(.blockers))]
-    Locked {
-        /// How long was waited.
-        waited_ms: u128,
-        /// Who holds it.
-        blockers: Vec<Blocker>,
+    #[error("the rows are locked by somebody else, and the lock did not come within {} ms{}", .0.waited_ms, holders(.0))]
+    Locked(Box<Locked>),
+    /// `--cancel-blocker` cannot end this one.
+    #[error("--cancel-blocker cannot end {name}: {why}")]
+    NotSignallable {
+        /// Who.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// `--cancel-blocker=PID` names somebody else than a root blocker.
+    #[error("--cancel-blocker={pid} is not who is in the way: {}", roots(.locked))]
+    NotTheBlocker {
+        /// Who was named.
+        pid: i32,
+        /// Who is in the way.
+        locked: Box<Locked>,
+    },
+    /// The server did not take the signal.
+    #[error("{name} was not {}: {detail}", signalled(*.signal))]
+    SignalRefused {
+        /// At whom it was aimed.
+        name: String,
+        /// What it was.
+        signal: Signal,
+        /// What the server says.
+        detail: String,
     },
     /// `--app-actor` names nobody.
     #[error("--app-actor `{0}` is not a user of the application")]
@@ -198,120 +234,6 @@ pub enum Class {
 }
 
 impl Error {
-    /// A word for programs.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Database(error) => database_code(error),
-            Self::Detect(detect::Error::None(_)) => "no_adapter",
-            Self::Detect(detect::Error::Several(_)) => "several_adapters",
-            Self::Detect(detect::Error::Refused { .. }) => "refused_by_adapter",
-            Self::Detect(detect::Error::Unknown(_)) => "unknown_adapter",
-            Self::Detect(detect::Error::Misfit { .. }) => "adapter_misfit",
-            Self::Load(_) | Self::Render(_) => "bad_adapter",
-            Self::NoSuchToken(_) => "no_such_token",
-            Self::Ambiguous { .. } => "ambiguous",
-            Self::WrongSecret { .. } => "wrong_secret",
-            Self::DamagedSecret { .. } => "damaged_secret",
-            Self::NotASecret { .. } => "not_a_secret",
-            Self::SecretNotReadable { .. } => "secret_not_readable",
-            Self::Expected { .. } => "unexpected_count",
-            Self::OnlyDelete { .. } => "only_delete",
-            Self::NotInstalled(_) => "not_installed",
-            Self::Standby => "standby",
-            Self::RowSecurity { .. } => "row_security",
-            Self::OtherDatabase(_) => "other_database",
-            Self::ChangedSinceShown(_) => "changed_since_shown",
-            Self::Swallowed { .. } => "swallowed",
-            Self::Unrecorded(_) => "unrecorded",
-            Self::Locked { .. } => "locked",
-            Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
-            Self::NoSuchOperation(_) => "no_such_operation",
-            Self::AmbiguousOperation(_) => "ambiguous_operation",
-            Self::Declined => "declined",
-            Self::NotConfirmed(_) => "not_confirmed",
-            Self::OutcomeUnknown { .. } => "outcome_unknown",
-            Self::NotCommitted(_) => "not_committed",
-            Self::DoneAfterAll { .. } => "done_after_all",
-            Self::MayNotInstall(_) => "may_not_install",
-            Self::UnfitRole(_) => "unfit_role",
-        }
-    }
-
-    /// What to type next.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Database(error) => return database_hint(error),
-            Self::Detect(detect::Error::None(_)) => {
-                "name the table with `--adapter-file FILE`, see `breakglass adapters ls`"
-            }
-            Self::Detect(detect::Error::Several(_)) => {
-                "say which with `--adapter NAME` or `--schema NAME`"
-            }
-            Self::Detect(detect::Error::Unknown(_)) => "see `breakglass adapters ls`",
-            Self::NoSuchToken(_) => {
-                "see `breakglass tokens ls --include-expired --kind all`; a name is looked up among the default kind only"
-            }
-            Self::Ambiguous { .. } => {
-                "name one by `id:KEY`, or say whose with `owner:LOGIN --name NAME`"
-            }
-            Self::WrongSecret { key } => {
-                return Some(format!(
-                    "if it is this token all the same, name it: `id:{key}`"
-                ));
-            }
-            Self::DamagedSecret { .. } => {
-                "copy it again; if it is a name, take the token's key: `id:KEY`"
-            }
-            Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
-            Self::SecretNotReadable { .. } => {
-                "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
-            }
-            Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
-            Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
-            Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
-            Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
-            Self::Standby => "connect to the primary",
-            Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
-            Self::ChangedSinceShown(_) => {
-                "look at it again with `breakglass tokens show`, and run the command again"
-            }
-            Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
-            Self::Locked { blockers, .. } => return Some(locked_hint(blockers)),
-            Self::NotConfirmed(_) => "add `--confirm KEY` once for each token of the plan",
-            Self::NoSuchActor(_) => "give the user's login, email or id",
-            Self::AmbiguousActor(_) => "give the user's id",
-            Self::NoSuchOperation(_) => "see `breakglass audit ls`",
-            Self::AmbiguousOperation(_) => "give more of the id",
-            Self::OutcomeUnknown { operation, .. } => {
-                return Some(format!(
-                    "run `breakglass audit show {operation}` when the database answers again: \
-                     `applied` means that it happened; not there means nothing yet, the server may \
-                     still be at it"
-                ));
-            }
-            Self::DoneAfterAll { operation, .. } => {
-                return Some(format!(
-                    "see what it did with `breakglass audit show {operation}`, and whether the \
-                     token is dead with `breakglass tokens show`"
-                ));
-            }
-            Self::NotCommitted(_) => "run the command again",
-            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Load(_)
-            | Self::Render(_)
-            | Self::Expected { .. }
-            | Self::OtherDatabase(_)
-            | Self::Unrecorded(_)
-            | Self::NoActors(_)
-            | Self::Declined
-            | Self::MayNotInstall(_)
-            | Self::UnfitRole(_) => return None,
-        };
-        Some(hint.to_owned())
-    }
-
     /// Which class it is of.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -321,9 +243,11 @@ impl Error {
             {
                 Class::Usage
             }
-            Self::Database(db::Error::Open(_)) => Class::NoConnection,
-            Self::Database(db::Error::Interrupted) => Class::Interrupted,
-            Self::Load(_) | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
+            Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
+            Self::Database(error) if error.is_interruption() => Class::Interrupted,
+            Self::Load(_) | Self::Unmet(_) | Self::Detect(detect::Error::Unknown(_)) => {
+                Class::Usage
+            }
             Self::OutcomeUnknown { .. } => Class::Unknown,
             Self::DoneAfterAll { .. } => Class::NotConfirmed,
             _ => Class::Refused,
@@ -352,11 +276,30 @@ impl Error {
                 | Self::Render(_)
                 | Self::Swallowed { .. }
                 | Self::Unrecorded(_)
-                | Self::Locked { .. }
+                | Self::Locked(_)
+                | Self::SignalRefused { .. }
                 | Self::NotCommitted(_)
                 | Self::DoneAfterAll { .. }
                 | Self::OutcomeUnknown { .. }
         )
+    }
+}
+
+/// A lock that did not come, and who was in the way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Locked {
+    /// How long was waited, in milliseconds.
+    pub waited_ms: u128,
+    /// Who holds it, roots first.
+    pub blockers: Vec<Blocker>,
+    /// Why nobody could be asked.
+    pub unseen: Option<String>,
+}
+
+impl Locked {
+    /// Those that wait for nobody themselves.
+    pub fn roots(&self) -> impl Iterator<Item = &Blocker> {
+        self.blockers.iter().filter(|blocker| blocker.root)
     }
 }
 

@@ -73,6 +73,19 @@ const CHANGE_COLUMNS: [&str; 11] = [
     "before",
     "after",
 ];
+const SIGNAL_COLUMNS: [&str; 10] = [
+    "operation_id",
+    "pid",
+    "backend_start",
+    "transaction_start",
+    "role",
+    "application",
+    "client_address",
+    "backend_type",
+    "state",
+    "signal",
+];
+const SIGNAL_RESULT_COLUMNS: [&str; 3] = ["operation_id", "result", "detail"];
 const OBSERVATION_COLUMNS: [&str; 4] = ["operation_id", "key", "verdict", "detail"];
 
 impl OperatorRole {
@@ -133,11 +146,17 @@ fn own_tables() -> Vec<TableGrant> {
         own("operation", &OPERATION_COLUMNS, vec!["select"]),
         own("change", &CHANGE_COLUMNS, vec!["select"]),
         own("observation", &OBSERVATION_COLUMNS, vec!["select"]),
+        own("signal", &SIGNAL_COLUMNS, vec!["select"]),
+        own("signal_result", &SIGNAL_RESULT_COLUMNS, vec!["select"]),
         own("schema_history", &[], vec!["select"]),
     ]
 }
 
 fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
+    if let (Some(release), Some(relation)) = (&bound.adapter.release, &bound.release) {
+        let columns = vec![("select", vec![release.column.clone()])];
+        grants.push(TableGrant::new(relation, columns, Vec::new()));
+    }
     if let (Some(owner), Some(relation)) = (&bound.adapter.owner, &bound.owner) {
         let mut columns = vec![owner.key.clone(), owner.login.clone()];
         columns.extend(owner.email.clone());

@@ -9,6 +9,7 @@ use super::desk::Context;
 use super::error::Error;
 use super::grants::{OperatorRole, TableGrant, create_role, grant_schema};
 use super::rights::Rights;
+use super::watch::watched;
 use crate::adapter::{Bound, ForeignKey, detect};
 use crate::db::{self, Installation, Installed, Session, installed, referencing, script};
 
@@ -75,6 +76,7 @@ impl Install {
     /// when the operator role that was named is not fit to be one.
     pub async fn run(&self, context: &Context) -> Result<InstallReport, Error> {
         let (session, identity) = context.connect().await?;
+        session.may_write()?;
         if identity.in_recovery {
             return Err(Error::Standby);
         }
@@ -87,7 +89,8 @@ impl Install {
             ground
                 .rights
                 .check(&identity, self.role.as_ref().map(|role| role.name.as_str()))?;
-            match self.attempt(&session, &ground).await {
+            let work = self.attempt(&session, &ground);
+            match watched(&context.database, &session, work).await {
                 // Roles belong to the whole cluster, where our lock does not reach: somebody
                 // made this one in the meantime.
                 Err(Error::Database(db::Error::Server(error)))
@@ -101,7 +104,7 @@ impl Install {
         }
     }
 
-    /// The statements of an installation from nothing, as a script for a DBA to read and run.
+    /// The statements of what is missing, as a script for a DBA to read and run.
     ///
     /// # Errors
     ///
@@ -109,10 +112,10 @@ impl Install {
     pub async fn script(&self, context: &Context) -> Result<Vec<String>, Error> {
         let (session, _identity) = context.connect().await?;
         let ground = self.look(context, &session).await?;
-        let mut statements = if ground.status == Some(Installed::Current) {
-            Vec::new()
-        } else {
-            script().await?
+        let mut statements = match ground.status {
+            Some(Installed::Current) => Vec::new(),
+            Some(Installed::Older(version)) => script(version).await?,
+            _ => script(0).await?,
         };
         statements.extend(self.statements(&ground)?);
         Ok(statements)
@@ -337,6 +340,9 @@ async fn notes(
         format!("make an operator a member: `grant {typed} to {member}`"),
         format!(
             "to see who holds a lock, `grant pg_read_all_stats to {typed}`: it helps, it is not needed, and it was not granted"
+        ),
+        format!(
+            "to end who holds a lock with --cancel-blocker, `grant pg_signal_backend to {typed}`: it was not granted"
         ),
     ];
     if let Some(bound) = bound {

@@ -86,7 +86,7 @@ impl ListTokens {
             ),
         ];
         let rows = desk.session.stream(&statement, parameters);
-        let rows = watched(&desk.database, desk.identity.pid, rows).await?;
+        let rows = watched(&desk.database, &desk.session, rows).await?;
         let adapter = desk.bound.adapter.name.clone();
         Ok(rows.map(move |row| Ok(TokenRow::read(&row?, &adapter)?.token)))
     }

@@ -5,10 +5,13 @@
 //! the caller asks whoever is to be asked, and [`Planned::carry_out`] does it.
 
 mod actor;
+mod advice;
 mod audit;
+mod cancel_blocker;
 mod carry_out;
 mod delete;
 mod desk;
+mod doctor;
 mod error;
 mod expire;
 mod explain;
@@ -16,6 +19,7 @@ mod grants;
 mod install;
 mod list;
 mod plan;
+mod policy;
 mod read_back;
 mod record;
 mod request;
@@ -29,13 +33,17 @@ mod watch;
 mod wording;
 
 pub use audit::{History, ListOperations, ShowOperation};
+pub use cancel_blocker::{CancelBlocker, Signalled};
 pub use desk::{Context, Desk};
-pub use error::{Class, Error, Recording, Refusal};
+pub use doctor::Doctor;
+pub use error::{Class, Error, Locked, Recording, Refusal};
 pub use grants::OperatorRole;
 pub use install::{Install, InstallReport};
 pub use list::{Filter, ListTokens};
 pub use plan::Planned;
+pub use policy::{Colour, Environment, Pattern, Policy, Unmet};
 pub use request::Request;
 pub use selector::Selector;
 pub use show::{ShowToken, Shown};
 pub use statements::statements;
+pub use watch::watched;

@@ -2,16 +2,18 @@
 
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
+use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{describe, resolve};
+use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
-use crate::db::{Identity, Installed, installed};
+use crate::db::Identity;
 use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Plan, PlannedToken, SecretCheck,
+    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
 };
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -22,6 +24,7 @@ pub struct Planned {
     pub(super) plan: Plan,
     pub(super) known: Known,
     pub(super) statement: String,
+    pub(super) policy: Policy,
 }
 
 impl Request {
@@ -32,7 +35,13 @@ impl Request {
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let mut known = Known::default();
-        let (session, identity) = match context.connect().await {
+        let connected = async {
+            self.check_rules(&context.policy)?;
+            let (session, identity) = context.connect().await?;
+            session.may_write()?;
+            Ok((session, identity))
+        };
+        let (session, identity) = match connected.await {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
         };
@@ -44,12 +53,8 @@ impl Request {
             }
         };
         let desk = context.desk(session, identity, bound);
-        let found = watched(
-            &desk.database,
-            desk.identity.pid,
-            self.find(&desk, &mut known),
-        )
-        .await;
+        let finding = self.find(&desk, &context.policy, &mut known);
+        let found = watched(&desk.database, &desk.session, finding).await;
         match found {
             Ok((plan, statement)) => Ok(Planned {
                 request: self,
@@ -57,6 +62,7 @@ impl Request {
                 plan,
                 known,
                 statement,
+                policy: context.policy.clone(),
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
@@ -64,27 +70,25 @@ impl Request {
         }
     }
 
-    async fn find(&self, desk: &Desk, known: &mut Known) -> Result<(Plan, String), Error> {
-        known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
-        desk.check_writable()?;
-        match installed(&desk.session).await? {
-            Installed::Current => {}
-            other => return Err(Error::NotInstalled(other)),
+    /// Checks what the target demands of a request. A dry run has to justify nothing: nothing of
+    /// it stays.
+    fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
+        if self.dry_run {
+            return Ok(());
         }
-        let application_audit = self.application_audit(desk);
-        known.application_audit = Some(application_audit);
-        // A statement that names a table needs its grants, whether it inserts a row or not.
-        let written = application_audit == ApplicationAudit::Written;
-        if let Some(actor) = &self.app_actor {
-            known.app_actor_id = Some(find_actor(desk, actor).await?);
-        }
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
-        };
+        policy.check_reason(&self.reason)?;
+        Ok(policy.check_ticket(self.ticket.as_deref())?)
+    }
+
+    /// Leads the selectors to rows, not more of them than there may be.
+    async fn resolve(
+        &self,
+        desk: &Desk,
+        policy: &Policy,
+        known: &mut Known,
+    ) -> Result<Resolved, Error> {
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector = resolved.selector;
+        known.selector.clone_from(&resolved.selector);
         if let Some(expected) = self
             .expect
             .filter(|expected| *expected != resolved.rows.len())
@@ -94,6 +98,38 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
+        if policy.is_too_large(resolved.rows.len()) {
+            return Err(Error::TooManyRows {
+                planned: resolved.rows.len(),
+                most: policy.max_rows.unwrap_or_default(),
+                target: policy.target.clone().unwrap_or_default(),
+            });
+        }
+        Ok(resolved)
+    }
+
+    async fn find(
+        &self,
+        desk: &Desk,
+        policy: &Policy,
+        known: &mut Known,
+    ) -> Result<(Plan, String), Error> {
+        known.adapter = Some(desk.bound.adapter.name.clone());
+        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        desk.check_writable()?;
+        let application_audit = self.application_audit(desk);
+        known.application_audit = Some(application_audit);
+        // A statement that names a table needs its grants, whether it inserts a row or not.
+        let written = application_audit == ApplicationAudit::Written;
+        known.warnings = before_write(desk, self.action, written).await?;
+        if let Some(actor) = &self.app_actor {
+            known.app_actor_id = Some(find_actor(desk, actor).await?);
+        }
+        let (statement, references) = match self.action {
+            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
+            Action::Delete => delete::statement(desk, written).await?,
+        };
+        let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
         let tokens: Vec<PlannedToken> = resolved
             .rows
@@ -199,6 +235,12 @@ impl Planned {
         &self.request
     }
 
+    /// What its target demands.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Which database it is.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -257,6 +299,12 @@ impl Planned {
             .filter(|note| note.on.contains(&self.request.action))
             .map(|note| note.text.clone())
             .collect()
+    }
+
+    /// What may go wrong with this change, as `doctor` tells it.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.known.warnings
     }
 
     /// What to know before saying yes, from the adapter.

@@ -33,7 +33,7 @@ pub(super) async fn refuse(
 ) -> Box<Refusal> {
     let recorded = match identity {
         _ if request.dry_run => Ok(Recording::NotWanted),
-        None => Ok(Recording::Impossible("there is no connection".to_owned())),
+        None => Ok(Recording::Impossible(nowhere(&error).to_owned())),
         Some(identity) => recording(request, known, identity, database, &error).await,
     };
     let (error, recording) = if let Ok(recording) = recorded {
@@ -51,6 +51,19 @@ pub(super) async fn refuse(
         operation: request.id,
         recording,
     })
+}
+
+/// Why there is nowhere to record it.
+fn nowhere(error: &Error) -> &'static str {
+    match error {
+        Error::Database(db::Error::OtherCluster { .. }) => {
+            "nothing is written to a cluster that is not the pinned one"
+        }
+        Error::Database(db::Error::ClusterNotTold { .. }) => {
+            "only the pinned cluster is written to, and this one may be another"
+        }
+        _ => "there is no connection",
+    }
 }
 
 /// The audit log has the operation as one that was carried out.
@@ -77,7 +90,14 @@ async fn recording(
                 "what became of the operation itself is not known".to_owned(),
             ));
         }
+        Error::Database(db::Error::OtherCluster { .. } | db::Error::ClusterNotTold { .. }) => {
+            return impossible(nowhere(error));
+        }
         Error::NotCommitted(_) => return Ok(Recording::Recorded),
+        // Whoever left wants to be gone, and a server that is deaf takes no record either.
+        Error::Database(db::Error::Cancelled { confirmed: false }) => {
+            return impossible("the server did not answer");
+        }
         _ => {}
     }
     let outcome = if error.is_refusal() {
@@ -190,9 +210,13 @@ impl WithoutEffect<'_> {
             return Err(Error::OtherDatabase(found.line()).into());
         }
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
-        let parameters: [db::Parameter<'_>; 1] = [(&record, Type::JSONB)];
-        let isolation = Isolation::Latest;
-        let change = Change::apply(&database, &session, isolation, RECORD, &parameters).await?;
+        let change = Change::apply(
+            &session,
+            Isolation::Latest,
+            RECORD,
+            &[(&record, Type::JSONB)],
+        )
+        .await?;
         let unrecorded = match change.recorded_alone()? {
             Ok(proof) => {
                 return match change.commit(proof).await {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::selector::Selector;
 use crate::db::Identity;
-use crate::model::{Action, ApplicationAudit, Outcome};
+use crate::model::{Action, ApplicationAudit, Finding, Outcome};
 
 /// What is asked for, by whom and why.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub(super) struct Known {
     pub(super) planned: Option<usize>,
     pub(super) application_audit: Option<ApplicationAudit>,
     pub(super) secret_verified: Option<bool>,
+    /// What may go wrong; shown, not recorded.
+    pub(super) warnings: Vec<Finding>,
 }
 
 impl Request {
@@ -59,6 +61,7 @@ impl Request {
             planned,
             application_audit,
             secret_verified,
+            warnings: _,
         } = known;
         let database = &identity.database;
         let record = json!({

@@ -50,7 +50,7 @@ impl ShowToken {
     ///
     /// When the selector names no token, or several.
     pub async fn run(&self, desk: &Desk) -> Result<Shown, Error> {
-        watched(&desk.database, desk.identity.pid, self.look(desk)).await
+        watched(&desk.database, &desk.session, self.look(desk)).await
     }
 
     async fn look(&self, desk: &Desk) -> Result<Shown, Error> {
@@ -75,6 +75,7 @@ impl ShowToken {
                 };
                 Some(past.read(&desk.session).await?)
             }
+            Err(error) if error.is_interruption() => return Err(error.into()),
             // A reader without rights on the audit log still sees the token.
             Ok(_) | Err(_) => None,
         };

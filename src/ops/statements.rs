@@ -5,6 +5,42 @@ use super::error::Error;
 use crate::adapter::SortKey;
 use crate::db::referencing;
 
+/// Files that are statements as they stand, each with its name.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../", $name)))),+]
+    };
+}
+
+/// What comes before a change, in every session and plan.
+const BEFORE: [(&str, &str); 11] = files![
+    "sql/session/begin_read.sql",
+    "sql/session/closed_path.sql",
+    "sql/session/limits.sql",
+    "sql/session/identity.sql",
+    "sql/session/cluster.sql",
+    "sql/catalogue/columns.sql",
+    "sql/catalogue/referencing.sql",
+    "sql/install/history.sql",
+    "sql/doctor/objects.sql",
+    "sql/session/begin.sql",
+    "sql/session/begin_delete.sql",
+];
+
+/// What comes after one, and beside one that does not go as planned.
+const AFTER: [(&str, &str); 10] = files![
+    "sql/audit/record.sql",
+    "sql/audit/outcome.sql",
+    "sql/audit/observe.sql",
+    "sql/session/commit.sql",
+    "sql/session/rollback.sql",
+    "sql/session/blockers.sql",
+    "sql/audit/announce.sql",
+    "sql/session/signal.sql",
+    "sql/audit/signal_result.sql",
+    "sql/catalogue/interference.sql",
+];
+
 /// The statements, each under its file's name.
 ///
 /// # Errors
@@ -13,63 +49,36 @@ use crate::db::referencing;
 pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Error> {
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
-    let mut found = vec![
+    let adapted = [
         (
-            "sql/session/begin_read.sql",
-            include_str!("../../sql/session/begin_read.sql").to_owned(),
+            "sql/tokens/list.sql",
+            Some(rendered.list(SortKey::Key, false)?),
         ),
-        (
-            "sql/session/identity.sql",
-            include_str!("../../sql/session/identity.sql").to_owned(),
-        ),
-        (
-            "sql/catalogue/columns.sql",
-            include_str!("../../sql/catalogue/columns.sql").to_owned(),
-        ),
-        (
-            "sql/catalogue/referencing.sql",
-            include_str!("../../sql/catalogue/referencing.sql").to_owned(),
-        ),
-        (
-            "sql/install/history.sql",
-            include_str!("../../sql/install/history.sql").to_owned(),
-        ),
-        (
-            "sql/session/begin.sql",
-            include_str!("../../sql/session/begin.sql").to_owned(),
-        ),
-        (
-            "sql/session/limits.sql",
-            include_str!("../../sql/session/limits.sql").to_owned(),
-        ),
-        ("sql/tokens/list.sql", rendered.list(SortKey::Key, false)?),
-        ("sql/tokens/find.sql", rendered.find()?),
-    ];
-    let optional = [
+        ("sql/tokens/find.sql", Some(rendered.find()?)),
         ("sql/tokens/verify.sql", rendered.verify()?),
         ("sql/tokens/lookup.sql", rendered.lookup()?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
+        ("sql/doctor/release.sql", rendered.release()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
+        (
+            "sql/tokens/delete.sql",
+            Some(rendered.delete(&references, true)?),
+        ),
     ];
+    let as_they_stand = |files: &[(&'static str, &str)]| -> Vec<_> {
+        let files = files.iter();
+        files
+            .map(|(name, text)| (*name, (*text).to_owned()))
+            .collect()
+    };
+    let mut found = as_they_stand(&BEFORE);
     found.extend(
-        optional
+        adapted
             .into_iter()
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
-    found.push(("sql/tokens/delete.sql", rendered.delete(&references, true)?));
-    found.push((
-        "sql/audit/record.sql",
-        include_str!("../../sql/audit/record.sql").to_owned(),
-    ));
-    found.push((
-        "sql/audit/observe.sql",
-        include_str!("../../sql/audit/observe.sql").to_owned(),
-    ));
-    found.push((
-        "sql/session/commit.sql",
-        include_str!("../../sql/session/commit.sql").to_owned(),
-    ));
+    found.extend(as_they_stand(&AFTER));
     Ok(found)
 }

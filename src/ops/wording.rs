@@ -1,14 +1,17 @@
 //! The words of errors that need more than a template: hints, lists, who holds a lock.
 
-use crate::db::{self, Blocker, Installed, Kind, MIGRATED_VERSION};
-use crate::model::Token;
+use super::error::Locked;
+use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
-        db::Error::Open(_) => "no_connection",
+        db::Error::Open(_) | db::Error::Password(_) => "no_connection",
+        db::Error::OtherCluster { .. } => "other_cluster",
+        db::Error::ClusterNotTold { .. } => "cluster_not_told",
         db::Error::Lost(_) => "connection_lost",
         db::Error::Deadline(_) => "no_answer",
-        db::Error::Interrupted => "interrupted",
+        db::Error::Interrupted | db::Error::Cancelled { .. } => "interrupted",
         db::Error::Answer(_) => "unexpected_answer",
         db::Error::Server(error) => match error.kind {
             Kind::LockTimeout => "locked",
@@ -31,6 +34,18 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
         && *error.reason() == db::open::Reason::PasswordNeeded
     {
         return Some("set PGPASSWORD; ~/.pgpass is not read yet".to_owned());
+    }
+    match error {
+        db::Error::Password(_) => {
+            return Some("run the target's password_command by hand: it must print the password and nothing else".to_owned());
+        }
+        db::Error::OtherCluster { .. } => {
+            return Some("find out what the host name leads to; if the cluster was replaced on purpose, change the target's `system_identifier`".to_owned());
+        }
+        db::Error::ClusterNotTold { .. } => {
+            return Some("run `grant execute on function pg_control_system() to ROLE` there, or connect to the server itself".to_owned());
+        }
+        _ => {}
     }
     let hint = match error.kind()? {
         Kind::Permission => {
@@ -92,30 +107,15 @@ pub(super) fn named(suspects: &[String]) -> String {
     }
 }
 
-pub(super) fn holders(blockers: &[Blocker]) -> String {
-    let named: Vec<String> = blockers
-        .iter()
-        .map(|blocker| {
-            let since = blocker
-                .seconds
-                .map(|seconds| format!(" for {seconds:.0} s"))
-                .unwrap_or_default();
-            let role = if blocker.role.is_empty() {
-                "somebody this role may not see"
-            } else {
-                &blocker.role
-            };
-            let application = if blocker.application.is_empty() {
-                "?"
-            } else {
-                &blocker.application
-            };
-            format!(
-                "pid {} ({role}, application `{application}`, client {}, {}{since})",
-                blocker.pid, blocker.client, blocker.state
-            )
-        })
-        .collect();
+/// Root blockers that are named in one message.
+const NAMED: usize = 3;
+
+pub(super) fn holders(locked: &Locked) -> String {
+    let mut named: Vec<String> = locked.roots().take(NAMED).map(holder).collect();
+    let others = locked.roots().count().saturating_sub(NAMED);
+    if others > 0 {
+        named.push(format!("{others} more"));
+    }
     if named.is_empty() {
         String::new()
     } else {
@@ -123,9 +123,96 @@ pub(super) fn holders(blockers: &[Blocker]) -> String {
     }
 }
 
-pub(super) fn locked_hint(blockers: &[Blocker]) -> String {
-    match blockers.first() {
-        Some(blocker) => format!("wait and run the command again, or end it with `select pg_terminate_backend({})`", blocker.pid),
-        None => "run the command again; `grant pg_read_all_stats` would let this role see who holds the lock".to_owned(),
+fn holder(blocker: &Blocker) -> String {
+    let since = blocker
+        .transaction_seconds
+        .map(|seconds| format!(" for {seconds:.0} s"))
+        .unwrap_or_default();
+    let role = blocker.role.as_deref().unwrap_or("role unknown");
+    if blocker.pid.is_none() {
+        return format!("{} ({role}{since})", blocker.name());
     }
+    let application = blocker.application.as_deref().unwrap_or("?");
+    let client = match &blocker.client {
+        Some(client) => client,
+        None if blocker.hidden => "?",
+        None => "local",
+    };
+    let state = blocker.state.as_deref().unwrap_or("state hidden");
+    match &blocker.backend_type {
+        Some(kind) if !blocker.is_client() => format!("{} ({kind}{since})", blocker.name()),
+        _ => format!(
+            "{} ({role}, application `{application}`, client {client}, {state}{since})",
+            blocker.name()
+        ),
+    }
+}
+
+pub(super) fn locked_hint(locked: &Locked) -> String {
+    let again = "wait and run the command again";
+    if locked.roots().any(|root| root.hidden) {
+        return format!(
+            "{again}; `grant pg_read_all_stats` to this role would show who it is and what ends it"
+        );
+    }
+    if let Some(unseen) = &locked.unseen {
+        return format!("{again}; who holds the lock could not be asked: {unseen}");
+    }
+    let commands: Vec<String> = locked
+        .roots()
+        .take(NAMED)
+        .filter_map(|root| {
+            let place = match (&root.gid, &root.database) {
+                (Some(_), Some(database)) => format!(" in database {database}"),
+                _ => String::new(),
+            };
+            root.command
+                .as_ref()
+                .map(|command| format!("`{command};`{place}"))
+        })
+        .collect();
+    if commands.is_empty() {
+        return again.to_owned();
+    }
+    let ours = if locked.roots().any(|root| root.signal().is_some()) {
+        ", or add --cancel-blocker to `tokens rm`"
+    } else {
+        ""
+    };
+    format!("{again}, or end it with {}{ours}", commands.join(" and "))
+}
+
+pub(super) fn roots(locked: &Locked) -> String {
+    let names: Vec<String> = locked.roots().map(Blocker::name).collect();
+    if names.is_empty() {
+        "who is could not be seen".to_owned()
+    } else {
+        format!("that is {}", names.join(" and "))
+    }
+}
+
+pub(super) fn signalled(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Cancel => "cancelled",
+        Signal::Terminate => "terminated",
+    }
+}
+
+/// What was found: the first few of it.
+pub(super) fn unfit(findings: &[Finding]) -> String {
+    const FIRST: usize = 3;
+    let first = findings.iter().take(FIRST);
+    let mut what: Vec<String> = first.map(|finding| finding.what.clone()).collect();
+    if findings.len() > FIRST {
+        what.push(format!("and {} more", findings.len() - FIRST));
+    }
+    what.join("; ")
+}
+
+pub(super) fn unfit_hint(findings: &[Finding]) -> Option<String> {
+    let first = findings.first()?;
+    Some(format!(
+        "{}; `breakglass doctor` shows everything",
+        first.remedy
+    ))
 }

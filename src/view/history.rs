@@ -9,7 +9,7 @@ use super::csv::io_error;
 use super::escape::visible;
 use super::table::draw;
 use super::time::{Clock, zoned};
-use crate::model::{Change, DatabaseIdentity, Operation};
+use crate::model::{Change, DatabaseIdentity, Operation, SignalRecord, SignalResult};
 use crate::ops::History;
 
 /// One operation on one line.
@@ -164,6 +164,7 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         operation,
         changes,
         observations,
+        signal,
     } = history;
     for (name, value) in fields(operation, clock) {
         if let Some(value) = value {
@@ -193,19 +194,48 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         );
         field(out, "seen", &text)?;
     }
+    if let Some(signal) = signal {
+        write_signal(out, signal, clock)?;
+    }
     Ok(())
+}
+
+fn write_signal(out: &mut dyn Write, record: &SignalRecord, clock: Clock) -> io::Result<()> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let target = format!(
+        "{} pid {}, backend started {}: role {}, application {}, client {}, {}, {}",
+        record.signal.as_str(),
+        record.pid,
+        zoned(record.backend_start),
+        text(&record.role),
+        text(&record.application),
+        text(&record.client_address),
+        text(&record.backend_type),
+        text(&record.state)
+    );
+    field(out, "signal", &target)?;
+    let result = record.result.map_or("unknown", SignalResult::as_str);
+    let when = record.seen_at.map(|time| format!("{} ", clock.full(time)));
+    let detail = record.detail.as_ref().map(|detail| format!(": {detail}"));
+    let result = format!(
+        "{}{result}{}",
+        when.unwrap_or_default(),
+        detail.unwrap_or_default()
+    );
+    field(out, "result", &result)
 }
 
 fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<16} {}", visible(value))
 }
 
-fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 18] {
+fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 19] {
     let verified = |verified| if verified { "verified" } else { "not verified" }.to_owned();
     [
         ("operation", Some(operation.id.to_string())),
         ("when", operation.occurred_at.map(|time| clock.full(time))),
         ("action", Some(operation.action.to_string())),
+        ("caused by", cause(operation)),
         ("outcome", Some(operation.outcome.to_string())),
         ("error", operation.error.clone()),
         ("actor", Some(actor(operation))),
@@ -227,6 +257,11 @@ fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>
         ),
         ("secret", operation.secret_verified.map(verified)),
     ]
+}
+
+fn cause(operation: &Operation) -> Option<String> {
+    let cause = operation.cause.as_ref()?;
+    Some(format!("{} ({cause})", operation.parent_id?))
 }
 
 fn place(database: &DatabaseIdentity) -> String {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::escape::json_spelling;
-use crate::model::JSON_SCHEMA;
+use crate::model::{Blocker, JSON_SCHEMA};
 
 /// Writes one document, indented.
 ///
@@ -80,6 +80,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// The operation that was refused or failed, and whether that is on record.
     pub operation: Option<(String, bool)>,
+    /// Who holds the lock that did not come.
+    pub blockers: Vec<Blocker>,
     /// What was worth a warning on the way.
     pub warnings: Vec<String>,
 }
@@ -96,12 +98,16 @@ impl Error {
             message,
             hint,
             operation,
+            blockers,
             warnings,
         } = self;
         let mut error = json!({ "code": code, "message": message, "hint": hint });
         if let (Some((id, recorded)), Some(error)) = (operation, error.as_object_mut()) {
             error.insert("operation".to_owned(), id.as_str().into());
             error.insert("recorded".to_owned(), (*recorded).into());
+        }
+        if let (false, Some(error)) = (blockers.is_empty(), error.as_object_mut()) {
+            error.insert("blockers".to_owned(), json!(blockers));
         }
         if let (false, Some(error)) = (warnings.is_empty(), error.as_object_mut()) {
             error.insert("warnings".to_owned(), json!(warnings));

@@ -3,26 +3,32 @@
 //! A view writes to what it is given and knows no database. Values that come from rows are
 //! escaped before a terminal sees them.
 
+mod blocker;
 mod column;
 mod csv;
 mod escape;
+mod finding;
 mod history;
 mod json;
 mod plan;
 mod receipt;
 mod statement;
 mod table;
+mod target;
 mod time;
 mod token;
 
 pub use self::csv::CsvWriter;
+pub use blocker::{blockers, signal};
 pub use column::{Column, UnknownColumn, shown_key};
 pub use escape::visible;
+pub use finding::diagnosis;
 pub use history::{operation, operations_csv, operations_table};
 pub use json::{Error as JsonError, ListWriter, document, line};
 pub use plan::plan;
 pub use receipt::receipt;
 pub use statement::{adapter, adapters};
 pub use table::tokens_table;
+pub use target::{TargetRow, banner, targets_csv, targets_table};
 pub use time::Clock;
 pub use token::{candidates, token};

@@ -115,6 +115,14 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
     if let Some(why) = why {
         writeln!(out, "the application's own audit log is not written: {why}")?;
     }
+    for finding in planned.warnings() {
+        writeln!(
+            out,
+            "warning: {}: {}",
+            visible(&finding.what),
+            visible(&finding.why)
+        )?;
+    }
     // Last, right above the question.
     let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
     for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::column::shown_key;
 use super::escape::visible;
 use super::time::zoned;
-use crate::model::{Action, ApplicationAudit, Change, Operation, Outcome, Receipt, Verdict};
+use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, Verdict};
 
 /// Writes the receipt of a mutation.
 ///
@@ -20,6 +20,8 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         still_works: _,
+        target: _,
+        environment: _,
     } = receipt;
     for change in changes {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
@@ -83,10 +85,12 @@ fn change_line(operation: &Operation, change: &Change) -> String {
         after: _,
     } = change;
     let verb = match (operation.outcome == Outcome::Planned, operation.action) {
-        (true, Action::Expire) => "would expire",
-        (true, Action::Delete) => "would delete",
-        (false, Action::Expire) => "expired",
-        (false, Action::Delete) => "deleted",
+        (true, Deed::Expire) => "would expire",
+        (true, Deed::Delete) => "would delete",
+        (false, Deed::Expire) => "expired",
+        (false, Deed::Delete) => "deleted",
+        // It has a record, and no receipt.
+        (_, Deed::CancelBlocker) => "cancelled",
     };
     let name = label
         .as_ref()

@@ -258,6 +258,8 @@ fn an_operation_in_json_has_exactly_these_fields() {
     for operation in operations {
         let fields = [
             "id",
+            "parent_id",
+            "cause",
             "action",
             "outcome",
             "occurred_at",

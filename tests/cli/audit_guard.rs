@@ -11,21 +11,42 @@ use tokio_postgres::Error;
 use super::show::installed;
 use crate::support::TestDatabase;
 
-const TABLES: [&str; 3] = ["operation", "change", "observation"];
+const TABLES: [&str; 5] = [
+    "operation",
+    "change",
+    "observation",
+    "signal",
+    "signal_result",
+];
 
-/// One row in each of the three tables, written as the superuser.
+/// One row in each of the tables, written as the superuser.
 fn filled() -> TestDatabase {
     let database = installed();
     database.execute(&format!(
         "{}; insert into breakglass.change (operation_id, relation, key, kind, state_before, state_after, before, after) \
              values ('{ID}', 'public.api_keys', 'k', 'token', 'active', 'expired', '{{}}', '{{}}'); \
-         insert into breakglass.observation (operation_id, key, verdict, detail) values ('{ID}', 'k', 'dead', 'expired')",
-        operation("")
+         insert into breakglass.observation (operation_id, key, verdict, detail) values ('{ID}', 'k', 'dead', 'expired'); \
+         {}; \
+         insert into breakglass.signal (operation_id, pid, backend_start, signal) \
+             values ('{SIGNAL_ID}', 1, now(), 'cancel'); \
+         insert into breakglass.signal_result (operation_id, result) values ('{SIGNAL_ID}', 'sent')",
+        operation(""),
+        signal("")
     ));
     database
 }
 
 const ID: &str = "01990000-0000-7000-8000-000000000001";
+
+const SIGNAL_ID: &str = "01990000-0000-7000-8000-000000000002";
+
+/// An insert of the whole operation of a signal, with some columns set otherwise.
+fn signal(other: &str) -> String {
+    const WHOLE: &str = "id = '01990000-0000-7000-8000-000000000002', action = 'cancel_blocker', \
+        outcome = 'announced', cause = 'blocked', reason = 'why', selector = 'pid 1', \
+        parent_id = '01990000-0000-7000-8000-000000000001', tool_version = '0'";
+    insert(WHOLE, other)
+}
 
 /// An insert of a whole operation, with some columns set otherwise: `changed = 2, error = 'x'`.
 fn operation(other: &str) -> String {
@@ -34,7 +55,11 @@ fn operation(other: &str) -> String {
         planned = 2, matched = 2, changed = 1, unchanged = 1, still_alive = 0, \
         companions_planned = 1, companions_dead = 1, companions_changed = 1, \
         application_audit = 'written', tool_version = '0'";
-    let assignments = WHOLE.split(", ").chain(other.split(", "));
+    insert(WHOLE, other)
+}
+
+fn insert(whole: &'static str, other: &str) -> String {
+    let assignments = whole.split(", ").chain(other.split(", "));
     let row: BTreeMap<&str, &str> = assignments
         .filter_map(|text| text.split_once(" = "))
         .collect();
@@ -45,10 +70,11 @@ fn operation(other: &str) -> String {
 
 /// Statements that would rewrite a table.
 fn rewrites(table: &str) -> [String; 6] {
-    let column = if table == "operation" {
-        "selector"
-    } else {
-        "key"
+    let column = match table {
+        "operation" => "selector",
+        "signal" => "state",
+        "signal_result" => "detail",
+        _ => "key",
     };
     [
         format!("update breakglass.{table} set {column} = 'forged'"),
@@ -58,7 +84,9 @@ fn rewrites(table: &str) -> [String; 6] {
             "with gone as (delete from breakglass.{table} returning 1) select count(*) from gone"
         ),
         format!("truncate breakglass.{table} cascade"),
-        "truncate breakglass.operation, breakglass.change, breakglass.observation".to_owned(),
+        "truncate breakglass.operation, breakglass.change, breakglass.observation, \
+         breakglass.signal, breakglass.signal_result"
+            .to_owned(),
     ]
 }
 
@@ -89,7 +117,7 @@ fn a_rewrite_is_refused_even_for_a_superuser() {
         ),
         before
     );
-    assert_eq!((before.0.len(), before.1.len(), before.2.len()), (1, 1, 1));
+    assert_eq!((before.0.len(), before.1.len(), before.2.len()), (2, 1, 1));
 }
 
 #[test]
@@ -181,6 +209,48 @@ operation_without_effect_says_why: outcome = 'refused', changed = 0, companions_
 operation_without_effect_says_why: outcome = 'refused', error = 'x', companions_changed = 0
 operation_without_effect_says_why: outcome = 'failed', error = 'x', changed = 0
 operation_pkey: reason = 'again'
+operation_announces_only_signals: outcome = 'announced'
+operation_signal_is_for_a_blocked_one: parent_id = gen_random_uuid(), cause = 'blocked'
+";
+
+/// The same for the operation of a signal.
+const HALF_SIGNALS: &str = "\
+operation_announces_only_signals: outcome = 'unchanged'
+operation_announcement_is_whole: reason = null
+operation_announcement_is_whole: reason = '  '
+operation_announcement_is_whole: error = 'but'
+operation_parent_has_cause: parent_id = null
+operation_signal_is_for_a_blocked_one: parent_id = null, cause = null
+operation_signal_is_for_a_blocked_one: cause = 'batch'
+operation_signal_counts_nothing: planned = 1
+operation_signal_counts_nothing: matched = 1
+operation_signal_counts_nothing: changed = 0
+operation_signal_counts_nothing: unchanged = 0
+operation_signal_counts_nothing: still_alive = 0
+operation_signal_counts_nothing: companions_planned = 0
+operation_signal_counts_nothing: companions_dead = 0
+operation_signal_counts_nothing: companions_changed = 0
+operation_signal_counts_nothing: cascades = '[]'
+operation_signal_counts_nothing: application_audit = 'none'
+operation_signal_counts_nothing: plan_digest = 'd'
+operation_signal_counts_nothing: secret_verified = true
+operation_without_effect_says_why: outcome = 'refused'
+";
+
+/// Targets and results of signals, as the values of a row.
+const HALF_TARGETS: &str = "\
+signal_pkey: SIGNAL, 1, now(), 'cancel'
+signal_belongs_to_operation: gen_random_uuid(), 1, now(), 'cancel'
+signal_belongs_to_operation: ID, 1, now(), 'cancel'
+signal_is_known: gen_random_uuid(), 1, now(), 'kill'
+";
+const HALF_RESULTS: &str = "\
+signal_result_pkey: SIGNAL, 'gone', null
+signal_result_belongs_to_signal: ID, 'gone', null
+signal_result_is_known: ID, 'lost', null
+signal_result_says_why: ID, 'refused', null
+signal_result_says_why: ID, 'failed', null
+signal_result_says_why: ID, 'sent', 'but'
 ";
 
 /// The same for changed rows and for what was seen, as the values of a row.
@@ -219,7 +289,34 @@ fn violations() -> Vec<(&'static str, String)> {
             format!("insert into breakglass.observation ({columns}) overriding system value");
         (name, format!("{head} values ({})", values(row)))
     });
-    operations.chain(changes).chain(observations).collect()
+    let signals = lines(HALF_SIGNALS).map(|(name, other)| {
+        let id = "id = gen_random_uuid()";
+        (name, signal(&format!("{id}, {other}")))
+    });
+    let values = |text: &str| {
+        let text = text.replace("SIGNAL", &format!("'{SIGNAL_ID}'"));
+        text.replace("ID", &format!("'{ID}'"))
+    };
+    let rows = |table: &str, columns: &str, row: &str| {
+        format!(
+            "insert into breakglass.{table} ({columns}) values ({})",
+            values(row)
+        )
+    };
+    let targets = lines(HALF_TARGETS).map(|(name, row)| {
+        let columns = "operation_id, pid, backend_start, signal";
+        (name, rows("signal", columns, row))
+    });
+    let results = lines(HALF_RESULTS).map(|(name, row)| {
+        let columns = "operation_id, result, detail";
+        (name, rows("signal_result", columns, row))
+    });
+    let signals: Vec<_> = signals.chain(targets).chain(results).collect();
+    operations
+        .chain(changes)
+        .chain(observations)
+        .chain(signals)
+        .collect()
 }
 
 #[test]
@@ -238,7 +335,7 @@ fn a_half_filled_record_is_refused_by_the_constraint_for_it() {
     );
     let all: BTreeSet<String> = constraints.into_iter().flatten().flatten().collect();
     assert_eq!(tried, all, "every constraint has an insert that it refuses");
-    assert_eq!(database.operations().len(), 1);
+    assert_eq!(database.operations().len(), 2);
 }
 
 #[test]
@@ -254,7 +351,12 @@ fn a_whole_record_of_each_outcome_is_accepted() {
         let none = "id = gen_random_uuid(), changed = 0, companions_changed = 0";
         session.execute(&operation(&format!("{none}, {other}")));
     }
-    assert_eq!(database.operations().len(), 4);
+    session.execute(&signal(""));
+    for outcome in ["refused", "failed"] {
+        let other = format!("id = gen_random_uuid(), outcome = '{outcome}', error = 'x'");
+        session.execute(&signal(&other));
+    }
+    assert_eq!(database.operations().len(), 7);
 }
 
 #[test]

@@ -361,7 +361,7 @@ fn a_live_refresh_token_of_a_dead_key_is_expired_alone() {
 }
 
 #[test]
-fn a_role_without_delete_is_refused_by_the_database_and_on_record() {
+fn a_role_without_delete_is_refused_with_the_missing_right_and_on_record() {
     let database = coder();
     let role = operator(&database, &[]);
     let before = Before::of(&database);
@@ -369,12 +369,17 @@ fn a_role_without_delete_is_refused_by_the_database_and_on_record() {
     let output = remove(&database, &words).as_role(&role).run();
     output
         .code(1)
-        .says("permission denied for table api_keys (SQLSTATE 42501)")
+        .says(&format!(
+            "error: role `{role}` lacks delete on public.api_keys\n"
+        ))
         .says("--allow-delete");
-    let operation = before.plus(&database, "failed", "permission denied for table api_keys");
+    let operation = before.plus(&database, "refused", "lacks delete on public.api_keys");
     assert_eq!(
         [&operation["action"], &operation["db_user"]],
         ["delete", role.as_str()]
     );
-    assert_eq!(operation["planned"], 1);
+    assert_eq!(operation["planned"], Value::Null, "nothing was planned");
+    let words = [&words[..], &["-o", "json"]].concat();
+    let output = remove(&database, &words).as_role(&role).run();
+    assert_eq!(output.code(1).json_error()["error"]["code"], "unfit");
 }

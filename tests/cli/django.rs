@@ -366,7 +366,7 @@ fn the_operator_deletes_where_that_was_allowed() {
     let (output, left, operations) = delete(&[]);
     output
         .code(1)
-        .says("permission denied for table authtoken_token")
+        .says("lacks delete on public.authtoken_token")
         .says("--allow-delete");
     assert_eq!(left, 4);
     assert_eq!(operations.len(), 1, "a failure is on record");

@@ -12,8 +12,9 @@ pub(super) fn init(database: &TestDatabase, arguments: &[&str]) -> Output {
 }
 
 const APPLIED: &str = "applied migration V1__audit_log\n\
+                       applied migration V2__cancel_blocker\n\
                        the application is one that adapter `coder` knows\n";
-const UP_TO_DATE: &str = "schema breakglass is up to date\n\
+pub(super) const UP_TO_DATE: &str = "schema breakglass is up to date\n\
                           the application is one that adapter `coder` knows\n";
 
 #[test]
@@ -29,12 +30,22 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
     let tables: Vec<String> = tables.into_iter().flatten().flatten().collect();
     assert_eq!(
         tables,
-        ["change", "observation", "operation", "schema_history"]
+        [
+            "change",
+            "observation",
+            "operation",
+            "schema_history",
+            "signal",
+            "signal_result"
+        ]
     );
     let history = database.query("select version, name from breakglass.schema_history");
     assert_eq!(
         history,
-        [[Some("1".to_owned()), Some("audit_log".to_owned())]]
+        [
+            [Some("1".to_owned()), Some("audit_log".to_owned())],
+            [Some("2".to_owned()), Some("cancel_blocker".to_owned())]
+        ]
     );
     assert_eq!(database.application_rows(), before);
     assert!(database.operations().is_empty());
@@ -111,7 +122,7 @@ fn six_at_once_install_once() {
     );
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "1"
+        "2"
     );
 }
 
@@ -146,7 +157,7 @@ fn many_that_meet_by_chance_are_safe_too() {
     }
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "1"
+        "2"
     );
 }
 
@@ -188,7 +199,7 @@ fn assert_refused(database: &TestDatabase, message: &str) {
 #[test]
 fn a_divergent_migration_is_refused() {
     let database = installed();
-    database.execute("update breakglass.schema_history set checksum = '1'");
+    database.execute("update breakglass.schema_history set checksum = '1' where version = 1");
     assert_refused(
         &database,
         "has another migration V1__audit_log than this build",
@@ -200,9 +211,9 @@ fn a_newer_schema_is_refused() {
     let database = installed();
     database.execute(
         "insert into breakglass.schema_history (version, name, applied_on, checksum) \
-         select 2, 'later', applied_on, '1' from breakglass.schema_history",
+         select 3, 'later', applied_on, '1' from breakglass.schema_history where version = 1",
     );
-    assert_refused(&database, "is version 2, newer than this build's 1");
+    assert_refused(&database, "is version 3, newer than this build's 2");
 }
 
 #[test]

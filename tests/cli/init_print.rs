@@ -135,14 +135,14 @@ fn what_is_printed_without_a_role_is_the_schema() {
 #[test]
 fn print_refuses_a_schema_that_a_run_would_refuse() {
     let database = installed();
-    database.execute("update breakglass.schema_history set checksum = '1'");
+    database.execute("update breakglass.schema_history set checksum = '1' where version = 1");
     let output = init(&database, &["--print"]);
     output
         .code(1)
         .says("has another migration V1__audit_log than this build");
-    database.execute("update breakglass.schema_history set version = 2");
+    database.execute("delete from breakglass.schema_history where version = 1; update breakglass.schema_history set version = 3");
     let output = init(&database, &["--print"]);
     output
         .code(1)
-        .says("is version 2, newer than this build's 1");
+        .says("is version 3, newer than this build's 2");
 }

@@ -155,7 +155,7 @@ fn the_operator_deletes_only_where_that_was_allowed() {
     let output = run(&database, &alice, &delete);
     output
         .code(1)
-        .says("permission denied")
+        .says("lacks delete on public.api_keys")
         .says("--allow-delete");
     assert_eq!(database.application_rows(), before);
     let (database, alice) = with_operator(Template::Coder, &["--allow-delete"]);

@@ -46,6 +46,10 @@ breakglass.observation select
 breakglass.operation insert: action adapter app_actor application_audit cascades cause changed companions_changed companions_dead companions_planned error host id matched os_user outcome parent_id plan_digest planned reason secret_verified selector server_host server_port still_alive system_identifier ticket tool_version unchanged
 breakglass.operation select
 breakglass.schema_history select
+breakglass.signal insert: application backend_start backend_type client_address operation_id pid role signal state transaction_start
+breakglass.signal select
+breakglass.signal_result insert: detail operation_id result
+breakglass.signal_result select
 ";
 
 pub(super) const CODER: &str = "\

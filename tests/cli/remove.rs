@@ -212,7 +212,7 @@ fn the_receipt_in_json_tells_what_is_recorded() {
     let expected = json!({
         "schema": 1,
         "operation": {
-            "id": operation["id"], "action": "expire", "outcome": "applied",
+            "id": operation["id"], "parent_id": null, "cause": null, "action": "expire", "outcome": "applied",
             "occurred_at": receipt["operation"]["occurred_at"], "adapter": "coder",
             "actor": {
                 "os_user": operation["os_user"], "host": operation["host"], "db_user": "postgres",
@@ -240,6 +240,8 @@ fn the_receipt_in_json_tells_what_is_recorded() {
         "verdict": "dead",
         "still_works": ["app tickets already issued work for up to 60 s; open WebSockets (SSH, \
                          terminals, log streams) are not cut"],
+        "target": null,
+        "environment": null,
     });
     assert_eq!(receipt, expected);
     let told = receipt["operation"]["occurred_at"].as_str().unwrap();

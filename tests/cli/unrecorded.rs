@@ -2,34 +2,21 @@
 //! later is told at once.
 
 use super::interference::{failed, trigger};
-use super::remove::{Before, coder, operator, remove};
-use crate::support::seed;
+use super::remove::{Before, REASON, coder, operator, remove};
+use crate::support::{TestDatabase, seed};
 
 #[test]
 fn a_record_that_cannot_be_written_stops_the_change() {
-    let cases = [
-        ("operation", "permission denied for table operation", false),
-        ("change", "permission denied for table change", true),
-    ];
-    for (table, error, recorded) in cases {
+    for (table, recorded) in [("operation", false), ("change", true)] {
         let database = coder();
         let role = operator(&database, &[]);
-        database.execute(&format!(
-            "do $$ declare r name; c name; begin \
-               for r in select rolname from pg_roles where rolname like 'operators_{name}' loop \
-                 execute format('revoke insert on breakglass.{table} from %I', r); \
-                 for c in select attname from pg_attribute where attrelid = 'breakglass.{table}'::regclass and attnum > 0 loop \
-                   execute format('revoke insert (%I) on breakglass.{table} from %I', c, r); \
-                 end loop; end loop; end $$",
-            name = database.name()
-        ));
+        database.execute(&revoke_inserts(&database, table));
+        let missing = format!("role `{role}` lacks insert (");
         let before = Before::of(&database);
         let output = remove(&database, &["build-cache"]).as_role(&role).run();
-        output
-            .code(1)
-            .says(&format!("error: {error} (SQLSTATE 42501)"));
+        output.code(1).says(&format!("error: {missing}"));
         if recorded {
-            before.plus(&database, "failed", error);
+            before.plus(&database, "refused", &missing);
             output
                 .says("recorded as ")
                 .never_says("nothing was recorded");
@@ -38,6 +25,49 @@ fn a_record_that_cannot_be_written_stops_the_change() {
             output.says("nothing was recorded: permission denied for table operation");
         }
     }
+}
+
+/// The same between the plan and the change: the database refuses the whole statement.
+#[test]
+fn a_right_to_record_that_went_at_the_prompt_stops_the_change() {
+    for (table, recorded) in [("operation", false), ("change", true)] {
+        let database = coder();
+        let role = operator(&database, &[]);
+        let rm = ["tokens", "rm", "build-cache", "--reason", REASON];
+        let mut terminal = database
+            .breakglass()
+            .as_role(&role)
+            .args(rm)
+            .on_terminal(200);
+        terminal.expect("expire? [y/N]");
+        database.execute(&revoke_inserts(&database, table));
+        let before = Before::of(&database);
+        terminal.send_line("y");
+        let error = format!("permission denied for table {table}");
+        let transcript = terminal.finish();
+        transcript
+            .code(1)
+            .says(&format!("error: {error} (SQLSTATE 42501)"));
+        if recorded {
+            before.plus(&database, "failed", &error);
+        } else {
+            before.is_all(&database);
+            transcript.says("nothing was recorded: permission denied for table operation");
+        }
+    }
+}
+
+/// Takes every right to insert into a table of the log from a database's operators.
+fn revoke_inserts(database: &TestDatabase, table: &str) -> String {
+    format!(
+        "do $$ declare r name; c name; begin \
+           for r in select rolname from pg_roles where rolname like 'operators_{name}' loop \
+             execute format('revoke insert on breakglass.{table} from %I', r); \
+             for c in select attname from pg_attribute where attrelid = 'breakglass.{table}'::regclass and attnum > 0 loop \
+               execute format('revoke insert (%I) on breakglass.{table} from %I', c, r); \
+             end loop; end loop; end $$",
+        name = database.name()
+    )
 }
 
 #[test]

@@ -36,15 +36,29 @@ fn run_into(lock: &str) {
         "error: the rows are locked by somebody else, and the lock did not come within 500 ms: \
          held by pid {pid} (postgres, application `breakglass tests`, client "
     );
-    let hint = format!(
-        "hint: wait and run the command again, or end it with `select pg_terminate_backend({pid})`"
+    let end = format!(
+        "hint: wait and run the command again, or end it with `select pg_terminate_backend(pid) \
+         from pg_stat_activity where pid = {pid} and backend_start = '20"
     );
     let seen = format!("{named}local, idle in transaction for ");
-    all_seeing.code(1).says(&seen).says(" s)\n").says(&hint);
+    let chain = format!("\n  {pid} (idle in transaction, breakglass tests) blocks us\n");
+    all_seeing
+        .code(1)
+        .says(&seen)
+        .says(" s)\n")
+        .says(&chain)
+        .says(", waits for Client: ClientRead, latest query ")
+        .says(&end)
+        .says("Z';`, or add --cancel-blocker to `tokens rm`\n");
     half_blind
         .code(1)
         .says(&format!("{named}?, state hidden)\n"))
-        .says(&hint);
+        .says(&format!(
+            "\n  {pid} (state hidden, breakglass tests) blocks us\n"
+        ))
+        .says("this role may not look into it\n")
+        .says("hint: wait and run the command again; `grant pg_read_all_stats` to this role would")
+        .never_says("pg_terminate_backend");
     assert_eq!(database.application_rows(), rows);
     for operation in database.operations() {
         assert_eq!(operation["outcome"], "failed");
@@ -168,7 +182,7 @@ fn ctrl_c_while_it_waits_for_a_lock_changes_nothing_and_is_on_record() {
     );
     output
         .code(130)
-        .says("error: interrupted; nothing was changed\n")
+        .says("error: interrupted: the running statement was cancelled on the server; nothing was changed\n")
         .says("recorded as ");
     let idle = WAITS.replace("> 0", "= 0");
     database.wait_for(&idle);

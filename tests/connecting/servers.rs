@@ -47,32 +47,6 @@ fn all_that_failed_is_told() {
 }
 
 #[test]
-fn the_kind_of_server_matters() {
-    let fleet = fleet();
-    let at = |database: &str, kind: &str| {
-        let at = fleet
-            .at("own")
-            .replace("dbname=postgres", &format!("dbname={database}"));
-        format!("{at} target_session_attrs={kind}")
-    };
-    for (database, kind, fits) in [
-        ("postgres", "any", true),
-        ("postgres", "read-write", true),
-        ("postgres", "read-only", false),
-        ("read_only", "read-only", true),
-        ("read_only", "read-write", false),
-    ] {
-        match block_on(connect(&at(database, kind))) {
-            Ok(_) => assert!(fits, "{database} {kind}"),
-            Err(error) => {
-                assert!(!fits, "{database} {kind}: {error}");
-                assert_eq!(*error.reason(), Reason::SessionAttributes);
-            }
-        }
-    }
-}
-
-#[test]
 fn chance_picks_a_server() {
     let fleet = fleet();
     let (one, two) = (fleet.port("own"), fleet.port("no-tls"));

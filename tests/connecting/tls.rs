@@ -1,9 +1,8 @@
 //! Every TLS mode against every kind of server.
 
-use std::process::{Command, Stdio};
-
 use breakglass::db::open::{OpenError, Reason};
 
+use crate::support::psql::psql;
 use crate::support::{Fleet, block_on, connect, fleet};
 
 /// Server, mode, root certificate file (`-` for none), host in the certificate, what comes of it.
@@ -149,14 +148,14 @@ fn hold_against(table: &str, agrees: impl Fn(&str, &str) -> bool) {
             wrong.push(format!("{line}: {found}"));
         }
         // libpq 15 does not know `system` yet.
-        if !text.contains("=system") && psql(&text).is_some_and(|found| !agrees(found, expected)) {
-            wrong.push(format!("{line}: psql says {:?}", psql(&text)));
+        if !text.contains("=system") && !agrees(ends_by_psql(&text), expected) {
+            wrong.push(format!("{line}: psql says {}", ends_by_psql(&text)));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-async fn outcome(text: &str) -> String {
+pub(crate) async fn outcome(text: &str) -> String {
     match connect(text).await {
         Ok(session) => session.how().await.to_owned(),
         Err(error) if *error.reason() == Reason::Tls => "fails".to_owned(),
@@ -164,20 +163,19 @@ async fn outcome(text: &str) -> String {
     }
 }
 
-/// What `psql` makes of it, if one was named to compare with.
-fn psql(text: &str) -> Option<&'static str> {
+/// What `psql` makes of it.
+pub(crate) fn ends_by_psql(text: &str) -> &'static str {
     let query = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
-    let output = Command::new(std::env::var_os("BREAKGLASS_TEST_PSQL")?)
-        .args(["-XAtc", query, text])
+    let output = psql()
+        .args(["-c", query, text])
         .env("HOME", "/nonexistent")
-        .stdin(Stdio::null())
         .output()
         .expect("psql");
-    Some(match output.stdout.as_slice() {
+    match output.stdout.as_slice() {
         b"t\n" => "tls",
         b"f\n" => "plain",
         _ => "fails",
-    })
+    }
 }
 
 fn failure(text: &str) -> OpenError {

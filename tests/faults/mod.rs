@@ -11,3 +11,4 @@ mod layers;
 mod promises;
 mod proxy;
 mod server;
+mod targets;

@@ -179,17 +179,26 @@ fn times_beyond_every_calendar_can_be_listed_and_killed() {
 #[test]
 fn counts_are_looked_at_without_the_constraint_too() {
     let database = installed();
+    // At the prompt: a log without the constraint would be refused before the plan.
+    let rm = ["tokens", "rm", HOT, "--reason", "why"];
+    let mut terminal = database.breakglass().args(rm).on_terminal(200);
+    terminal.expect("expire? [y/N]");
     database.execute(
         "alter table breakglass.operation drop constraint operation_did_what_was_planned; \
          create function public.swallow() returns trigger language plpgsql as 'begin return null; end'; \
          create trigger swallow before update on public.api_keys for each row execute function public.swallow()",
     );
     let before = database.application_rows();
-    remove(&database, &[])
+    terminal.send_line("y");
+    terminal
+        .finish()
         .code(1)
         .says("not every token was changed: 0 instead of 1");
     assert_eq!(database.application_rows(), before);
     assert_eq!(database.operation()["outcome"], "failed");
+    remove(&database, &[])
+        .code(1)
+        .says("error: constraint operation_did_what_was_planned is gone");
 }
 
 #[test]

@@ -43,11 +43,16 @@ struct Wire {
 impl Proxy {
     /// Listens on loopback, in front of the server of a database.
     pub(super) fn start(database: &TestDatabase, cut: Cut) -> Self {
+        Self::before(database.socket_directory().join(".s.PGSQL.5432"), cut)
+    }
+
+    /// Listens on loopback, in front of a server's socket.
+    pub(super) fn before(socket: PathBuf, cut: Cut) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
         let port = listener.local_addr().expect("it is bound").port();
         let wire = Wire {
             cut,
-            socket: database.socket_directory().join(".s.PGSQL.5432"),
+            socket,
             done: Arc::default(),
             closed: Arc::default(),
             commits: Arc::default(),

@@ -32,8 +32,24 @@ pub(crate) fn shared_cluster() -> &'static Cluster {
 
 /// A cluster of a test's own, to be killed, restarted and filled as it likes.
 pub(crate) fn private_cluster() -> Cluster {
-    DATA.start(&options())
-        .expect("a throw-away Postgres starts")
+    start(&options())
+}
+
+/// The same, with lines of a `pg_hba.conf`.
+pub(crate) fn private_cluster_with_logins(hba: &str) -> Cluster {
+    start(&Options {
+        hba: Some(hba.to_owned()),
+        ..options()
+    })
+}
+
+/// A cluster with a system identifier of its own: the others are copies of one.
+pub(crate) fn foreign_cluster() -> Cluster {
+    Cluster::start(&BINARIES, &options()).expect("a throw-away Postgres starts")
+}
+
+fn start(options: &Options) -> Cluster {
+    DATA.start(options).expect("a throw-away Postgres starts")
 }
 
 /// The settings of every cluster; a standby must allow what its primary does.

@@ -225,6 +225,12 @@ impl TestDatabase {
         }
     }
 
+    /// Runs statements on a connection of their own meanwhile: one that waits or sleeps.
+    pub(crate) fn meanwhile(&self, sql: &str) -> Meanwhile {
+        let (session, sql) = (self.session(), sql.to_owned());
+        Meanwhile(thread::spawn(move || session.try_execute(&sql)))
+    }
+
     /// A connection of its own as the superuser: for locks, open transactions, settings.
     pub(crate) fn session(&self) -> Session {
         self.session_as(SUPERUSER)
@@ -254,6 +260,21 @@ impl Drop for TestDatabase {
         for role in self.roles.get_mut().expect("no thread panicked with it") {
             administrate(shared_cluster(), &format!("drop role if exists {role}"));
         }
+    }
+}
+
+/// Statements that run beside a test.
+pub(crate) struct Meanwhile(thread::JoinHandle<Result<(), tokio_postgres::Error>>);
+
+impl Meanwhile {
+    /// Waits for their end, and tells the SQLSTATE of a refusal.
+    pub(crate) fn wait(self) -> Option<String> {
+        let ended = self.0.join().expect("it does not panic");
+        ended.err().map(|error| {
+            error
+                .code()
+                .map_or_else(|| format!("{error:?}"), |code| code.code().to_owned())
+        })
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod cluster;
+pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;
@@ -19,7 +20,7 @@ pub(crate) mod state;
 pub(crate) mod template;
 pub(crate) mod terminal;
 
-pub(crate) use cluster::private_cluster;
+pub(crate) use cluster::{foreign_cluster, private_cluster, private_cluster_with_logins};
 pub(crate) use database::TestDatabase;
 pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;

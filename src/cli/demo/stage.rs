@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Options, Search, find};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
 use crate::db::open::open;
 use crate::db::{Database, Interrupt, Limits, Parameter};
-use crate::ops::{Context, Install, OperatorRole};
+use crate::ops::{Context, Install, OperatorRole, Policy};
 
 const SCHEMA: &str = include_str!("../../../sql/demo/coder.sql");
 const SEED: &str = include_str!("../../../sql/demo/seed.sql");
@@ -52,6 +52,7 @@ impl Stage {
             database: Database::new(settings, Limits::default(), Interrupt::default()),
             adapters: builtin()?,
             choice: Choice::default(),
+            policy: Policy::default(),
         };
         let role = OperatorRole {
             name: OPERATOR_ROLE.to_owned(),
@@ -119,6 +120,7 @@ fn settings(conninfo: &str) -> anyhow::Result<Settings> {
     let around = Surroundings {
         variable: &|_name| None,
         exists: &|_path| false,
+        read: &|_path| Err(std::io::ErrorKind::NotFound.into()),
         os_user: None,
         home: None,
         socket_directories: &[],

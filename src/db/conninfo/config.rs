@@ -5,53 +5,29 @@ use std::net::IpAddr;
 use tokio_postgres::Config;
 use tokio_postgres::config;
 
-use super::error::ConninfoError;
 use super::server::{Place, Server};
 use super::settings::Settings;
-use super::value::{ChannelBinding, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs};
+use super::value::{ChannelBinding, SslNegotiation};
 
 impl Settings {
-    /// The driver's configuration for all servers at once.
-    ///
-    /// The driver knows three TLS modes: `allow` becomes its `prefer`, and what `verify-ca` and
-    /// `verify-full` add is the connector's (`db::tls`). Neither does it try a server again without
-    /// TLS. What is to follow libpq in this connects with `db::open`.
-    pub fn to_config(&self) -> Result<Config, ConninfoError> {
-        let mut config = self.session_config();
-        let some = self.servers.iter().filter_map(address).count();
-        if some != 0 && some != self.servers.len() {
-            return Err(ConninfoError::Conflict(
-                "give `hostaddr` for every host or for none",
-            ));
-        }
-        for server in &self.servers {
-            add(&mut config, server, address(server));
-        }
-        config.ssl_mode(match self.sslmode {
-            SslMode::Disable => config::SslMode::Disable,
-            SslMode::Allow | SslMode::Prefer => config::SslMode::Prefer,
-            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => config::SslMode::Require,
-        });
-        Ok(config)
-    }
-
     /// The driver's configuration for one server at one address.
     pub(in crate::db) fn to_config_at(&self, server: &Server, address: Option<IpAddr>) -> Config {
         let mut config = self.session_config();
+        if let Some(password) = self.password_for(server) {
+            config.password(password.expose());
+        }
         add(&mut config, server, address);
         config
     }
 
-    /// All but the servers and the TLS mode.
+    /// All but the server, its password and the TLS mode. Which kind of server will do, and in
+    /// which order they are tried, is `db::open`'s.
     fn session_config(&self) -> Config {
         let mut config = Config::new();
         config
             .user(&self.user)
             .dbname(&self.dbname)
             .application_name(&self.application_name);
-        if let Some(password) = &self.password {
-            config.password(password.expose());
-        }
         if let Some(options) = &self.options {
             config.options(options);
         }
@@ -67,15 +43,6 @@ impl Settings {
             ChannelBinding::Disable => config::ChannelBinding::Disable,
             ChannelBinding::Prefer => config::ChannelBinding::Prefer,
             ChannelBinding::Require => config::ChannelBinding::Require,
-        });
-        config.target_session_attrs(match self.target_session_attrs {
-            TargetSessionAttrs::Any => config::TargetSessionAttrs::Any,
-            TargetSessionAttrs::ReadWrite => config::TargetSessionAttrs::ReadWrite,
-            TargetSessionAttrs::ReadOnly => config::TargetSessionAttrs::ReadOnly,
-        });
-        config.load_balance_hosts(match self.load_balance_hosts {
-            LoadBalanceHosts::Disable => config::LoadBalanceHosts::Disable,
-            LoadBalanceHosts::Random => config::LoadBalanceHosts::Random,
         });
         config
     }
@@ -95,13 +62,6 @@ impl Settings {
         if let Some(user_timeout) = keepalive.user_timeout {
             config.tcp_user_timeout(user_timeout);
         }
-    }
-}
-
-fn address(server: &Server) -> Option<IpAddr> {
-    match &server.place {
-        Place::Network { address, .. } => *address,
-        Place::Socket { .. } => None,
     }
 }
 

@@ -7,22 +7,25 @@ use super::parameters::Parameters;
 ///
 /// Left out on purpose: what only matters to Kerberos (`PGKRBSRVNAME`, `PGGSSLIB`), which is not
 /// used here, and what a session of ours sets itself (`PGCLIENTENCODING`, `PGDATESTYLE`, `PGTZ`).
-const VARIABLES: [(&str, &str); 29] = [
+/// `PGSERVICE`, `PGSERVICEFILE` and `PGSYSCONFDIR` were read before, since a service is stronger.
+const VARIABLES: [(&str, &str); 30] = [
     ("PGAPPNAME", "application_name"),
     ("PGCHANNELBINDING", "channel_binding"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGDATABASE", "dbname"),
+    ("PGGSSDELEGATION", "gssdelegation"),
     ("PGGSSENCMODE", "gssencmode"),
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
+    ("PGMAXPROTOCOLVERSION", "max_protocol_version"),
+    ("PGMINPROTOCOLVERSION", "min_protocol_version"),
     ("PGOPTIONS", "options"),
+    ("PGPASSFILE", "passfile"),
     ("PGPASSWORD", "password"),
     ("PGPORT", "port"),
     ("PGREQUIREAUTH", "require_auth"),
     ("PGREQUIREPEER", "requirepeer"),
-    ("PGSERVICE", "service"),
-    ("PGSERVICEFILE", "servicefile"),
     ("PGSSLCERT", "sslcert"),
     ("PGSSLCERTMODE", "sslcertmode"),
     ("PGSSLCRL", "sslcrl"),
@@ -36,8 +39,6 @@ const VARIABLES: [(&str, &str); 29] = [
     ("PGSSLSNI", "sslsni"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGUSER", "user"),
-    // Only its absence matters, see below.
-    ("PGPASSFILE", "passfile"),
 ];
 
 /// Reads the variables that `given` leaves room for.
@@ -46,12 +47,8 @@ pub(super) fn parameters(
     given: &Parameters,
 ) -> Result<Parameters, ConninfoError> {
     let mut parameters = Parameters::default();
-    let has_password = given
-        .get("password")
-        .is_some_and(|password| !password.is_empty())
-        || variable("PGPASSWORD").is_some_and(|password| !password.is_empty());
     for (name, keyword) in VARIABLES {
-        let decided = given.get(keyword).is_some() || (keyword == "passfile" && has_password);
+        let decided = given.get(keyword).is_some();
         if let Some(value) = variable(name).filter(|_| !decided) {
             parameters.set_from(keyword, &value, |_| Origin::Variable(name))?;
         }

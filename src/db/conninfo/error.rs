@@ -1,14 +1,24 @@
 //! What can be wrong with connection parameters.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where a parameter's value came from, as an error names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The connection string, or a flag that stands for a part of it.
     Parameter(&'static str),
     /// An environment variable.
     Variable(&'static str),
+    /// A line of a service file.
+    Service {
+        /// The parameter.
+        keyword: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -16,6 +26,15 @@ impl fmt::Display for Origin {
         match self {
             Self::Parameter(keyword) => write!(f, "connection parameter `{keyword}`"),
             Self::Variable(name) => write!(f, "environment variable `{name}`"),
+            Self::Service {
+                keyword,
+                path,
+                line,
+            } => write!(
+                f,
+                "`{keyword}` in line {line} of service file `{}`",
+                path.display()
+            ),
         }
     }
 }
@@ -63,6 +82,32 @@ pub enum ConninfoError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A service that no file describes.
+    #[error("service `{service}` is in no service file (looked in {})", listed(.files))]
+    NoService {
+        /// The service.
+        service: String,
+        /// Where it was looked for.
+        files: Vec<PathBuf>,
+    },
+    /// A service file that cannot be read.
+    #[error("cannot read service file `{}`: {problem}", .path.display())]
+    ServiceFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// A line of a service file that cannot be used; it may hold a password and is not repeated.
+    #[error("line {line} of service file `{}` {problem}", .path.display())]
+    ServiceLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A keyword string that cannot be read.
     #[error("invalid connection string: {problem} (parameter number {number})")]
     Keywords {
@@ -96,6 +141,18 @@ pub enum ConninfoError {
     /// No user name anywhere.
     #[error("no user name: give `user` or set `PGUSER` (the operating system's user is unknown)")]
     NoUser,
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| format!("`{}`", file.display()))
+        .collect();
+    if files.is_empty() {
+        "none: there is no home directory".to_owned()
+    } else {
+        files.join(" and ")
+    }
 }
 
 fn except(other_than: &[&str]) -> String {

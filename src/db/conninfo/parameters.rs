@@ -7,7 +7,7 @@ use super::error::{ConninfoError, Origin};
 use super::prefix::is_uri;
 
 /// What this program acts on.
-const SUPPORTED: [&str; 21] = [
+pub(super) const SUPPORTED: [&str; 33] = [
     "application_name",
     "channel_binding",
     "connect_timeout",
@@ -21,11 +21,23 @@ const SUPPORTED: [&str; 21] = [
     "keepalives_interval",
     "load_balance_hosts",
     "options",
+    "passfile",
     "password",
     "port",
+    "service",
+    "servicefile",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
     "sslmode",
     "sslnegotiation",
+    "sslpassword",
     "sslrootcert",
+    "sslsni",
     "target_session_attrs",
     "tcp_user_timeout",
     "user",
@@ -33,43 +45,31 @@ const SUPPORTED: [&str; 21] = [
 
 /// What libpq (up to 18) knows besides, each with the values, in lower case, that are accepted
 /// because they ask for what happens anyway. An empty value asks for nothing.
-const NOT_YET: [(&str, &[&str]); 30] = [
+pub(super) const NOT_YET: [(&str, &[&str]); 18] = [
     ("client_encoding", &["utf8", "auto", "utf-8"]),
     ("gssdelegation", &["0"]),
     ("gssencmode", &["disable", "prefer"]),
     ("gsslib", &[]),
     ("krbsrvname", &[]),
-    ("max_protocol_version", &[]),
-    ("min_protocol_version", &[]),
+    ("max_protocol_version", &["3.0", "3.2", "latest"]),
+    ("min_protocol_version", &["3.0"]),
     ("oauth_client_id", &[]),
     ("oauth_client_secret", &[]),
     ("oauth_issuer", &[]),
     ("oauth_scope", &[]),
-    ("passfile", &[]),
     ("replication", &["false", "off", "no", "0"]),
     ("require_auth", &[]),
     ("requirepeer", &[]),
     ("scram_client_key", &[]),
     ("scram_server_key", &[]),
-    ("service", &[]),
-    ("servicefile", &[]),
-    ("ssl_max_protocol_version", &[]),
-    ("ssl_min_protocol_version", &["tlsv1.2"]),
-    ("sslcert", &[]),
-    ("sslcertmode", &["disable"]),
     ("sslcompression", &["0"]),
-    ("sslcrl", &[]),
-    ("sslcrldir", &[]),
-    ("sslkey", &[]),
     ("sslkeylogfile", &[]),
-    ("sslpassword", &[]),
-    ("sslsni", &["1"]),
 ];
 
 /// Connection parameters by keyword: every keyword is known and supported, no value is checked.
 ///
 /// Sets are put on top of one another with [`Parameters::or`]: flags, the connection string, a
-/// service (later), the environment.
+/// service, the environment.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(BTreeMap<&'static str, (String, Origin)>);
 
@@ -113,22 +113,20 @@ impl Parameters {
             };
             return self.set_from("sslmode", mode, origin);
         }
-        if let Some(&keyword) = SUPPORTED.iter().find(|known| **known == keyword) {
-            let origin = origin(keyword);
-            check_text(keyword, value, origin)?;
-            self.0.insert(keyword, (value.to_owned(), origin));
-            return Ok(());
-        }
-        let Some((keyword, harmless)) = NOT_YET.iter().find(|(known, _)| *known == keyword) else {
+        let supported = SUPPORTED.iter().map(|known| (*known, None));
+        let refused = NOT_YET.iter().map(|(known, same)| (*known, Some(*same)));
+        let Some((keyword, harmless)) = supported.chain(refused).find(|known| known.0 == keyword)
+        else {
             return Err(ConninfoError::Unknown(keyword.to_owned()));
         };
-        if value.is_empty() || harmless.contains(&value.to_ascii_lowercase().as_str()) {
-            return Ok(());
+        let origin = origin(keyword);
+        if let Some(harmless) = harmless {
+            check_harmless(value, harmless, &origin)?;
+        } else {
+            check_text(keyword, value, &origin)?;
         }
-        Err(ConninfoError::NotSupportedYet {
-            origin: origin(keyword),
-            other_than: harmless,
-        })
+        self.0.insert(keyword, (value.to_owned(), origin));
+        Ok(())
     }
 
     /// Fills in what is not set here from a set with less say.
@@ -147,10 +145,10 @@ impl Parameters {
     }
 
     /// The value of a parameter and where it came from.
-    pub(super) fn get_with_origin(&self, keyword: &str) -> Option<(&str, Origin)> {
+    pub(super) fn get_with_origin(&self, keyword: &str) -> Option<(&str, &Origin)> {
         self.0
             .get(keyword)
-            .map(|(value, origin)| (value.as_str(), *origin))
+            .map(|(value, origin)| (value.as_str(), origin))
     }
 }
 
@@ -161,20 +159,33 @@ impl fmt::Debug for Parameters {
     }
 }
 
+/// Refuses what libpq would act on and this program cannot.
+fn check_harmless(
+    value: &str,
+    harmless: &'static [&'static str],
+    origin: &Origin,
+) -> Result<(), ConninfoError> {
+    if value.is_empty() || harmless.contains(&value.to_ascii_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(ConninfoError::NotSupportedYet {
+        origin: origin.clone(),
+        other_than: harmless,
+    })
+}
+
 /// Refuses what would be shown or sent as something that it is not.
-fn check_text(keyword: &'static str, value: &str, origin: Origin) -> Result<(), ConninfoError> {
+fn check_text(keyword: &str, value: &str, origin: &Origin) -> Result<(), ConninfoError> {
+    let not = |expected| ConninfoError::Value {
+        origin: origin.clone(),
+        expected,
+    };
     if value.contains('\0') {
-        return Err(ConninfoError::Value {
-            origin,
-            expected: "free of zero bytes",
-        });
+        return Err(not("free of zero bytes"));
     }
     // A database's name is shown; a whole connection string in its place may hold a password.
     if keyword == "dbname" && (is_uri(value) || value.contains("password=")) {
-        return Err(ConninfoError::Value {
-            origin,
-            expected: "a name, not a connection string",
-        });
+        return Err(not("a name, not a connection string"));
     }
     Ok(())
 }

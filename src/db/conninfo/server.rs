@@ -62,10 +62,12 @@ impl fmt::Display for Server {
 }
 
 /// Pairs up the lists, as libpq does: one port serves all hosts, an empty item is a default.
+///
+/// Beside each server is the name by which a password file knows it.
 pub(super) fn servers(
     parameters: &Parameters,
     around: &Surroundings<'_>,
-) -> Result<Vec<Server>, ConninfoError> {
+) -> Result<(Vec<Server>, Vec<String>), ConninfoError> {
     let hosts = list(parameters, "host");
     let addresses = list(parameters, "hostaddr");
     if !addresses.is_empty() && !hosts.is_empty() && addresses.len() != hosts.len() {
@@ -75,14 +77,31 @@ pub(super) fn servers(
     let count = addresses.len().max(hosts.len()).max(1);
     let ports = ports(parameters, count)?;
     let item = |list: &[&str], index: usize| list.get(index).copied().unwrap_or("").to_owned();
-    let at = |(index, port)| {
-        let place = place(parameters, &item(&hosts, index), &item(&addresses, index));
-        Ok(Server {
-            place: place?.unwrap_or_else(|| default_place(around, port)),
+    let mut servers = Vec::new();
+    let mut names = Vec::new();
+    for (index, port) in ports.into_iter().enumerate() {
+        let (host, address) = (item(&hosts, index), item(&addresses, index));
+        let place = place(parameters, &host, &address)?;
+        names.push(name(&host, &address, around).to_owned());
+        servers.push(Server {
+            place: place.unwrap_or_else(|| default_place(around, port)),
             port,
-        })
-    };
-    ports.into_iter().enumerate().map(at).collect()
+        });
+    }
+    Ok((servers, names))
+}
+
+/// What a password file calls a server: its host as given, else its address; `localhost` stands
+/// for what is the default.
+fn name<'t>(host: &'t str, address: &'t str, around: &Surroundings<'_>) -> &'t str {
+    let default = around.socket_directories.first();
+    let is_default = default.is_some_and(|default| default.as_os_str() == host);
+    match (host, address) {
+        ("", "") => "localhost",
+        ("", address) => address,
+        _ if is_default => "localhost",
+        (host, _) => host,
+    }
 }
 
 fn list<'p>(parameters: &'p Parameters, keyword: &str) -> Vec<&'p str> {

@@ -1,38 +1,50 @@
 //! What was asked for, in full: the parameters, the environment and the defaults put together.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::environment;
+use super::certificates::{ClientCertificate, RevocationLists, RootCertificates, TlsVersions};
 use super::error::ConninfoError;
 use super::parameters::Parameters;
+use super::passfile::{self, Login, PasswordFile};
 use super::secret::Secret;
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
 use super::value::{
-    ChannelBinding, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs, Values,
+    ChannelBinding, LoadBalanceHosts, SslCertMode, SslMode, SslNegotiation, TargetSessionAttrs,
+    Values,
 };
+use super::{environment, service};
 
 const APPLICATION_NAME: &str = "breakglass";
 
 /// The connection that was asked for, with every default filled in.
 ///
-/// `Debug` does not show the password.
+/// `Debug` shows no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The servers to try, in this order (`host`, `hostaddr`, `port`); never empty.
     pub servers: Vec<Server>,
     /// The role to log in as.
     pub user: String,
-    /// Its password.
+    /// Its password; for every server, and before the password file's.
     pub password: Option<Secret>,
+    /// The password file, where one is used.
+    pub password_file: Option<PasswordFile>,
     /// The database.
     pub dbname: String,
     /// Whether and how to use TLS; Unix sockets never do.
     pub sslmode: SslMode,
     /// Whom to trust where certificates are checked.
     pub sslrootcert: RootCertificates,
+    /// What is shown to a server that asks for a certificate.
+    pub sslcert: ClientCertificate,
+    /// Which certificates are not to be trusted any more.
+    pub sslcrl: RevocationLists,
+    /// Which versions of TLS will do.
+    pub tls_versions: TlsVersions,
+    /// Whether the host's name is sent in the handshake.
+    pub sslsni: bool,
     /// How TLS is begun.
     pub sslnegotiation: SslNegotiation,
     /// Whether the login is bound to the TLS connection.
@@ -50,6 +62,7 @@ pub struct Settings {
     pub load_balance_hosts: LoadBalanceHosts,
     /// How a dead network is noticed.
     pub keepalive: Keepalive,
+    warnings: Vec<String>,
 }
 
 /// How TCP notices that the other side is gone; `None` leaves it to the operating system.
@@ -67,40 +80,81 @@ pub struct Keepalive {
     pub user_timeout: Option<Duration>,
 }
 
-/// Where the certificates of trusted authorities are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootCertificates {
-    /// Nothing was said: `~/.postgresql/root.crt`, where there is a home.
-    Default(Option<PathBuf>),
-    /// In this file.
-    File(PathBuf),
-    /// What the operating system trusts (`sslrootcert=system`).
-    System,
-}
-
 impl Settings {
-    /// Puts together what was given, the environment and the defaults, in this order of say.
+    /// Puts together what was given, a service, the environment and the defaults, in this order
+    /// of say.
     pub fn resolve(given: Parameters, around: &Surroundings<'_>) -> Result<Self, ConninfoError> {
+        let service = service::parameters(&given, around)?;
+        let given = given.or(service);
         let environment = environment::parameters(around.variable, &given)?;
         let parameters = given.or(environment);
-        let values = Values(&parameters);
+        let mut settings = Self::typed(&parameters, around)?;
+        settings.check()?;
+        check_named(&parameters, &settings)?;
+        settings.warn_of_no_certificate(&parameters, around);
+        Ok(settings)
+    }
+
+    /// The same with this password for every server, whatever was said of one before.
+    #[must_use]
+    pub fn with_password(mut self, password: Secret) -> Self {
+        self.password = Some(password);
+        self.password_file = None;
+        self
+    }
+
+    /// What the operator should know of how this came about.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let file = self.password_file.iter().flat_map(PasswordFile::warnings);
+        file.chain(&self.warnings).map(String::as_str)
+    }
+
+    /// The password for a server: what was given, else what the password file has for it.
+    #[must_use]
+    pub fn password_for(&self, server: &Server) -> Option<&Secret> {
+        self.password.as_ref().or_else(|| {
+            let file = self.password_file.as_ref()?;
+            let found = file.password(server);
+            found.filter(|password| !password.expose().is_empty())
+        })
+    }
+
+    fn typed(parameters: &Parameters, around: &Surroundings<'_>) -> Result<Self, ConninfoError> {
+        let values = Values(parameters);
         let os_user = || around.os_user.map(str::to_owned);
         let user = values
             .text("user")
             .or_else(os_user)
             .ok_or(ConninfoError::NoUser)?;
-        let sslrootcert = root_certificates(values.text("sslrootcert").as_deref(), around.home);
+        let dbname = values.text("dbname").unwrap_or_else(|| user.clone());
+        let (servers, names) = server::servers(parameters, around)?;
+        let password = values.text("password").map(Secret::new);
+        let password_file = if password.is_some() {
+            None
+        } else {
+            let login = Login {
+                dbname: &dbname,
+                user: &user,
+            };
+            passfile::look_up(parameters, around, (&servers, &names), &login)
+        };
+        let sslrootcert = RootCertificates::read(&values, around.home);
         let sslmode = values.sslmode()?.unwrap_or(match sslrootcert {
             RootCertificates::System => SslMode::VerifyFull,
             RootCertificates::Default(_) | RootCertificates::File(_) => SslMode::Prefer,
         });
-        let settings = Self {
-            servers: server::servers(&parameters, around)?,
-            password: values.text("password").map(Secret::new),
-            dbname: values.text("dbname").unwrap_or_else(|| user.clone()),
+        Ok(Self {
+            servers,
             user,
+            password,
+            password_file,
+            dbname,
             sslmode,
             sslrootcert,
+            sslcert: ClientCertificate::read(&values, around.home)?,
+            sslcrl: RevocationLists::read(&values, around.home),
+            tls_versions: TlsVersions::read(&values)?,
+            sslsni: values.sslsni()?,
             sslnegotiation: values.sslnegotiation()?,
             channel_binding: values.channel_binding()?,
             connect_timeout: values.seconds("connect_timeout")?,
@@ -109,10 +163,8 @@ impl Settings {
             target_session_attrs: values.target_session_attrs()?,
             load_balance_hosts: values.load_balance_hosts()?,
             keepalive: keepalive(&values)?,
-        };
-        settings.check()?;
-        check_named(&parameters, &settings)?;
-        Ok(settings)
+            warnings: Vec::new(),
+        })
     }
 
     /// Whether and how TLS was asked for.
@@ -128,6 +180,27 @@ impl Settings {
             servers: &self.servers,
             dbname: &self.dbname,
             user: &self.user,
+        }
+    }
+
+    /// As libpq, a certificate that is not there is not shown; unlike it, the operator who named it
+    /// is told.
+    fn warn_of_no_certificate(&mut self, parameters: &Parameters, around: &Surroundings<'_>) {
+        let is_named = parameters
+            .get("sslcert")
+            .is_some_and(|path| !path.is_empty());
+        let may_be_shown = self.sslmode != SslMode::Disable
+            && self.sslcert.mode != SslCertMode::Disable
+            && self.servers.iter().any(Server::is_remote);
+        let path = self.sslcert.certificate.as_deref();
+        if let Some(path) = path.filter(|path| !(around.exists)(path))
+            && is_named
+            && may_be_shown
+        {
+            self.warnings.push(format!(
+                "client certificate file `{}` does not exist: none is shown to the server",
+                path.display()
+            ));
         }
     }
 
@@ -182,14 +255,6 @@ fn check_named(parameters: &Parameters, settings: &Settings) -> Result<(), Conni
         ));
     }
     Ok(())
-}
-
-fn root_certificates(text: Option<&str>, home: Option<&Path>) -> RootCertificates {
-    match text {
-        None => RootCertificates::Default(home.map(|home| home.join(".postgresql/root.crt"))),
-        Some("system") => RootCertificates::System,
-        Some(path) => RootCertificates::File(PathBuf::from(path)),
-    }
 }
 
 fn application_name(values: &Values<'_>) -> String {

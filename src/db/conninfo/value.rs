@@ -47,10 +47,16 @@ pub enum ChannelBinding {
 pub enum TargetSessionAttrs {
     /// Any server.
     Any,
-    /// One that takes writes.
+    /// One whose sessions can write by default.
     ReadWrite,
-    /// One that takes none.
+    /// One whose sessions cannot, or not by default.
     ReadOnly,
+    /// One that is not in recovery.
+    Primary,
+    /// One that is in recovery.
+    Standby,
+    /// One that is in recovery, or any where there is none.
+    PreferStandby,
 }
 
 /// In which order several hosts are tried.
@@ -60,6 +66,26 @@ pub enum LoadBalanceHosts {
     Disable,
     /// By chance.
     Random,
+}
+
+/// Whether a client certificate is shown to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslCertMode {
+    /// Never.
+    Disable,
+    /// When the server asks and there is one.
+    Allow,
+    /// Always, or the connection is given up.
+    Require,
+}
+
+/// The versions of TLS that there are to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
 }
 
 /// Words with their meaning; `None` marks a word that libpq knows and this program does not.
@@ -106,15 +132,12 @@ impl Values<'_> {
             ("any", Some(TargetSessionAttrs::Any)),
             ("read-write", Some(TargetSessionAttrs::ReadWrite)),
             ("read-only", Some(TargetSessionAttrs::ReadOnly)),
-            ("primary", None),
-            ("standby", None),
-            ("prefer-standby", None),
+            ("primary", Some(TargetSessionAttrs::Primary)),
+            ("standby", Some(TargetSessionAttrs::Standby)),
+            ("prefer-standby", Some(TargetSessionAttrs::PreferStandby)),
         ];
-        let value = self.word(
-            "target_session_attrs",
-            &words,
-            "any, read-write or read-only",
-        )?;
+        let expected = "any, read-write, read-only, primary, standby or prefer-standby";
+        let value = self.word("target_session_attrs", &words, expected)?;
         Ok(value.unwrap_or(TargetSessionAttrs::Any))
     }
 
@@ -125,6 +148,44 @@ impl Values<'_> {
         ];
         let value = self.word("load_balance_hosts", &words, "disable or random")?;
         Ok(value.unwrap_or(LoadBalanceHosts::Disable))
+    }
+
+    pub(super) fn sslcertmode(&self) -> Result<SslCertMode, ConninfoError> {
+        let words = [
+            ("disable", Some(SslCertMode::Disable)),
+            ("allow", Some(SslCertMode::Allow)),
+            ("require", Some(SslCertMode::Require)),
+        ];
+        let value = self.word("sslcertmode", &words, "disable, allow or require")?;
+        Ok(value.unwrap_or(SslCertMode::Allow))
+    }
+
+    /// A protocol version; `None` where nothing was said. As libpq, whatever the case.
+    ///
+    /// What is older than rustls speaks is no lower bound to it, and cannot be an upper one.
+    pub(super) fn tls_version(&self, keyword: &str) -> Result<Option<TlsVersion>, ConninfoError> {
+        let Some((text, origin)) = self.0.get_with_origin(keyword) else {
+            return Ok(None);
+        };
+        let is_lower_bound = keyword == "ssl_min_protocol_version";
+        match text.to_ascii_lowercase().as_str() {
+            "" => Ok(None),
+            "tlsv1.3" => Ok(Some(TlsVersion::V1_3)),
+            "tlsv1.2" => Ok(Some(TlsVersion::V1_2)),
+            "tlsv1" | "tlsv1.1" if is_lower_bound => Ok(Some(TlsVersion::V1_2)),
+            "tlsv1" => Err(not_yet(origin, "TLSv1")),
+            "tlsv1.1" => Err(not_yet(origin, "TLSv1.1")),
+            _ => Err(ConninfoError::Value {
+                origin: origin.clone(),
+                expected: "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3",
+            }),
+        }
+    }
+
+    /// Whether the host's name is sent in the handshake.
+    pub(super) fn sslsni(&self) -> Result<bool, ConninfoError> {
+        let words = [("1", Some(true)), ("0", Some(false)), ("", Some(false))];
+        Ok(self.word("sslsni", &words, "0 or 1")?.unwrap_or(true))
     }
 
     /// A text, where an empty one counts as none.
@@ -158,7 +219,10 @@ impl Values<'_> {
         };
         whole_number(text)
             .map(Some)
-            .ok_or(ConninfoError::Value { origin, expected })
+            .ok_or_else(|| ConninfoError::Value {
+                origin: origin.clone(),
+                expected,
+            })
     }
 
     fn word<T: Copy>(
@@ -172,8 +236,11 @@ impl Values<'_> {
         };
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, Some(meaning))) => Ok(Some(*meaning)),
-            Some((value, None)) => Err(ConninfoError::ValueNotSupportedYet { origin, value }),
-            None => Err(ConninfoError::Value { origin, expected }),
+            Some((value, None)) => Err(not_yet(origin, value)),
+            None => Err(ConninfoError::Value {
+                origin: origin.clone(),
+                expected,
+            }),
         }
     }
 }
@@ -181,7 +248,12 @@ impl Values<'_> {
 /// Where a value came from, for an error about it.
 pub(super) fn origin_of(parameters: &Parameters, keyword: &'static str) -> Origin {
     let found = parameters.get_with_origin(keyword);
-    found.map_or(Origin::Parameter(keyword), |(_, origin)| origin)
+    found.map_or(Origin::Parameter(keyword), |(_, origin)| origin.clone())
+}
+
+fn not_yet(origin: &Origin, value: &'static str) -> ConninfoError {
+    let origin = origin.clone();
+    ConninfoError::ValueNotSupportedYet { origin, value }
 }
 
 pub(super) fn whole_number(text: &str) -> Option<i32> {

@@ -1,13 +1,18 @@
 //! An open connection, whatever it runs over.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{AsyncMessage, Error};
 
 use crate::db::conninfo::{Place, Server};
+
+/// How long the goodbye to a server may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The half of a connection that does the work: the client gets answers while this is polled.
 pub struct Connection {
@@ -41,6 +46,17 @@ impl Connection {
     pub(super) fn with_warning(mut self, warning: String) -> Self {
         self.warnings.push(warning);
         self
+    }
+
+    /// Says goodbye, once the client is gone.
+    pub(super) async fn close(mut self) {
+        let end = async { while let Some(Ok(_)) = poll_fn(|cx| self.poll_message(cx)).await {} };
+        // A server that does not take it is left without.
+        let _in_time = tokio::time::timeout(GOODBYE, end).await.is_ok();
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Does the work that can be done now, and hands out what the server says unasked.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
@@ -25,6 +26,8 @@ struct Failure {
     sqlstate: Option<SqlState>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     others: Vec<OpenError>,
+    /// The file that a refused password came from.
+    password_file: Option<PathBuf>,
 }
 
 /// The kinds of failure that an operator has to tell apart.
@@ -89,8 +92,12 @@ impl OpenError {
         Self::about(reason, Some(target))
     }
 
-    pub(super) fn parameter(error: ConninfoError) -> Self {
+    fn parameter(error: ConninfoError) -> Self {
         Self::about(Reason::Parameter, None).because(error)
+    }
+
+    pub(super) fn nothing_to_try() -> Self {
+        Self::parameter(ConninfoError::Conflict("no server to connect to"))
     }
 
     /// Sorts what the driver says of an attempt.
@@ -110,6 +117,21 @@ impl OpenError {
     /// Adds the cause.
     pub(super) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Adds the file that the password came from.
+    pub(super) fn with_password_of(mut self, file: &Path) -> Self {
+        self.0.password_file = Some(file.to_owned());
+        self
+    }
+
+    /// Says what a lost connection means behind a certificate of ours: the server hung up on it,
+    /// and its alert may have been lost with the connection.
+    pub(super) fn after_our_certificate(mut self) -> Self {
+        if self.0.reason == Reason::Unreachable && self.0.transport == Transport::Tls {
+            self.0.reason = Reason::Tls;
+        }
         self
     }
 
@@ -161,11 +183,18 @@ impl OpenError {
         is_not_there || self.0.sqlstate == Some(SqlState::CANNOT_CONNECT_NOW)
     }
 
+    /// Tells whether the server is of the wrong kind.
+    pub(super) fn is_about_kind(&self) -> bool {
+        self.0.reason == Reason::SessionAttributes
+    }
+
     /// Tells whether it may go better without TLS: no handshake, or no such login over TLS.
     pub(super) fn is_about_tls(&self) -> bool {
         let no_such_login = SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
-        self.0.reason == Reason::Tls
-            || (self.0.transport == Transport::Tls && self.0.sqlstate == Some(no_such_login))
+        match self.0.transport {
+            Transport::Plain => self.0.reason == Reason::Tls,
+            Transport::Tls => self.0.sqlstate == Some(no_such_login),
+        }
     }
 
     fn about(reason: Reason, target: Option<Target>) -> Self {
@@ -177,6 +206,7 @@ impl OpenError {
             sqlstate,
             source,
             others,
+            password_file: None,
         }))
     }
 }
@@ -187,11 +217,15 @@ impl fmt::Display for OpenError {
             reason,
             target,
             others,
+            password_file,
             ..
         } = &*self.0;
         reason.fmt(f)?;
         if let Some(target) = target {
             write!(f, ": {target}")?;
+        }
+        if let Some(file) = password_file {
+            write!(f, ", password from file `{}`", file.display())?;
         }
         for (index, other) in others.iter().enumerate() {
             let opening = if index == 0 { " (also tried: " } else { "; " };
@@ -258,7 +292,7 @@ impl Failures {
     pub(super) fn into_error(mut self) -> OpenError {
         match self.0.pop() {
             Some(last) => self.ended_by(last),
-            None => OpenError::parameter(ConninfoError::Conflict("no server to connect to")),
+            None => OpenError::nothing_to_try(),
         }
     }
 }
@@ -293,18 +327,24 @@ fn reason_of_driver(error: &tokio_postgres::Error) -> Reason {
         "authentication error" => Reason::Authentication,
         "invalid configuration" if cause_is("password missing") => Reason::PasswordNeeded,
         "invalid configuration" | "error encoding message to server" => Reason::Parameter,
-        _ if cause
-            .and_then(|cause| cause.downcast_ref())
-            .is_some_and(is_other_kind) =>
-        {
-            Reason::SessionAttributes
-        }
+        _ if is_alert(error) => Reason::Tls,
         _ => Reason::Unreachable,
     }
 }
 
-/// The driver's "database does not allow writes" is no operating system's error, unlike the
-/// refusal of a socket's file, which has the same kind.
-fn is_other_kind(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+/// With TLS 1.3 a server refuses our certificate only after the handshake.
+fn is_alert(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        let inner = found
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if found.is::<rustls::Error>()
+            || inner.is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
+        {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
 }

@@ -1,8 +1,8 @@
 //! Opening a connection: every server, every address, with and without TLS, in libpq's order.
 //!
 //! The driver opens one connection to one address; what libpq does around that is here: the next
-//! server when one cannot be reached, `sslmode=allow` and `prefer`, and one deadline for all that
-//! a server may take, not only for its socket.
+//! server when one cannot be reached or is of the wrong kind, `sslmode=allow` and `prefer`, and one
+//! deadline for all that a server may take, not only for its socket.
 //!
 //! Three differences to libpq, on purpose. Without `connect_timeout` a server gets
 //! [`DEFAULT_TIMEOUT`]. With `prefer`, a login that fails over TLS is tried without only when the
@@ -11,6 +11,7 @@
 
 mod connection;
 mod error;
+mod kind;
 mod watched;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -19,15 +20,16 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::config;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::conninfo::{LoadBalanceHosts, Place, Server, Settings, SslMode};
-use super::tls;
+use super::conninfo::{LoadBalanceHosts, Place, Server, Settings, SslCertMode, SslMode};
+use super::tls::{self, Connector, Shown};
 use connection::Transport;
 pub use connection::{Connection, Endpoint};
 use error::{Failures, Target};
 pub use error::{OpenError, Reason};
+use kind::{Kind, kinds};
 use watched::Watched;
 
 /// How long one server may take, where `connect_timeout` says nothing.
@@ -38,8 +40,26 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The session is ready when this returns; the [`Connection`] must be polled for the client to get
 /// answers.
 pub async fn open(settings: &Settings) -> Result<(Client, Connection), OpenError> {
+    let servers = in_order(settings, settings.servers.iter().collect());
+    let mut tried = Err(OpenError::nothing_to_try());
+    for kind in kinds(settings.target_session_attrs) {
+        tried = open_one_of(settings, &servers, *kind).await;
+        match &tried {
+            Err(error) if error.tries_next() => {}
+            _ => return tried,
+        }
+    }
+    tried
+}
+
+/// Opens a connection to the first server of a kind.
+async fn open_one_of(
+    settings: &Settings,
+    servers: &[&Server],
+    kind: Kind,
+) -> Result<(Client, Connection), OpenError> {
     let mut failures = Failures::default();
-    for server in in_order(settings, settings.servers.iter().collect()) {
+    for server in servers {
         let addresses = match addresses(settings, server).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -51,9 +71,15 @@ pub async fn open(settings: &Settings) -> Result<(Client, Connection), OpenError
             let attempt = Attempt {
                 settings,
                 endpoint: Endpoint::new(server, address),
+                kind,
             };
             match attempt.within_time().await {
                 Ok(opened) => return Ok(opened),
+                Err(error) if error.is_about_kind() => {
+                    failures.push(error);
+                    // As libpq: what it is it also is at its other addresses.
+                    break;
+                }
                 Err(error) if error.tries_next() => failures.push(error),
                 Err(error) => return Err(failures.ended_by(error)),
             }
@@ -121,11 +147,12 @@ enum Way {
 struct Attempt<'s> {
     settings: &'s Settings,
     endpoint: Endpoint,
+    kind: Kind,
 }
 
 impl Attempt<'_> {
     async fn within_time(&self) -> Result<(Client, Connection), OpenError> {
-        let work = Box::pin(self.by_mode());
+        let work = Box::pin(self.of_kind());
         match limit(self.settings) {
             None => work.await,
             Some(after) => timeout(after, work)
@@ -134,12 +161,29 @@ impl Attempt<'_> {
         }
     }
 
+    /// Opens a connection, and closes it again where the server is of the wrong kind.
+    async fn of_kind(&self) -> Result<(Client, Connection), OpenError> {
+        let (client, mut connection) = self.by_mode().await?;
+        match self.kind.check(&client, &mut connection).await {
+            Ok(None) => Ok((client, connection)),
+            Ok(Some(wrong)) => {
+                drop(client);
+                connection.close().await;
+                Err(self.error(Reason::SessionAttributes).because(wrong))
+            }
+            Err(error) => {
+                let transport = connection.transport();
+                Err(OpenError::from_driver(error, self.target(), transport))
+            }
+        }
+    }
+
     /// Follows the TLS mode, which may mean a second connection.
     async fn by_mode(&self) -> Result<(Client, Connection), OpenError> {
         if !self.endpoint.server().is_remote() {
             return self.connect(Way::Plain).await;
         }
-        match self.settings.ssl_mode() {
+        match self.settings.sslmode {
             SslMode::Disable => self.connect(Way::Plain).await,
             SslMode::Allow => self.plain_then_tls().await,
             SslMode::Prefer => self.tls_then_plain().await,
@@ -181,7 +225,7 @@ impl Attempt<'_> {
             Way::Tls => config::SslMode::Require,
         };
         config.ssl_mode(mode);
-        let connector = tls::connector(self.settings);
+        let connector = tls::watched_connector(self.settings);
         let connector = connector.map_err(|error| self.error(Reason::Tls).because(error))?;
         match connector {
             Some(connector) => self.connect_tls(config, connector).await,
@@ -193,37 +237,70 @@ impl Attempt<'_> {
         config.ssl_mode(config::SslMode::Disable);
         config.ssl_negotiation(config::SslNegotiation::Postgres);
         match config.connect(NoTls).await {
-            Ok((client, driver)) => Ok((
-                client,
-                Connection::new(Box::new(driver), self.endpoint.clone(), Transport::Plain),
-            )),
-            Err(error) => Err(OpenError::from_driver(
-                error,
-                self.target(),
-                Transport::Plain,
-            )),
+            Ok((client, driver)) => {
+                let endpoint = self.endpoint.clone();
+                let connection = Connection::new(Box::new(driver), endpoint, Transport::Plain);
+                self.certificate_was_shown(None)?;
+                Ok((client, connection))
+            }
+            Err(error) => Err(self.refused(error, Transport::Plain)),
         }
     }
 
     async fn connect_tls(
         &self,
         config: Config,
-        connector: MakeRustlsConnect,
+        connector: Connector,
     ) -> Result<(Client, Connection), OpenError> {
-        let watched = Watched::new(connector);
+        let certificate = connector.certificate;
+        let watched = Watched::new(connector.tls);
         match config.connect(watched.clone()).await {
             Ok((client, driver)) => {
+                let transport = watched.transport();
                 let endpoint = self.endpoint.clone();
-                Ok((
-                    client,
-                    Connection::new(Box::new(driver), endpoint, watched.transport()),
-                ))
+                let connection = Connection::new(Box::new(driver), endpoint, transport);
+                self.certificate_was_shown(Some(&certificate))?;
+                Ok((client, connection))
             }
-            Err(error) => Err(OpenError::from_driver(
-                error,
-                self.target(),
-                watched.transport(),
-            )),
+            Err(error) => {
+                let refused = self.refused(error, watched.transport());
+                Err(if certificate.was_shown() {
+                    refused.after_our_certificate()
+                } else {
+                    refused
+                })
+            }
+        }
+    }
+
+    /// Holds `sslcertmode=require`, as libpq does: when the login has succeeded.
+    fn certificate_was_shown(&self, shown: Option<&Shown>) -> Result<(), OpenError> {
+        if self.settings.sslcert.mode != SslCertMode::Require {
+            return Ok(());
+        }
+        let cause = match shown {
+            Some(shown) if shown.was_shown() => return Ok(()),
+            Some(shown) if shown.was_asked_for() => {
+                "`sslcertmode=require`: the server let us in without a certificate"
+            }
+            Some(_) | None => "`sslcertmode=require`: the server asked for no certificate",
+        };
+        Err(self.error(Reason::Authentication).because(cause))
+    }
+
+    /// What the driver says of an attempt, and which password it was where that is in doubt.
+    fn refused(&self, error: tokio_postgres::Error, transport: Transport) -> OpenError {
+        let is_wrong_password = error.code() == Some(&SqlState::INVALID_PASSWORD);
+        let refused = OpenError::from_driver(error, self.target(), transport);
+        let server = self.endpoint.server();
+        let from_file = self
+            .settings
+            .password_file
+            .as_ref()
+            .filter(|file| is_wrong_password && file.password(server).is_some());
+        match from_file {
+            Some(file) => refused.with_password_of(file.path()),
+            None => refused,
         }
     }
 

@@ -12,97 +12,82 @@
 //! without: that is `db::open`'s.
 
 mod certificate;
+mod client;
+mod error;
 mod name;
+mod revocation;
 mod roots;
 mod verifier;
 mod version1;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::crypto::ring;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::conninfo::{RootCertificates, Server, Settings, SslMode, SslNegotiation};
+use super::conninfo::{
+    RootCertificates, Server, Settings, SslMode, SslNegotiation, TlsVersion, TlsVersions,
+};
+pub(super) use client::Shown;
+pub use error::{ClientFile, TlsError};
 use roots::Roots;
 use verifier::{Check, Verifier};
 
 /// The protocol's name in the handshake, which a server wants where TLS begins unasked.
 const ALPN: &[u8] = b"postgresql";
 
-/// Why TLS could not even be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// The root certificate file is not there.
-    #[error(
-        "root certificate file `{}` does not exist, and `sslmode={sslmode}` needs one \
-         (`sslrootcert=system` trusts what the operating system trusts)",
-        .path.display()
-    )]
-    NoRootFile {
-        /// The file.
-        path: PathBuf,
-        /// The mode that needs it.
-        sslmode: &'static str,
-    },
-    /// No root certificate file was named and there is no home to look in.
-    #[error("`sslmode={sslmode}` needs `sslrootcert`: there is no home directory to look in")]
-    NoHome {
-        /// The mode that needs it.
-        sslmode: &'static str,
-    },
-    /// The root certificate file cannot be read.
-    #[error("cannot read root certificate file `{}`", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The root certificate file is not in PEM form.
-    #[error("root certificate file `{}` is not a PEM file", .path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// The root certificate file has nothing to trust in it.
-    #[error("root certificate file `{}` holds no usable certificate", .path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system trusts nobody.
-    #[error("`sslrootcert=system`: the operating system has no trusted certificates{0}")]
-    NoSystemRoots(String),
-    /// The TLS library refused its configuration.
-    #[error("cannot set up TLS")]
-    Setup(#[from] rustls::Error),
+/// What opens TLS, and what becomes of our certificate.
+pub(super) struct Connector {
+    pub(super) tls: MakeRustlsConnect,
+    pub(super) certificate: Arc<Shown>,
 }
 
 /// Builds what opens TLS for these settings; `None` where no server can come to use it.
 ///
-/// Root certificates are read here, and only for the modes that check certificates.
+/// Root certificates and revocation lists are read here, and only for the modes that check
+/// certificates; so are the client's certificate and key.
 pub fn connector(settings: &Settings) -> Result<Option<MakeRustlsConnect>, TlsError> {
+    Ok(watched_connector(settings)?.map(|connector| connector.tls))
+}
+
+/// The same, which tells what becomes of our certificate; for one connection.
+pub(super) fn watched_connector(settings: &Settings) -> Result<Option<Connector>, TlsError> {
     if settings.sslmode == SslMode::Disable || !settings.servers.iter().any(Server::is_remote) {
         return Ok(None);
     }
     let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Verifier::new(check(settings)?, algorithms);
+    let check = check(settings)?;
+    let revoked = match &check {
+        Check::Nothing => Vec::new(),
+        Check::Chain(_) | Check::ChainAndName(_) => revocation::load(&settings.sslcrl)?,
+    };
+    let verifier = Verifier::new(check, algorithms).with_revoked(revoked);
+    let certificate = Arc::new(Shown::new(client::load(&settings.sslcert, &provider)?));
+    let resolver = Arc::<Shown>::clone(&certificate);
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions(settings.tls_versions))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_client_cert_resolver(resolver);
+    config.enable_sni = settings.sslsni;
     if settings.sslnegotiation == SslNegotiation::Direct {
         config.alpn_protocols = vec![ALPN.to_vec()];
     }
-    Ok(Some(MakeRustlsConnect::new(config)))
+    let tls = MakeRustlsConnect::new(config);
+    Ok(Some(Connector { tls, certificate }))
+}
+
+fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
+    const ONLY_1_2: &[&SupportedProtocolVersion] = &[&TLS12];
+    const ONLY_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
+    match (versions.lowest, versions.highest) {
+        (TlsVersion::V1_3, _) => ONLY_1_3,
+        (TlsVersion::V1_2, TlsVersion::V1_2) => ONLY_1_2,
+        (TlsVersion::V1_2, TlsVersion::V1_3) => rustls::ALL_VERSIONS,
+    }
 }
 
 /// What the mode demands of a certificate.

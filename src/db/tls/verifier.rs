@@ -7,10 +7,11 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use webpki::CertRevocationList;
 
 use super::name::CommonName;
 use super::roots::Roots;
-use super::{certificate, name, version1};
+use super::{certificate, name, revocation, version1};
 
 /// What is demanded of a certificate.
 #[derive(Debug)]
@@ -28,11 +29,22 @@ pub(super) enum Check {
 pub(super) struct Verifier {
     check: Check,
     algorithms: WebPkiSupportedAlgorithms,
+    revoked: Vec<CertRevocationList<'static>>,
 }
 
 impl Verifier {
     pub(super) fn new(check: Check, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { check, algorithms }
+        Self {
+            check,
+            algorithms,
+            revoked: Vec::new(),
+        }
+    }
+
+    /// The same, with lists of revoked certificates.
+    pub(super) fn with_revoked(mut self, revoked: Vec<CertRevocationList<'static>>) -> Self {
+        self.revoked = revoked;
+        self
     }
 
     /// Checks that the certificate is to be believed, whoever's it is.
@@ -52,15 +64,24 @@ impl Verifier {
             .iter()
             .any(|trusted| trusted.as_ref() == end_entity.as_ref())
         {
+            self.check_unlisted()?;
             return certificate::check_usable(&read, now);
         }
         if version1::is(&read) {
+            self.check_unlisted()?;
             let how = (&self.algorithms, now);
             return version1::verify_chain(end_entity, &read, &roots.authorities, how);
         }
         if certificate::is_self_signed(&read) {
             // What webpki says of most of these is that an authority's certificate is misused.
             return Err(CertificateError::UnknownIssuer.into());
+        }
+        if !self.revoked.is_empty() {
+            let how = (self.algorithms.all, now);
+            let chain = (end_entity, intermediates);
+            let authorities = &roots.authorities.roots;
+            return revocation::verify_chain(chain, authorities, &self.revoked, how)
+                .map_err(explained);
         }
         let verified = rustls::client::verify_server_cert_signed_by_trust_anchor(
             &ParsedCertificate::try_from(end_entity)?,
@@ -70,6 +91,17 @@ impl Verifier {
             self.algorithms.all,
         );
         verified.map_err(explained)
+    }
+}
+
+impl Verifier {
+    /// What webpki does not look at it cannot look up in a revocation list either.
+    fn check_unlisted(&self) -> Result<(), Error> {
+        if self.revoked.is_empty() {
+            Ok(())
+        } else {
+            Err(CertificateError::UnknownRevocationStatus.into())
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) fn make_all(directory: &Path) {
     sign_by(directory, "fake-ca", "forged1", "/CN=localhost", None);
     expired(directory);
     under_another(directory);
+    clients(directory);
+    revoked(directory);
     let marked = "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE\n";
     sign(directory, "marked-as-ca", "/CN=localhost", Some(marked));
     let both = [
@@ -83,6 +85,50 @@ fn expired(directory: &Path) {
             ),
         );
     }
+}
+
+/// Certificates of clients: `clerk`, whose key comes in every form, `rsa`, and `stranger`, whose
+/// authority nobody knows.
+fn clients(directory: &Path) {
+    let openssl = |arguments: &str| run(directory, arguments);
+    let plain = Some("basicConstraints=CA:FALSE\n");
+    sign(directory, "clerk", "/CN=clerk", plain);
+    sign_by(directory, "wrong-ca", "stranger", "/CN=clerk", plain);
+    openssl("ec -in clerk.key -out clerk-sec1.key");
+    openssl("pkcs8 -topk8 -nocrypt -in clerk.key -outform DER -out clerk-der.key");
+    openssl(
+        "pkcs8 -topk8 -v2 aes-256-cbc -in clerk.key -passout pass:sesame -out clerk-encrypted.key",
+    );
+    openssl("ec -aes128 -in clerk.key -passout pass:sesame -out clerk-old.key");
+    openssl("req -new -newkey rsa:2048 -nodes -out rsa.csr -keyout rsa.key -subj /CN=clerk");
+    openssl(
+        "x509 -req -in rsa.csr -days 365 -CA ca.crt -CAkey ca.key -CAcreateserial -out rsa.crt",
+    );
+    openssl("rsa -in rsa.key -traditional -out rsa-pkcs1.key");
+}
+
+/// Lists of `ca`: `none.crl` has nothing, `named.crl` has the certificate `named`, `old.crl` is of
+/// the past; `wrong-ca.crl` is another authority's.
+fn revoked(directory: &Path) {
+    let list = |ca: &str, name: &str, how: &str| {
+        let conf = format!(
+            "[ca]\ndefault_ca = c\n[c]\ndatabase = {name}-index\ndefault_md = sha256\n\
+             unique_subject = no\ncrlnumber = {name}-number\n"
+        );
+        fs::write(directory.join(format!("{name}-number")), "01\n").unwrap();
+        fs::write(directory.join(format!("{name}.conf")), conf).unwrap();
+        fs::write(directory.join(format!("{name}-index")), "").unwrap();
+        let with = format!("ca -batch -config {name}.conf -cert {ca}.crt -keyfile {ca}.key");
+        if name == "named" {
+            run(directory, &format!("{with} -revoke named.crt"));
+        }
+        run(directory, &format!("{with} -gencrl {how} -out {name}.crl"));
+    };
+    list("ca", "none", "-crldays 30");
+    list("ca", "named", "-crldays 30");
+    list("wrong-ca", "wrong-ca", "-crldays 30");
+    let past = "-crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z";
+    list("ca", "old", past);
 }
 
 /// Certificates below another authority: `chain` is a good one; in `limited` the authority may

@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use breakglass::cluster::{Search, find};
 
@@ -21,7 +22,7 @@ use super::{block_on, connect};
 const UNPRIVILEGED: u32 = 65534;
 
 /// The servers: name, certificate (`-` for none), further settings.
-const SERVERS: [(&str, &str, &str); 15] = [
+const SERVERS: [(&str, &str, &str); 17] = [
     ("no-tls", "-", ""),
     ("own", "own", ""),
     ("own-tls12", "own", "ssl_max_protocol_version = 'TLSv1.2'"),
@@ -46,7 +47,42 @@ const SERVERS: [(&str, &str, &str); 15] = [
         "own",
         "ssl_min_protocol_version = 'TLSv1'\nssl_max_protocol_version = 'TLSv1'",
     ),
+    // These two, and a standby of the first, tell in their logs who came.
+    ("primary", "signed", CLIENTS),
+    ("second", "-", TALKATIVE),
 ];
+
+/// A standby of `primary`, a copy of it with a port of its own.
+const STANDBY: &str = "standby";
+
+/// Asks for client certificates, and takes those of `ca`.
+const CLIENTS: &str = concat!(
+    "ssl_ca_file = 'ca.crt'\n",
+    "log_connections = on\nlog_statement = all\nlog_line_prefix = '%p|%h|'\n",
+    "hba_file = 'clients'\n"
+);
+
+const TALKATIVE: &str = concat!(
+    "log_connections = on\nlog_statement = all\nlog_line_prefix = '%p|%h|'\n",
+    "hba_file = 'plain'\n"
+);
+
+/// Who may log in at `primary` and `standby`; the first two lines are not for `second`.
+const CLIENT_LOGINS: &str = "\
+hostssl   cert_only  all   127.0.0.1/32 cert
+hostssl   any_cert   all   127.0.0.1/32 trust clientcert=verify-ca
+hostnossl cert_only  all   127.0.0.1/32 reject
+hostnossl any_cert   all   127.0.0.1/32 reject
+hostnossl only_tls   all   127.0.0.1/32 reject
+hostssl   only_plain all   127.0.0.1/32 reject
+hostssl   clerk      scram 127.0.0.1/32 scram-sha-256
+hostnossl clerk      scram 127.0.0.1/32 trust
+local     replication all  trust
+local     all        scram scram-sha-256
+local     all        all   trust
+host      all        scram 127.0.0.1/32 scram-sha-256
+host      all        all   127.0.0.1/32 trust
+";
 
 /// Who may log in, and how.
 const LOGINS: &str = "\
@@ -59,13 +95,20 @@ host      read_only  all   127.0.0.1/32 trust
 host      nowhere    all   127.0.0.1/32 trust
 ";
 
-const PREPARE: [&str; 6] = [
+const PREPARE: [&str; 13] = [
     "create database only_tls",
     "create database only_plain",
     "create database read_only",
     "alter database read_only set default_transaction_read_only = on",
     "create role scram login password 'correct horse'",
     "create role crowded login connection limit 0",
+    "create role root login superuser",
+    "create role clerk login superuser",
+    "create database root",
+    "create database clerk",
+    "create database shop",
+    "create database cert_only",
+    "create database any_cert",
 ];
 
 /// The running servers.
@@ -80,6 +123,19 @@ pub(crate) struct Fleet {
 pub(crate) fn fleet() -> &'static Fleet {
     static FLEET: OnceLock<Fleet> = OnceLock::new();
     FLEET.get_or_init(Fleet::start)
+}
+
+/// Who uses the servers whose logs are read.
+static LOGS: RwLock<()> = RwLock::new(());
+
+/// Nobody else uses `primary`, `second` and `standby` until the value is gone.
+pub(crate) fn alone_with_the_logs() -> RwLockWriteGuard<'static, ()> {
+    LOGS.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nobody reads the logs of `primary`, `second` and `standby` until the value is gone.
+pub(crate) fn beside_the_logs() -> RwLockReadGuard<'static, ()> {
+    LOGS.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Fleet {
@@ -110,13 +166,16 @@ impl Fleet {
     }
 
     fn start() -> Self {
+        let program = binaries().join("pg_basebackup");
+        assert!(
+            program.is_file(),
+            "there is no `{}`: apt-get install postgresql",
+            program.display()
+        );
         let directory = new_directory();
         certificates::make_all(&directory);
-        let ports: Vec<_> = SERVERS
-            .iter()
-            .map(|(name, ..)| *name)
-            .zip(free_ports())
-            .collect();
+        let names = SERVERS.iter().map(|(name, ..)| *name).chain([STANDBY]);
+        let ports: Vec<_> = names.zip(free_ports()).collect();
         for ((name, certificate, settings), (_, port)) in SERVERS.iter().zip(&ports) {
             let files = match *certificate {
                 "-" => String::new(),
@@ -131,8 +190,14 @@ impl Fleet {
             );
             fs::write(directory.join(format!("{name}.conf")), settings).unwrap();
         }
+        let port = |wanted: &str| ports.iter().find(|(name, _)| *name == wanted).unwrap().1;
+        let settings = format!("port = {}\n", port(STANDBY));
+        fs::write(directory.join("standby.conf"), settings).unwrap();
+        let plain: Vec<_> = CLIENT_LOGINS.lines().skip(2).collect();
         fs::write(directory.join("logins"), LOGINS).unwrap();
-        fs::write(directory.join("run"), script(&directory)).unwrap();
+        fs::write(directory.join("clients"), CLIENT_LOGINS).unwrap();
+        fs::write(directory.join("plain"), plain.join("\n") + "\n").unwrap();
+        fs::write(directory.join("run"), script(&directory, port("primary"))).unwrap();
         give_away(&directory);
         let mut child = shell(&directory).spawn().unwrap();
         let lifeline = child.stdin.take().unwrap();
@@ -154,7 +219,7 @@ impl Fleet {
     }
 
     async fn prepare(&self) {
-        for (name, port) in &self.ports {
+        for (name, port) in self.ports.iter().filter(|(name, _)| *name != STANDBY) {
             let host = self.directory.display();
             let session = connect(&format!("host={host} port={port} user=postgres")).await;
             let session = session.expect(name);
@@ -166,11 +231,37 @@ impl Fleet {
                     .expect(statement);
             }
         }
+        self.wait_for_standby().await;
+    }
+
+    /// Waits until the standby has all that was prepared.
+    async fn wait_for_standby(&self) {
+        let at = |server: &str| {
+            let (host, port) = (self.directory.display(), self.port(server));
+            format!("host={host} port={port} user=postgres")
+        };
+        let primary = connect(&at("primary")).await.unwrap();
+        let written = primary.ask("select pg_current_wal_flush_lsn()::text").await;
+        let standby = connect(&at(STANDBY)).await.unwrap();
+        let question = format!("select (pg_last_wal_replay_lsn() >= '{written}'::pg_lsn)::text");
+        for _ in 0..400 {
+            if standby.ask(&question).await == "true" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the standby is not at {written}");
+    }
+
+    /// What a server has logged so far.
+    pub(crate) fn log(&self, server: &str) -> String {
+        let path = self.directory.join(format!("{server}.log"));
+        String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
     }
 }
 
 /// One cluster is made and copied; `cat` ends when the tests do.
-fn script(directory: &Path) -> String {
+fn script(directory: &Path, primary: u16) -> String {
     let names = SERVERS.map(|(name, ..)| name).join(" ");
     format!(
         r#"
@@ -190,7 +281,7 @@ cp logins base/pg_hba.conf
 for name in {names}; do
     cp -a base "$name"
     cat "$name.conf" >>"$name/postgresql.conf"
-    cp ./*.crt ./*.key "$name"
+    cp ./*.crt ./*.key logins clients plain "$name"
     "$bin/postgres" -D "$name" </dev/null >"$name.log" 2>&1 &
     pids="$pids $!"
 done
@@ -201,6 +292,17 @@ for name in {names}; do
         [ $tries -lt 200 ] || {{ cat "$name.log"; leave; }}
         sleep 0.05
     done
+done
+"$bin/pg_basebackup" -D standby -R -X stream -c fast -h {directory} -p {primary} -U postgres \
+    >standby.log 2>&1 || {{ cat standby.log; leave; }}
+cat standby.conf >>standby/postgresql.conf
+"$bin/postgres" -D standby </dev/null >standby.log 2>&1 &
+pids="$pids $!"
+tries=0
+until grep -q 'ready to accept read' standby.log; do
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || {{ cat standby.log; leave; }}
+    sleep 0.05
 done
 echo ready
 cat >/dev/null
@@ -263,7 +365,7 @@ fn is_root() -> bool {
 }
 
 /// As `breakglass demo` finds them: installed ones first, else those that a package carries.
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     let search = Search::from_environment().expect("the environment can be read");
     let found = find(&search, &mut |_announcement| {});
     found
@@ -274,7 +376,9 @@ fn binaries() -> PathBuf {
 
 /// Ports that were free a moment ago.
 fn free_ports() -> Vec<u16> {
-    let listeners = SERVERS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners: Vec<_> = (0..=SERVERS.len())
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
     listeners
         .iter()
         .map(|listener| listener.local_addr().unwrap().port())

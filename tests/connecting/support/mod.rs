@@ -2,15 +2,17 @@
 
 pub(crate) mod certificates;
 pub(crate) mod fleet;
+pub(crate) mod psql;
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 
 use breakglass::db::conninfo::{ConninfoError, Parameters, Settings, Surroundings};
+use breakglass::db::local_file::LocalFile;
 use breakglass::db::open::{Connection, OpenError, open};
 use tokio_postgres::Client;
 
-pub(crate) use fleet::{Fleet, fleet};
+pub(crate) use fleet::{Fleet, alone_with_the_logs, beside_the_logs, fleet};
 
 /// Reads a connection string on a machine without variables and without sockets.
 pub(crate) fn settings(text: &str) -> Result<Settings, ConninfoError> {
@@ -22,6 +24,7 @@ pub(crate) fn settings_at(text: &str, home: &Path) -> Result<Settings, ConninfoE
     let around = Surroundings {
         variable: &|_| None,
         exists: &|_| false,
+        read: &LocalFile::read,
         os_user: Some("postgres"),
         home: Some(home),
         socket_directories: &[PathBuf::from("/nonexistent")],

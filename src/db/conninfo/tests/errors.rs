@@ -10,36 +10,12 @@ const REFUSED: &[(&str, &str)] = &[
         "unknown connection parameter `ssl`",
     ),
     (
-        "service=x",
-        "connection parameter `service` is not supported yet",
-    ),
-    (
-        "passfile=x",
-        "connection parameter `passfile` is not supported yet",
-    ),
-    (
-        "postgresql://h?sslcert=x",
-        "connection parameter `sslcert` is not supported yet",
-    ),
-    (
-        "sslkey=x",
-        "connection parameter `sslkey` is not supported yet",
-    ),
-    (
-        "sslcrl=x",
-        "connection parameter `sslcrl` is not supported yet",
-    ),
-    (
         "krbsrvname=x",
         "connection parameter `krbsrvname` is not supported yet",
     ),
     (
         "require_auth=x",
         "connection parameter `require_auth` is not supported yet",
-    ),
-    (
-        "sslsni=0",
-        "connection parameter `sslsni` is not supported yet (other than 1)",
     ),
     (
         "replication=true",
@@ -54,20 +30,39 @@ const REFUSED: &[(&str, &str)] = &[
         "connection parameter `client_encoding` is not supported yet (other than utf8, auto, utf-8)",
     ),
     (
-        "ssl_min_protocol_version=TLSv1.3",
-        "connection parameter `ssl_min_protocol_version` is not supported yet (other than tlsv1.2)",
-    ),
-    (
-        "target_session_attrs=primary",
-        "connection parameter `target_session_attrs` cannot be `primary` yet",
-    ),
-    (
-        "target_session_attrs=prefer-standby",
-        "connection parameter `target_session_attrs` cannot be `prefer-standby` yet",
-    ),
-    (
         "target_session_attrs=x",
-        "connection parameter `target_session_attrs` must be any, read-write or read-only",
+        "connection parameter `target_session_attrs` must be any, read-write, read-only, primary, \
+         standby or prefer-standby",
+    ),
+    (
+        "service=nowhere",
+        "service `nowhere` is in no service file (looked in `/home/ada/.pg_service.conf` and \
+         `/etc/postgresql-common/pg_service.conf`)",
+    ),
+    (
+        "service=x servicefile=/missing",
+        "cannot read service file `/missing`: entity not found",
+    ),
+    (
+        "sslcertmode=maybe",
+        "connection parameter `sslcertmode` must be disable, allow or require",
+    ),
+    ("sslsni=yes", "connection parameter `sslsni` must be 0 or 1"),
+    (
+        "ssl_min_protocol_version=2",
+        "connection parameter `ssl_min_protocol_version` must be TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3",
+    ),
+    (
+        "ssl_max_protocol_version=TLSv1.1",
+        "connection parameter `ssl_max_protocol_version` cannot be `TLSv1.1` yet",
+    ),
+    (
+        "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2",
+        "`ssl_min_protocol_version` is above `ssl_max_protocol_version`",
+    ),
+    (
+        "min_protocol_version=3.2",
+        "connection parameter `min_protocol_version` is not supported yet (other than 3.0)",
     ),
     (
         "sslmode=REQUIRE",
@@ -252,7 +247,8 @@ fn no_error_repeats_a_password() {
 fn nothing_shows_the_password() {
     let settings = resolve("postgresql://u:hunter2@h/d");
     let parameters = Parameters::parse("postgresql://u:hunter2@h/d").unwrap();
-    let config = settings.to_config().unwrap();
+    let server = settings.servers.first().unwrap();
+    let config = settings.to_config_at(server, None);
     let shown = [
         format!("{settings:?} {:#?}", settings.password),
         format!("{parameters:?}"),

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::{Parameters, resolve_on};
-use crate::db::conninfo::quote;
+use super::{Parameters, private, resolve_on, resolve_with};
+use crate::db::conninfo::passfile::{Found, find};
+use crate::db::conninfo::{Secret, quote};
 
 /// Anything but a zero byte, which no parameter may hold; the odd characters come often.
 fn text() -> impl Strategy<Value = String> {
@@ -72,6 +73,32 @@ proptest! {
             if let Err(error) = resolve_on(&text, &[], &[]) {
                 prop_assert!(!error.to_string().contains(&password), "{}: {}", text, error);
             }
+        }
+    }
+
+    #[test]
+    fn an_escaped_line_of_a_password_file_is_found(
+        fields in [text(), text(), text(), text()],
+        password in text(),
+    ) {
+        let one_line = |text: &str| text.replace(['\n', '\r'], "");
+        let escaped = |text: &str| one_line(text).replace('\\', "\\\\").replace(':', "\\:");
+        let [host, port, dbname, user] = fields.each_ref().map(|field| one_line(field));
+        // What begins with a number sign is a comment, and cannot be escaped as libpq reads it.
+        prop_assume!(!host.starts_with('#'));
+        let line = [&host, &port, &dbname, &user, &password].map(|text| escaped(text)).join(":");
+        let expected = Found::Password(Secret::new(one_line(&password)));
+        prop_assert_eq!(find(line.as_bytes(), [&host, &port, &dbname, &user]), expected);
+    }
+
+    #[test]
+    fn no_file_makes_anything_panic_and_no_error_repeats_it(content in ".{0,40}hunter2.{0,40}") {
+        find(content.as_bytes(), ["h", "1", "d", "u"]);
+        let services = private(&format!("[s]\n{content}"));
+        let files = [("/home/ada/.pg_service.conf", services)];
+        if let Err(error) = resolve_with("service=s", &[], &files) {
+            let shown = format!("{error} {error:?}");
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
         }
     }
 }

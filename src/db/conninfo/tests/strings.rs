@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::config::Host;
+
 use super::{Parameters, resolve, resolve_on};
 use crate::db::conninfo::{
     ChannelBinding, LoadBalanceHosts, Place, RootCertificates, Secret, Server, SslMode,
@@ -276,31 +278,26 @@ fn the_driver_gets_what_was_asked_for() {
         "host=a,/run hostaddr='' port=1,2 user=u password=p dbname=d tcp_user_timeout=1500 \
          connect_timeout=3 sslmode=verify-full application_name=x options=-cx=y keepalives_count=4",
     );
-    let config = settings.to_config().unwrap();
+    let [network, socket] = settings.servers.as_slice() else {
+        panic!("{:?}", settings.servers)
+    };
+    let address = "10.0.0.1".parse().unwrap();
+    let config = settings.to_config_at(network, Some(address));
     assert_eq!(
         config.get_tcp_user_timeout(),
         Some(&Duration::from_millis(1500))
     );
     assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
-    assert_eq!(
-        config.get_ssl_mode(),
-        tokio_postgres::config::SslMode::Require
-    );
-    assert_eq!(config.get_ports(), [1, 2]);
+    assert_eq!(config.get_ports(), [1]);
+    assert_eq!(config.get_hosts(), [Host::Tcp("a".to_owned())]);
+    assert_eq!(config.get_hostaddrs(), [address]);
     assert_eq!(config.get_keepalives_retries(), Some(4));
-    let hosts = [
-        tokio_postgres::config::Host::Tcp("a".to_owned()),
-        tokio_postgres::config::Host::Unix("/run".into()),
-    ];
-    assert_eq!(config.get_hosts(), hosts);
     assert_eq!(config.get_password(), Some(b"p".as_slice()));
     assert_eq!(
         (config.get_user(), config.get_dbname()),
         (Some("u"), Some("d"))
     );
-    assert!(resolve("host=a,b hostaddr=,10.0.0.1").to_config().is_err());
-    let both = resolve("host=a,b hostaddr=10.0.0.2,10.0.0.1")
-        .to_config()
-        .unwrap();
-    assert_eq!(both.get_hostaddrs().len(), 2);
+    let config = settings.to_config_at(socket, None);
+    assert_eq!(config.get_ports(), [2]);
+    assert_eq!(config.get_hosts(), [Host::Unix("/run".into())]);
 }

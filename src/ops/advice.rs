@@ -1,0 +1,146 @@
+//! What goes with an error: a word for programs, and for a person what to type next.
+
+use super::error::Error;
+use super::wording::{database_code, database_hint, locked_hint, unfit_hint};
+use crate::adapter::detect;
+use crate::db::Installed;
+
+impl Error {
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Database(error) => database_code(error),
+            Self::Detect(detect::Error::None(_)) => "no_adapter",
+            Self::Detect(detect::Error::Several(_)) => "several_adapters",
+            Self::Detect(detect::Error::Refused { .. }) => "refused_by_adapter",
+            Self::Detect(detect::Error::Unknown(_)) => "unknown_adapter",
+            Self::Detect(detect::Error::Misfit { .. }) => "adapter_misfit",
+            Self::Load(_) | Self::Render(_) => "bad_adapter",
+            Self::NoSuchToken(_) => "no_such_token",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::WrongSecret { .. } => "wrong_secret",
+            Self::DamagedSecret { .. } => "damaged_secret",
+            Self::NotASecret { .. } => "not_a_secret",
+            Self::SecretNotReadable { .. } => "secret_not_readable",
+            Self::Expected { .. } => "unexpected_count",
+            Self::Unmet(_) => "unmet_rule",
+            Self::TooManyRows { .. } => "too_many_rows",
+            Self::OnlyDelete { .. } => "only_delete",
+            Self::NotInstalled(_) => "not_installed",
+            Self::Unfit(_) => "unfit",
+            Self::Standby => "standby",
+            Self::RowSecurity { .. } => "row_security",
+            Self::OtherDatabase(_) => "other_database",
+            Self::ChangedSinceShown(_) => "changed_since_shown",
+            Self::Swallowed { .. } => "swallowed",
+            Self::Unrecorded(_) => "unrecorded",
+            Self::Locked { .. } => "locked",
+            Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
+            Self::NoSuchOperation(_) => "no_such_operation",
+            Self::AmbiguousOperation(_) => "ambiguous_operation",
+            Self::Declined => "declined",
+            Self::NotSignallable { .. } => "not_signallable",
+            Self::NotTheBlocker { .. } => "not_the_blocker",
+            Self::SignalRefused { .. } => "signal_refused",
+            Self::NotConfirmed(_) => "not_confirmed",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::NotCommitted(_) => "not_committed",
+            Self::DoneAfterAll { .. } => "done_after_all",
+            Self::MayNotInstall(_) => "may_not_install",
+            Self::UnfitRole(_) => "unfit_role",
+        }
+    }
+
+    /// What to type next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => database_hint(error),
+            Self::WrongSecret { key } => Some(format!(
+                "if it is this token all the same, name it: `id:{key}`"
+            )),
+            Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Unfit(findings) => unfit_hint(findings),
+            Self::Locked(locked) => Some(locked_hint(locked)),
+            Self::OutcomeUnknown { operation, .. } => Some(format!(
+                "run `breakglass audit show {operation}` when the database answers again: \
+                 `applied` means that it happened; not there means nothing yet, the server may \
+                 still be at it"
+            )),
+            Self::DoneAfterAll { operation, .. } => Some(format!(
+                "see what it did with `breakglass audit show {operation}`, and whether the token \
+                 is dead with `breakglass tokens show`"
+            )),
+            other => other.constant_hint().map(str::to_owned),
+        }
+    }
+
+    /// The hints that need nothing of what the error holds.
+    fn constant_hint(&self) -> Option<&'static str> {
+        let hint = match self {
+            Self::Detect(detect::Error::None(_)) => {
+                "name the table with `--adapter-file FILE`, see `breakglass adapters ls`"
+            }
+            Self::Detect(detect::Error::Several(_)) => {
+                "say which with `--adapter NAME` or `--schema NAME`"
+            }
+            Self::Detect(detect::Error::Unknown(_)) => "see `breakglass adapters ls`",
+            Self::NoSuchToken(_) => {
+                "see `breakglass tokens ls --include-expired --kind all`; a name is looked up among the default kind only"
+            }
+            Self::Ambiguous { .. } => {
+                "name one by `id:KEY`, or say whose with `owner:LOGIN --name NAME`"
+            }
+            Self::DamagedSecret { .. } => {
+                "copy it again; if it is a name, take the token's key: `id:KEY`"
+            }
+            Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
+            Self::SecretNotReadable { .. } => {
+                "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
+            }
+            Self::TooManyRows { .. } => {
+                "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
+            Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
+            Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
+            Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
+            Self::Standby => "connect to the primary",
+            Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
+            Self::ChangedSinceShown(_) => {
+                "look at it again with `breakglass tokens show`, and run the command again"
+            }
+            Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
+            Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",
+            Self::SignalRefused { .. } => {
+                "it needs `grant pg_signal_backend` to this role, or a role of the session's; a superuser's session needs a superuser"
+            }
+            Self::NotConfirmed(_) => "add `--confirm KEY` once for each token of the plan",
+            Self::NoSuchActor(_) => "give the user's login, email or id",
+            Self::AmbiguousActor(_) => "give the user's id",
+            Self::NoSuchOperation(_) => "see `breakglass audit ls`",
+            Self::AmbiguousOperation(_) => "give more of the id",
+            Self::NotCommitted(_) => "run the command again",
+            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
+            | Self::Database(_)
+            | Self::WrongSecret { .. }
+            | Self::Unmet(_)
+            | Self::Unfit(_)
+            | Self::Locked(_)
+            | Self::OutcomeUnknown { .. }
+            | Self::DoneAfterAll { .. }
+            | Self::Load(_)
+            | Self::Render(_)
+            | Self::Expected { .. }
+            | Self::OtherDatabase(_)
+            | Self::Unrecorded(_)
+            | Self::NoActors(_)
+            | Self::Declined
+            | Self::NotSignallable { .. }
+            | Self::MayNotInstall(_)
+            | Self::UnfitRole(_) => return None,
+        };
+        Some(hint)
+    }
+}

@@ -1,0 +1,64 @@
+//! The part of `doctor` that every change begins with.
+
+use super::Scope;
+use super::objects::objects;
+use super::{rights, schema, server, tables};
+use crate::db::{Installed, Kind, installed};
+use crate::model::{Action, Finding, Severity};
+use crate::ops::desk::Desk;
+use crate::ops::error::Error;
+
+/// Refuses what certainly makes this action fail or its record lie, and returns what may, as warnings
+/// to show with the plan. One statement more than the schema's version, in the same round trip.
+///
+/// # Errors
+///
+/// When the schema is missing or of another version, or something blocks.
+pub(in crate::ops) async fn before_write(
+    desk: &Desk,
+    action: Action,
+    application_audit: bool,
+) -> Result<Vec<Finding>, Error> {
+    let (session, bound) = (&desk.session, &desk.bound);
+    let (history, objects) = tokio::join!(installed(session), objects(session, Some(bound)));
+    let objects = objects?;
+    let unread = match history {
+        Ok(Installed::Current) => None,
+        Ok(other) => return Err(Error::NotInstalled(other)),
+        // Named below, with what to grant.
+        Err(error) if error.kind() == Some(Kind::Permission) => Some(error),
+        Err(error) => return Err(error.into()),
+    };
+    let scope = Scope {
+        expire: action == Action::Expire,
+        delete: action == Action::Delete,
+    };
+    let lacks = rights::lacking(Some(bound), &[], &objects);
+    let mut findings = rights::missing(&lacks, scope, &desk.identity.role);
+    // Told with the plan in its own words, or not wanted.
+    findings.retain(|finding| finding.severity == Severity::Blocks);
+    findings.extend(server::replication_role(&objects));
+    findings.extend(schema::altered(&objects));
+    findings.extend(
+        tables::rewriting(bound, &objects, scope)
+            .into_iter()
+            .filter(|finding| {
+                application_audit
+                    || bound
+                        .audit
+                        .as_ref()
+                        .is_none_or(|audit| finding.subject != audit.display_name())
+            }),
+    );
+    findings.retain(|finding| finding.severity != Severity::Notes);
+    let (blocks, warnings): (Vec<Finding>, Vec<Finding>) = findings
+        .into_iter()
+        .partition(|finding| finding.severity == Severity::Blocks);
+    if !blocks.is_empty() {
+        return Err(Error::Unfit(blocks));
+    }
+    match unread {
+        Some(error) => Err(error.into()),
+        None => Ok(warnings),
+    }
+}
