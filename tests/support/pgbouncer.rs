@@ -44,11 +44,13 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts one in front of a cluster.
     pub(crate) fn start(cluster: &Cluster, login: Login) -> Self {
-        Self::with(cluster, login, "")
+        let sockets = cluster.socket_directory().display().to_string();
+        Self::to(&sockets, cluster.port(), login, "")
     }
 
-    /// The same with further settings, one a line.
-    pub(crate) fn with(cluster: &Cluster, login: Login, settings: &str) -> Self {
+    /// Starts one in front of whatever is at a host (or in a directory) and port, with further
+    /// settings, one a line.
+    pub(crate) fn to(host: &str, server: u16, login: Login, settings: &str) -> Self {
         let port = free_port();
         let directory = new_directory();
         let auth_type = match login {
@@ -57,13 +59,11 @@ impl PgBouncer {
         };
         // An unknown role is asked for in the server's own catalogue (its default `auth_query`).
         let configuration = format!(
-            "[databases]\n* = host={sockets} port={server}\n[pgbouncer]\n\
+            "[databases]\n* = host={host} port={server}\n[pgbouncer]\n\
              listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = {auth_type}\nauth_file = {directory}/users\nauth_user = {SUPERUSER}\n\
              pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 200\n\
-             server_reset_query =\nlogfile = {directory}/log\n{settings}\n",
-            sockets = cluster.socket_directory().display(),
-            server = cluster.port(),
+             server_reset_query =\nserver_tls_sslmode = disable\nlogfile = {directory}/log\n{settings}\n",
             directory = directory.display(),
         );
         fs::write(directory.join("pgbouncer.ini"), configuration).expect("it can be written");
