@@ -5,11 +5,14 @@
 
 use tokio_postgres::Row;
 
+use super::identity::Identity;
 use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
 
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
+const CLUSTER: &str = include_str!("../../sql/session/cluster.sql");
+const PLACE: &str = include_str!("../../sql/session/place.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const BEGIN_DELETE: &str = include_str!("../../sql/session/begin_delete.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
@@ -67,21 +70,23 @@ pub enum CommitError {
 }
 
 impl<'a> Change<'a> {
-    /// Opens the transaction, sets its limits and runs the statement: two round trips, and no
-    /// COMMIT. Ctrl-C cancels the statement on the server.
+    /// Opens the transaction, sets its limits, makes sure that it is in the database that was
+    /// shown, and runs the statement: two round trips, and no COMMIT. Ctrl-C cancels the statement
+    /// on the server.
     ///
     /// # Errors
     ///
-    /// When the server refuses any of the three, does not answer in time, or the operator
-    /// interrupts. The transaction is gone then.
+    /// When the server refuses any of it, does not answer in time, it is another database, or the
+    /// operator interrupts. The transaction is gone then.
     pub async fn apply(
         session: &'a Session,
+        shown: &Identity,
         isolation: Isolation,
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Self, Error> {
         session.may_write()?;
-        let rows = match run(session, isolation, statement, parameters).await {
+        let rows = match run(session, shown, isolation, statement, parameters).await {
             Ok(rows) => rows,
             Err(error) if error.is_unanswered() => return Err(error),
             Err(error) => {
@@ -243,8 +248,12 @@ impl<'a> Change<'a> {
 /// Opens the transaction and sets its limits in one round trip, and runs the statement in another.
 ///
 /// Not in the same one: where BEGIN fails, a statement that was sent behind it commits by itself.
+///
+/// Where it is is asked in this very transaction. A pooler may lead each one to another server, and
+/// its clients notice nothing.
 async fn run(
     session: &Session,
+    shown: &Identity,
     isolation: Isolation,
     statement: &str,
     parameters: &[Parameter<'_>],
@@ -252,18 +261,45 @@ async fn run(
     let settings = session.limits.settings();
     let limits = settings.parameters();
     let deadline = session.limits.deadline();
+    let database = &shown.database;
     let opened = async {
-        let (begun, closed, limited) = tokio::join!(
+        let (begun, closed, limited, place, cluster) = tokio::join!(
             session.client.execute_typed(isolation.begin(), &[]),
             session.client.execute_typed(CLOSED_PATH, &[]),
             session.limited(&limits),
+            session.client.query_typed(PLACE, &[]),
+            async {
+                // A role that may not ask would be refused, and the transaction with it.
+                match database.system_identifier {
+                    Some(_) => session.client.query_typed(CLUSTER, &[]).await,
+                    None => Ok(Vec::new()),
+                }
+            },
         );
         begun?;
         closed?;
-        limited
+        limited?;
+        Ok((place?, cluster?))
     };
     let opened = session.within(deadline, opened);
-    session.interruptible(opened).await?;
+    let (place, cluster) = session.interruptible(opened).await?;
+    let text = |rows: &[Row], column: &str| -> Result<Option<String>, Error> {
+        let value = rows.first().map(|row| row.try_get(column)).transpose();
+        value.map_err(|error| session.error(&error))
+    };
+    let (name, role) = (text(&place, "name")?, text(&place, "role")?);
+    let found = text(&cluster, "system_identifier")?;
+    if found != database.system_identifier
+        || name.as_ref() != Some(&database.name)
+        || role.as_ref() != Some(&shown.role)
+    {
+        let unknown = || "?".to_owned();
+        return Err(Error::OtherDatabase {
+            name: name.unwrap_or_else(unknown),
+            role: role.unwrap_or_else(unknown),
+            system_identifier: found.unwrap_or_else(unknown),
+        });
+    }
     let answer = session.within(deadline, session.client.query_typed(statement, parameters));
     session.interruptible(answer).await
 }

@@ -90,6 +90,18 @@ pub enum Error {
         /// The pinned cluster's `system_identifier`.
         pinned: String,
     },
+    /// A transaction that is to write is elsewhere than what was shown.
+    #[error(
+        "another database answers than the one that was shown: {name} as {role}, system identifier {system_identifier}"
+    )]
+    OtherDatabase {
+        /// The name of the one that answers.
+        name: String,
+        /// The role in it.
+        role: String,
+        /// Its cluster's `system_identifier`, or a question mark.
+        system_identifier: String,
+    },
     /// The server refused.
     #[error("{0}")]
     Server(ServerError),
@@ -152,6 +164,7 @@ impl Error {
             | Self::Password(_)
             | Self::OtherCluster { .. }
             | Self::ClusterNotTold { .. }
+            | Self::OtherDatabase { .. }
             | Self::Lost(_)
             | Self::Deadline(_)
             | Self::Interrupted

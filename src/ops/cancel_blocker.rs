@@ -57,7 +57,8 @@ impl CancelBlocker<'_> {
             .await?;
         // Announced, so whatever happens now has to be told, also after a Ctrl-C.
         let (result, detail) = self.send(&session, signal).await;
-        let recorded = record_result(context, operation, result, detail.as_deref()).await;
+        let recorded =
+            record_result(context, &identity, operation, result, detail.as_deref()).await;
         Ok(Signalled {
             operation,
             signal,
@@ -99,7 +100,8 @@ impl CancelBlocker<'_> {
         record.insert("error".to_owned(), why.to_string().into());
         let record = Value::Object(record);
         let parameters = [(&record as &_, Type::JSONB)];
-        let change = Change::apply(&session, Isolation::Latest, RECORD, &parameters).await?;
+        let change =
+            Change::apply(&session, &identity, Isolation::Latest, RECORD, &parameters).await?;
         let proof = change.recorded_alone()??;
         committed(change.commit(proof).await)?;
         Ok(operation)
@@ -138,7 +140,8 @@ impl CancelBlocker<'_> {
         });
         let record = Value::Object(self.record(identity, operation, Outcome::Announced));
         let parameters = [(&record as &_, Type::JSONB), (&target as &_, Type::JSONB)];
-        let change = Change::apply(session, Isolation::Latest, ANNOUNCE, &parameters).await?;
+        let change =
+            Change::apply(session, identity, Isolation::Latest, ANNOUNCE, &parameters).await?;
         let proof = change.recorded_signal()??;
         committed(change.commit(proof).await)
     }
@@ -208,6 +211,7 @@ impl CancelBlocker<'_> {
 
 async fn record_result(
     context: &Context,
+    identity: &Identity,
     operation: Uuid,
     result: SignalResult,
     detail: Option<&str>,
@@ -219,7 +223,7 @@ async fn record_result(
         (&result as &_, Type::TEXT),
         (&detail as &_, Type::TEXT),
     ];
-    let change = Change::apply(&session, Isolation::Latest, RESULT, &parameters).await?;
+    let change = Change::apply(&session, identity, Isolation::Latest, RESULT, &parameters).await?;
     let proof = change.recorded_observations(1)??;
     committed(change.commit(proof).await)
 }

@@ -148,7 +148,7 @@ impl Planned {
             Action::Expire => Isolation::Latest,
             Action::Delete => Isolation::Snapshot,
         };
-        let change = Change::apply(session, isolation, &self.statement, &parameters);
+        let change = Change::apply(session, identity, isolation, &self.statement, &parameters);
         match watched(database, session, change).await {
             Ok(change) => {
                 let operation = operation_of(&self.request, &self.known, identity, change.row())?;

@@ -114,7 +114,14 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
         .collect();
     let parameters: [crate::db::Parameter<'_>; 2] =
         [(&operation, Type::UUID), (&rows, Type::JSONB)];
-    let change = Change::apply(&session, Isolation::Latest, OBSERVE, &parameters).await?;
+    let change = Change::apply(
+        &session,
+        &desk.identity,
+        Isolation::Latest,
+        OBSERVE,
+        &parameters,
+    )
+    .await?;
     let expected = i32::try_from(seen.len()).unwrap_or(i32::MAX);
     let proof = change.recorded_observations(expected)??;
     change.commit(proof).await.map_err(|error| match error {

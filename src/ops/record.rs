@@ -83,7 +83,9 @@ async fn recording(
         }
         Error::NotInstalled(_) => return impossible("the schema is of another version"),
         Error::Standby => return impossible("a standby cannot be written"),
-        Error::OtherDatabase(_) => return impossible("it is not the database that was shown"),
+        Error::OtherDatabase(_) | Error::Database(db::Error::OtherDatabase { .. }) => {
+            return impossible("it is not the database that was shown");
+        }
         // A record would be the fence, and that was tried.
         Error::OutcomeUnknown { .. } => {
             return Ok(Recording::Unknown(
@@ -212,6 +214,7 @@ impl WithoutEffect<'_> {
         let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
         let change = Change::apply(
             &session,
+            identity,
             Isolation::Latest,
             RECORD,
             &[(&record, Type::JSONB)],

@@ -9,6 +9,7 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
         db::Error::Open(_) | db::Error::Password(_) => "no_connection",
         db::Error::OtherCluster { .. } => "other_cluster",
         db::Error::ClusterNotTold { .. } => "cluster_not_told",
+        db::Error::OtherDatabase { .. } => "other_database",
         db::Error::Lost(_) => "connection_lost",
         db::Error::Deadline(_) => "no_answer",
         db::Error::Interrupted | db::Error::Cancelled { .. } => "interrupted",
@@ -33,7 +34,9 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
     if let db::Error::Open(error) = error
         && *error.reason() == db::open::Reason::PasswordNeeded
     {
-        return Some("set PGPASSWORD; ~/.pgpass is not read yet".to_owned());
+        return Some(
+            "set PGPASSWORD, or add a line to ~/.pgpass that only you may read".to_owned(),
+        );
     }
     match error {
         db::Error::Password(_) => {
@@ -44,6 +47,9 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
         }
         db::Error::ClusterNotTold { .. } => {
             return Some("run `grant execute on function pg_control_system() to ROLE` there, or connect to the server itself".to_owned());
+        }
+        db::Error::OtherDatabase { .. } => {
+            return Some("a pooler, a proxy or a host name leads elsewhere now: find out where, and run the command again".to_owned());
         }
         _ => {}
     }

@@ -153,7 +153,12 @@ fn a_pooler_in_transaction_mode() {
     }
     let output = breakglass().args(["doctor", "-d", &text]).run();
     output.success();
-    let session = PgBouncer::with(&cluster, Login::Trust, "pool_mode = session");
+    let session = PgBouncer::to(
+        &cluster.socket_directory().display().to_string(),
+        cluster.port(),
+        Login::Trust,
+        "pool_mode = session",
+    );
     let text = session.conninfo("alice", database.name());
     let output = breakglass()
         .args(["doctor", "-o", "json", "-d", &text])
