@@ -7,7 +7,9 @@
 )]
 
 mod commit;
+mod failover;
 mod layers;
+mod pooler;
 mod promises;
 mod proxy;
 mod server;

@@ -76,6 +76,11 @@ impl Proxy {
         format!("host=127.0.0.1 port={port} user={role} dbname={name} sslmode=disable")
     }
 
+    /// The port on 127.0.0.1.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How often COMMIT was seen on the wire.
     pub(super) fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)

@@ -55,7 +55,12 @@ impl TestDatabase {
 
     /// A new database on a cluster of the test's own.
     pub(crate) fn on(cluster: &Cluster, template: Template) -> Self {
-        let database = Self::create(cluster, &next_name(), None);
+        Self::create_named(cluster, &next_name(), template)
+    }
+
+    /// The same with a name that another cluster has as well.
+    pub(crate) fn create_named(cluster: &Cluster, name: &str, template: Template) -> Self {
+        let database = Self::create(cluster, name, None);
         for file in template.files() {
             database.load(file);
         }
@@ -239,9 +244,7 @@ impl TestDatabase {
     /// A connection of its own as a role.
     pub(crate) fn session_as(&self, role: &str) -> Session {
         let config = config(&self.socket_directory, self.port, role, &self.name);
-        Session {
-            client: connect(&config),
-        }
+        Session::connect(&config)
     }
 }
 
@@ -284,6 +287,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Connects somewhere else than straight to a test's database.
+    pub(super) fn connect(config: &Config) -> Self {
+        Self {
+            client: connect(config),
+        }
+    }
+
     /// Runs statements.
     pub(crate) fn execute(&self, sql: &str) {
         self.try_execute(sql)

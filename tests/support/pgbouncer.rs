@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use breakglass::cluster::{Cluster, SUPERUSER};
 use tempfile::TempDir;
 
+use super::database::Session;
+
 /// Where Debian's package puts it, beside the PATH.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
@@ -44,8 +46,13 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts one in front of a cluster.
     pub(crate) fn start(cluster: &Cluster, login: Login) -> Self {
+        Self::with(cluster, login, "")
+    }
+
+    /// The same with further settings, one a line.
+    pub(crate) fn with(cluster: &Cluster, login: Login, settings: &str) -> Self {
         let sockets = cluster.socket_directory().display().to_string();
-        Self::to(&sockets, cluster.port(), login, "")
+        Self::to(&sockets, cluster.port(), login, settings)
     }
 
     /// Starts one in front of whatever is at a host (or in a directory) and port, with further
@@ -88,6 +95,12 @@ impl PgBouncer {
     pub(crate) fn conninfo(&self, role: &str, database: &str) -> String {
         let port = self.port;
         format!("host=127.0.0.1 port={port} user={role} dbname={database} sslmode=disable")
+    }
+
+    /// A connection through it.
+    pub(crate) fn session(&self, role: &str, database: &str) -> Session {
+        let conninfo = self.conninfo(role, database);
+        Session::connect(&conninfo.parse().expect("it is a connection string"))
     }
 
     fn wait_until_it_listens(&mut self) {
