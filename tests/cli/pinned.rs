@@ -246,3 +246,43 @@ fn a_failover_stays_on_the_pinned_cluster() {
     assert!(!copy.is_alive(seed::HOT) && primary.is_alive(seed::HOT));
     assert_eq!(copy.operation()["outcome"], "applied");
 }
+
+/// A pooler leads elsewhere while a person thinks: its clients stay connected and are told nothing,
+/// so the change itself has to ask where it is.
+#[test]
+fn a_pooler_that_leads_elsewhere_before_the_change_is_noticed() {
+    let (first, second) = (private_cluster(), foreign_cluster());
+    let shown = TestDatabase::on(&first, Template::Coder);
+    let other = TestDatabase::create_named(&second, shown.name(), Template::Coder);
+    for database in [&shown, &other] {
+        database.breakglass().arg("init").run().success();
+    }
+    let pooler = PgBouncer::start(&first, Login::Trust);
+    let conninfo = pooler.conninfo("postgres", shown.name());
+    let file = File::with(&prod(&conninfo, &pin(&shown.value(IDENTIFIER))));
+    for is_pinned in [true, false] {
+        let before = [&shown, &other].map(Before::of);
+        let command = ["tokens", "rm", "build-cache", "--reason", "hot loop"];
+        let place = if is_pinned {
+            ["--target", "prod"]
+        } else {
+            ["-d", conninfo.as_str()]
+        };
+        let mut terminal = file.breakglass().args(command).args(place).on_terminal(120);
+        terminal.expect("expire? [y/N]");
+        pooler.lead_to(&second);
+        // It reads its configuration when it gets around to it.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        terminal.send_line("y");
+        let said = terminal.finish();
+        said.code(1)
+            .says("another database answers than the one that was shown");
+        said.says("nothing was recorded")
+            .never_says("expired token");
+        for (before, database) in before.iter().zip([&shown, &other]) {
+            before.is_all(database);
+        }
+        pooler.lead_to(&first);
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}

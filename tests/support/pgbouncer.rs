@@ -103,6 +103,27 @@ impl PgBouncer {
         Session::connect(&conninfo.parse().expect("it is a connection string"))
     }
 
+    /// Leads to another cluster from now on, as a change of its configuration does: its clients
+    /// stay connected and are told nothing.
+    pub(crate) fn lead_to(&self, cluster: &Cluster) {
+        let file = self.directory.join("pgbouncer.ini");
+        let before = fs::read_to_string(&file).expect("it was written");
+        let (host, port) = (cluster.socket_directory().display(), cluster.port());
+        let lines = before.lines().map(|line| {
+            if line.starts_with("* = ") {
+                format!("* = host={host} port={port}\n")
+            } else {
+                format!("{line}\n")
+            }
+        });
+        fs::write(&file, lines.collect::<String>()).expect("it can be written");
+        let pid = fs::read_to_string(self.directory.join("pid")).expect("it was written");
+        let told = Command::new("/bin/kill")
+            .args(["-HUP", pid.trim()])
+            .status();
+        assert!(told.expect("there is a kill").success());
+    }
+
     fn wait_until_it_listens(&mut self) {
         let mut talk = BufReader::new(self.shell.stdout.take().expect("it is piped"));
         let mut line = String::new();
