@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::prompt;
-use super::reading::{refuse_secrets, selectors, warn_of_secrets};
+use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use super::{Run, interruptible};
 use crate::db::Installed;
 use crate::model::{Action, Outcome, Receipt, Verdict};
@@ -80,9 +80,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
-    refuse_secrets(&context, "--reason", args.reason.as_deref())?;
-    refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
-    refuse_secrets(&context, "--app-actor", args.app_actor.as_deref())?;
+    refuse_recorded_secrets(&context, &args)?;
     refuse_secrets(&context, "--name", args.name.as_deref())?;
     for word in args
         .selectors
@@ -92,6 +90,24 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         refuse_secrets(&context, "owner:", Some(word))?;
     }
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
+    let receipt = carry_out(run, &context, &args, named).await?;
+    tell(run, &args, &receipt)
+}
+
+/// Refuses flags that would be sent or recorded with a secret in them.
+pub(super) fn refuse_recorded_secrets(context: &Context, args: &RemoveArgs) -> Result<(), Failure> {
+    refuse_secrets(context, "--reason", args.reason.as_deref())?;
+    refuse_secrets(context, "--ticket", args.ticket.as_deref())?;
+    refuse_secrets(context, "--app-actor", args.app_actor.as_deref())
+}
+
+/// Plans, shows, asks and carries out.
+pub(super) async fn carry_out(
+    run: &Run,
+    context: &Context,
+    args: &RemoveArgs,
+    named: Named,
+) -> Result<Receipt, Failure> {
     let request = Request {
         id: Uuid::now_v7(),
         action: args.action(),
@@ -99,8 +115,8 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         owner: named.owner,
         expect: args.expect,
         reason: {
-            let reason = reason(run, &args).await?;
-            refuse_secrets(&context, "the reason", Some(&reason))?;
+            let reason = reason(run, args).await?;
+            refuse_secrets(context, "the reason", Some(&reason))?;
             reason
         },
         ticket: args.ticket.clone(),
@@ -111,15 +127,14 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         host: host_name(),
     };
     // Nothing is locked or changed before the answer, so a plan may be dropped.
-    let planned = interruptible(&run.interrupt, plan(run, &context, request)).await?;
+    let planned = interruptible(&run.interrupt, plan(run, context, request)).await?;
     let width = run.screen.talk_width();
     // Whoever is asked must see what about, also where the answer is for a program.
-    run.screen.show(will_ask(run, &args, &planned), |out| {
+    run.screen.show(will_ask(run, args, &planned), |out| {
         view::plan(out, &planned, width)
     });
-    let planned = approve(run, &args, planned).await?;
-    let receipt = planned.carry_out().await?;
-    tell(run, &args, &receipt)
+    let planned = approve(run, args, planned).await?;
+    Ok(planned.carry_out().await?)
 }
 
 /// `rm` has an alias that promises more than it does.
@@ -129,7 +144,7 @@ fn called_delete(run: &Run) -> bool {
 }
 
 /// Without a terminal everything that would be asked must be said, before anything is touched.
-fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
+pub(super) fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
     if args
         .reason
         .as_ref()
@@ -269,14 +284,7 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
         SingleFormat::Json => view::document(&mut out, receipt),
     }
     .and_then(|()| out.flush());
-    let exit = match (receipt.operation.outcome, receipt.verdict) {
-        (Outcome::Planned, _) | (_, None | Some(Verdict::Dead)) => Exit::Done,
-        (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
-    };
-    if let Some(Verdict::Resurrected) = receipt.verdict {
-        run.screen
-            .note("hint: run the command again; --delete cannot be written back");
-    }
+    let exit = ended(run, receipt);
     // The change stands whoever reads of it.
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Receipt {
@@ -284,5 +292,17 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
             error,
         }),
         _ => Ok(exit),
+    }
+}
+
+/// How a change ended, with what to do about it.
+pub(super) fn ended(run: &Run, receipt: &Receipt) -> Exit {
+    if let Some(Verdict::Resurrected) = receipt.verdict {
+        run.screen
+            .note("hint: run the command again; --delete cannot be written back");
+    }
+    match (receipt.operation.outcome, receipt.verdict) {
+        (Outcome::Planned, _) | (_, None | Some(Verdict::Dead)) => Exit::Done,
+        (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
     }
 }
