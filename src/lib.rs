@@ -12,6 +12,8 @@
 //!    demands the proof of the record.
 //! 5. [`view`] shows what came back.
 //!
+//! [`scan`] finds secrets in what leaked, for a sweep.
+//!
 //! [`model`] holds the plain types that all of them share. [`cluster`] is the throw-away Postgres
 //! under `breakglass demo` and the tests; nothing else uses it.
 
@@ -21,4 +23,5 @@ pub mod cluster;
 pub mod db;
 pub mod model;
 pub mod ops;
+pub mod scan;
 pub mod view;

@@ -1,0 +1,18 @@
+//! Finding an application's secrets in a leak: a log, a diff, the report of a secret scanner.
+//!
+//! It reads bytes and knows no database. What it keeps of a secret is what is looked up (its key,
+//! its digest), the last four characters that name it to a person, and where it stood. The bytes
+//! themselves stay in one buffer, which is wiped.
+
+mod diff;
+mod finder;
+mod format;
+mod json;
+mod leak;
+mod place;
+mod read;
+mod report;
+
+pub use format::Format;
+pub use leak::{Leak, Secret};
+pub use read::{Error, Options, Progress, scan};
