@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 14] = templates![
+const TEMPLATES: [(&str, &str); 15] = templates![
     "tokens/actor.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
@@ -28,6 +28,7 @@ const TEMPLATES: [(&str, &str); 14] = templates![
     "tokens/expire.sql",
     "tokens/delete.sql",
     "tokens/recorded.sql",
+    "tokens/sweep.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

@@ -6,15 +6,18 @@ mod args;
 mod audit;
 mod completions;
 mod connection;
+mod core_dumps;
 mod demo;
 mod exit;
 mod failure;
 mod format;
 mod init;
+mod meter;
 mod prompt;
 mod reading;
 mod remove;
 mod screen;
+mod sweep;
 mod terminal;
 mod tokens;
 mod when;
@@ -116,6 +119,7 @@ async fn dispatch(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::List(list) => tokens::list(run, &list).await,
             TokensCommand::Show(show) => tokens::show(run, &show).await,
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
+            TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SecretCheck, Token};
+use super::Token;
 
 /// What a secret of a leak is worth now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,8 +93,9 @@ pub struct Hit {
     pub key: Option<String>,
     /// Its last four characters.
     pub last_four: String,
-    /// Whether it was compared with what the application stores.
-    pub secret: SecretCheck,
+    /// Whether it is the row's own; `None` where there is no row, or this role may not compare it
+    /// with what the application stores.
+    pub verified: Option<bool>,
     /// The row that it leads to.
     pub token: Option<Token>,
     /// How often it stood in the leak.
@@ -134,7 +135,7 @@ impl SweepSummary {
             HitVerdict::Unknown => &mut self.unknown,
         };
         *counter += 1;
-        if hit.secret == SecretCheck::NotVerified {
+        if hit.token.is_some() && hit.verified.is_none() {
             self.not_verified += 1;
         }
     }

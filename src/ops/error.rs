@@ -75,6 +75,9 @@ pub enum Error {
         /// The column.
         column: String,
     },
+    /// Nothing says how the application's secrets look.
+    #[error("adapter `{0}` does not say how a secret looks, so none can be searched for")]
+    NoSecretShape(String),
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {
@@ -207,6 +210,7 @@ impl Error {
             Self::DamagedSecret { .. } => "damaged_secret",
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
+            Self::NoSecretShape(_) => "no_secret_shape",
             Self::Expected { .. } => "unexpected_count",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
@@ -259,6 +263,7 @@ impl Error {
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
             }
+            Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",

@@ -48,6 +48,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     let optional = [
         ("sql/tokens/verify.sql", rendered.verify()?),
         ("sql/tokens/lookup.sql", rendered.lookup()?),
+        ("sql/tokens/sweep.sql", rendered.sweep(true)?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),

@@ -46,7 +46,8 @@ impl Diff {
             // Inside of a hunk only the marks say anything.
             let kept = self.hunk.map_or(KEPT, |hunk| hunk.marks.max(16));
             let room = kept.saturating_sub(self.line.len()).min(text.len());
-            self.line.extend_from_slice(text.get(..room).unwrap_or_default());
+            self.line
+                .extend_from_slice(text.get(..room).unwrap_or_default());
             if ends {
                 self.end_line();
                 self.line.zeroize();
@@ -70,7 +71,11 @@ impl Diff {
         let side = self.side(hunk.marks);
         let removed = side == Side::Removed;
         Seen::Here(Around {
-            path: if removed { self.old_path.clone() } else { self.new_path.clone() },
+            path: if removed {
+                self.old_path.clone()
+            } else {
+                self.new_path.clone()
+            },
             commit,
             // Of several parents it is not said in which the line stood, and where.
             line: match (removed, hunk.marks) {
@@ -90,7 +95,10 @@ impl Diff {
     }
 
     fn side(&self, marks: usize) -> Side {
-        let marks = self.line.get(..marks.min(self.line.len())).unwrap_or_default();
+        let marks = self
+            .line
+            .get(..marks.min(self.line.len()))
+            .unwrap_or_default();
         if marks.contains(&b'-') {
             Side::Removed
         } else if marks.contains(&b'+') {
@@ -125,7 +133,8 @@ impl Diff {
     fn is_of(&self, hunk: Hunk) -> bool {
         let marks = self.line.get(..hunk.marks.min(self.line.len()));
         let is_mark = |byte: &u8| matches!(byte, b' ' | b'+' | b'-' | b'\\');
-        let is_other = hunk.marks > 1 && (self.line.starts_with(b"--- ") || self.line.starts_with(b"+++ "));
+        let is_other =
+            hunk.marks > 1 && (self.line.starts_with(b"--- ") || self.line.starts_with(b"+++ "));
         !is_other && marks.is_none_or(|marks| marks.first().is_none_or(is_mark))
     }
 
@@ -211,7 +220,9 @@ fn hunk_of(line: &str) -> Option<Hunk> {
 /// A file's name without git's `a/` or `b/`, without what `diff` puts behind a tab, and with git's
 /// escapes resolved; `None` for /dev/null.
 fn path_of(name: &str) -> Option<Zeroizing<String>> {
-    let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let quoted = name
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     let name = match quoted {
         Some(quoted) => unquote(quoted),
         None => Zeroizing::new(name.split('\t').next().unwrap_or_default().to_owned()),
@@ -263,7 +274,13 @@ mod tests {
     use super::{Diff, Seen, path_of};
     use crate::model::Side;
 
-    type Known = (Option<String>, Option<u64>, Option<u64>, Option<Side>, Option<String>);
+    type Known = (
+        Option<String>,
+        Option<u64>,
+        Option<u64>,
+        Option<Side>,
+        Option<String>,
+    );
 
     /// What is known at `text`, wherever the pieces that are fed end.
     fn at(diff: &str, text: &str) -> Known {
@@ -278,7 +295,13 @@ mod tests {
                 panic!("an id");
             };
             let own = |text: Option<zeroize::Zeroizing<String>>| text.map(|text| text.to_string());
-            seen.push((own(around.path), around.line, around.column, around.side, own(around.commit)));
+            seen.push((
+                own(around.path),
+                around.line,
+                around.column,
+                around.side,
+                own(around.commit),
+            ));
         }
         assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
         seen.remove(0)
@@ -321,17 +344,38 @@ commit 1111111111111111111111111111111111111111
         assert_eq!(at(LOG, "MESSAGE"), (None, None, None, None, first.clone()));
         assert_eq!(
             at(LOG, "OLD"),
-            (path("deploy/env"), Some(4), Some(4), Some(Side::Removed), first.clone())
+            (
+                path("deploy/env"),
+                Some(4),
+                Some(4),
+                Some(Side::Removed),
+                first.clone()
+            )
         );
         assert_eq!(
             at(LOG, "NEW"),
-            (path("deploy/prod env"), Some(4), Some(4), Some(Side::Added), first.clone())
+            (
+                path("deploy/prod env"),
+                Some(4),
+                Some(4),
+                Some(Side::Added),
+                first.clone()
+            )
         );
         assert_eq!(
             at(LOG, "KEPT"),
-            (path("deploy/prod env"), Some(5), Some(6), Some(Side::Context), first.clone())
+            (
+                path("deploy/prod env"),
+                Some(5),
+                Some(6),
+                Some(Side::Context),
+                first.clone()
+            )
         );
-        assert_eq!(at(LOG, "ONLY"), (path("päth"), Some(1), Some(1), Some(Side::Added), first));
+        assert_eq!(
+            at(LOG, "ONLY"),
+            (path("päth"), Some(1), Some(1), Some(Side::Added), first)
+        );
         assert_eq!(at(LOG, "SECOND").4, Some("1".repeat(40)));
     }
 
@@ -360,7 +404,10 @@ commit 1111111111111111111111111111111111111111
     fn names_are_read_as_git_writes_them() {
         let name = |text: &str| path_of(text).map(|name| name.to_string());
         assert_eq!(name("b/src/x.rs"), Some("src/x.rs".to_owned()));
-        assert_eq!(name("src/x.rs\t2026-08-21 10:00"), Some("src/x.rs".to_owned()));
+        assert_eq!(
+            name("src/x.rs\t2026-08-21 10:00"),
+            Some("src/x.rs".to_owned())
+        );
         assert_eq!(name(r#""b/a\tb\"c\\d""#), Some("a\tb\"c\\d".to_owned()));
         assert_eq!(name("/dev/null"), None);
     }

@@ -134,7 +134,10 @@ fn flatten(hir: &Hir, classes: &mut Vec<Class>) -> Option<()> {
         }
         HirKind::Class(HirClass::Bytes(class)) => {
             classes.push(class_of(
-                class.ranges().iter().map(|range| (range.start(), range.end())),
+                class
+                    .ranges()
+                    .iter()
+                    .map(|range| (range.start(), range.end())),
             ));
         }
         HirKind::Class(HirClass::Unicode(class)) => {
@@ -194,7 +197,13 @@ fn anchor(classes: &[Class]) -> Option<(usize, Needle)> {
     }
     let (at, length) = best;
     if length > 1 {
-        let text: Vec<u8> = members.iter().skip(at).take(length).flatten().copied().collect();
+        let text: Vec<u8> = members
+            .iter()
+            .skip(at)
+            .take(length)
+            .flatten()
+            .copied()
+            .collect();
         let finder = memmem::Finder::new(&text).into_owned();
         return Some((at, Needle::Literal(Box::new(finder))));
     }
@@ -272,7 +281,9 @@ impl Row {
     /// The ends first: what only looks alike differs there more often than beside the anchor.
     fn fits(&self, window: &[u8]) -> bool {
         let fits = |(place, byte): (&usize, &u8)| {
-            self.tables.get(*place).is_some_and(|class| is_in(class, *byte))
+            self.tables
+                .get(*place)
+                .is_some_and(|class| is_in(class, *byte))
         };
         self.places.last().zip(window.last()).is_some_and(fits)
             && self.places.iter().zip(window).all(fits)
@@ -281,13 +292,7 @@ impl Row {
 
 /// A run of exactly so many bytes of a class. Of a longer one only the end may be the secret, where
 /// an escape (`%3d`, `\x3d`, `\u003d`) makes the difference.
-fn find_run(
-    class: &Class,
-    length: usize,
-    text: &[u8],
-    from: usize,
-    limit: usize,
-) -> Option<Span> {
+fn find_run(class: &Class, length: usize, text: &[u8], from: usize, limit: usize) -> Option<Span> {
     let mut start = from;
     while start < limit {
         let window = text.get(start..start + length)?;
@@ -396,7 +401,12 @@ mod tests {
             assert_eq!(all(DJANGO, &text), [key], "{text}");
         }
         let digest = "1".repeat(64);
-        for text in [digest.as_str(), &key[..39], &format!("0{key}"), &format!("%2{key}")] {
+        for text in [
+            digest.as_str(),
+            &key[..39],
+            &format!("0{key}"),
+            &format!("%2{key}"),
+        ] {
             assert_eq!(all(DJANGO, text), Vec::<String>::new(), "{text}");
         }
         assert_eq!(all(DJANGO, &format!("{digest} {key} {digest}")), [key]);

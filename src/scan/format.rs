@@ -81,10 +81,7 @@ mod tests {
                 " [ {\"RuleID\": \"x\", \"StartLine\": 1}]",
                 Format::Gitleaks,
             ),
-            (
-                "\u{feff}{\"version\":\"2.1.0\",\"runs\":[]}",
-                Format::Sarif,
-            ),
+            ("\u{feff}{\"version\":\"2.1.0\",\"runs\":[]}", Format::Sarif),
             (
                 "{\"level\":\"info-0\"}\n{\"SourceMetadata\":{},\"DetectorName\":\"x\"}",
                 Format::Trufflehog,

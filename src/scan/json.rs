@@ -160,7 +160,8 @@ impl Json {
     fn keep(&mut self, bytes: &[u8]) {
         let most = if self.is_name { NAME } else { KEPT };
         let room = most.saturating_sub(self.value.len()).min(bytes.len());
-        self.value.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        self.value
+            .extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
 
     fn end_text(&mut self, happened: &mut impl FnMut(&[Level], Event<'_>)) {
@@ -215,7 +216,11 @@ mod tests {
     /// The same by a parser.
     fn expected(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
         let below = |name: &str| {
-            if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
         };
         match value {
             Value::Object(members) => {

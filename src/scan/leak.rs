@@ -177,8 +177,10 @@ impl Leak {
         if entry.kept > 0 && (is_full || entry.kept as usize >= places_of_one) {
             return;
         }
-        let (Ok(spot), false) = (u32::try_from(self.spots.len()), self.spots.len() >= NONE as usize)
-        else {
+        let (Ok(spot), false) = (
+            u32::try_from(self.spots.len()),
+            self.spots.len() >= NONE as usize,
+        ) else {
             return;
         };
         entry.kept += 1;
@@ -305,7 +307,11 @@ fn length(length: usize) -> u32 {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let pairs = text.as_bytes().chunks_exact(2);
     pairs
         .filter_map(|pair| match pair {

@@ -16,3 +16,14 @@ mod report;
 pub use format::Format;
 pub use leak::{Leak, Secret};
 pub use read::{Error, Options, Progress, scan};
+
+use crate::adapter::SecretShape;
+
+/// A text with only the last four characters of every secret in it.
+#[must_use]
+pub fn masked(text: &str, shape: &SecretShape<'_>) -> String {
+    match finder::Finder::new(shape.pattern()) {
+        Some(finder) => leak::Mask { finder: &finder }.text(text),
+        None => String::from("…"),
+    }
+}

@@ -61,7 +61,13 @@ impl Report {
 
     pub(super) fn here(&self) -> Seen {
         let levels = self.json.levels();
-        let ids: [&[u8]; 5] = [b"Commit", b"Fingerprint", b"commit", b"commitSha", b"revisionId"];
+        let ids: [&[u8]; 5] = [
+            b"Commit",
+            b"Fingerprint",
+            b"commit",
+            b"commitSha",
+            b"revisionId",
+        ];
         let name = levels.last().map(Level::name).unwrap_or_default();
         if ids.contains(&name) {
             return Seen::Id;
@@ -144,12 +150,7 @@ fn field(format: Format, levels: &[Level]) -> Option<Field> {
 }
 
 /// Keeps it, the first of several: a finding's first location is its own.
-fn note(
-    around: &mut Around,
-    link: &mut Option<Zeroizing<String>>,
-    field: Field,
-    value: &[u8],
-) {
+fn note(around: &mut Around, link: &mut Option<Zeroizing<String>>, field: Field, value: &[u8]) {
     let text = || {
         // Written by a JSON writer, so read by a reader; as it stands where it is cut.
         let mut quoted = Zeroizing::new(Vec::with_capacity(value.len() + 2));
