@@ -12,6 +12,8 @@ mod leak;
 mod place;
 mod read;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use format::Format;
 pub use leak::{Leak, Secret};

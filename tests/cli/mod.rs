@@ -28,6 +28,8 @@ mod remove_refused;
 mod select;
 mod show;
 mod show_selector;
+mod sweep;
+mod sweep_formats;
 mod unrecorded;
 mod usage;
 mod waiting;
