@@ -30,11 +30,18 @@ pub(super) struct Finder {
 #[derive(Debug)]
 enum Way {
     /// A row of classes, one of which is rare.
-    Anchored { row: Row, at: usize, needle: Needle },
+    Anchored(Row, Anchor),
     /// So many bytes of one class.
     Run { class: Box<Class>, length: usize },
     /// Anything else.
     Pattern(Regex),
+}
+
+/// The rarest part of a row, and where in it that stands.
+#[derive(Debug)]
+struct Anchor {
+    at: usize,
+    needle: Needle,
 }
 
 #[derive(Debug)]
@@ -73,7 +80,7 @@ impl Finder {
         let mut classes = Vec::new();
         let is_row = flatten(&hir, &mut classes).is_some() && !classes.is_empty();
         let way = if is_row {
-            Way::of_row(classes, pattern)
+            Way::of_row(&classes, pattern)
         } else {
             Way::of_pattern(pattern)
         };
@@ -89,7 +96,7 @@ impl Finder {
     /// least [`Finder::longest`] bytes and one more follow it.
     pub(super) fn find(&self, text: &[u8], from: usize, limit: usize) -> Option<Span> {
         match &self.way {
-            Way::Anchored { row, at, needle } => row.find(text, from, limit, *at, needle),
+            Way::Anchored(row, anchor) => row.find(anchor, text, from, limit),
             Way::Run { class, length } => find_run(class, *length, text, from, limit),
             Way::Pattern(pattern) => pattern
                 .find_at(text, from)
@@ -103,10 +110,10 @@ impl Finder {
 }
 
 impl Way {
-    fn of_row(classes: Vec<Class>, pattern: &str) -> Option<Self> {
-        let row = Row::new(&classes);
-        if let Some((at, needle)) = anchor(&classes) {
-            return Some(Self::Anchored { row, at, needle });
+    fn of_row(classes: &[Class], pattern: &str) -> Option<Self> {
+        let row = Row::new(classes);
+        if let Some((at, needle)) = anchor(classes) {
+            return Some(Self::Anchored(row, Anchor { at, needle }));
         }
         match <[Class; 1]>::try_from(row.tables) {
             Ok([class]) => Some(Self::Run {
@@ -250,14 +257,8 @@ impl Row {
         Self { tables, places }
     }
 
-    fn find(
-        &self,
-        text: &[u8],
-        from: usize,
-        limit: usize,
-        at: usize,
-        needle: &Needle,
-    ) -> Option<Span> {
+    fn find(&self, anchor: &Anchor, text: &[u8], from: usize, limit: usize) -> Option<Span> {
+        let Anchor { at, needle } = anchor;
         let length = self.places.len();
         let mut start = from;
         while start < limit {
@@ -351,8 +352,14 @@ mod tests {
     #[test]
     fn each_kind_of_shape_has_its_way() {
         let way = |pattern| Finder::new(pattern).unwrap().way;
-        assert!(matches!(way(CODER), Way::Anchored { at: 10, .. }));
-        assert!(matches!(way(HOUSE), Way::Anchored { at: 0, .. }));
+        assert!(matches!(
+            way(CODER),
+            Way::Anchored(_, super::Anchor { at: 10, .. })
+        ));
+        assert!(matches!(
+            way(HOUSE),
+            Way::Anchored(_, super::Anchor { at: 0, .. })
+        ));
         assert!(matches!(way(DJANGO), Way::Run { length: 40, .. }));
         assert!(matches!(way("^[a-z]{3}(x|yy)[0-9]{2,5}$"), Way::Pattern(_)));
         assert!(matches!(way("^[a-z]{3}[0-9]{5}$"), Way::Pattern(_)));

@@ -165,7 +165,7 @@ impl Leak {
     }
 
     /// Notes one more place of a secret.
-    pub(super) fn place(&mut self, number: u32, offset: u64, around: &Around, mask: &Mask<'_>) {
+    pub(super) fn place(&mut self, number: u32, offset: u64, around: &Around, mask: Mask<'_>) {
         self.occurrences += 1;
         let is_full = self.spots.len() >= PLACES;
         let places_of_one = self.places_of_one;
@@ -201,7 +201,7 @@ impl Leak {
         });
     }
 
-    fn intern(&mut self, around: &Around, mask: &Mask<'_>) -> u32 {
+    fn intern(&mut self, around: &Around, mask: Mask<'_>) -> u32 {
         let masked = |text: Option<&str>| text.map(|text| mask.text(text).into_boxed_str());
         let named = Named {
             path: masked(around.path.as_ref().map(|text| text.as_str())),
@@ -263,7 +263,7 @@ impl Secret<'_> {
         while let Some(spot) = self.leak.spots.get(next as usize) {
             next = spot.next;
             let named = self.leak.arounds.get(spot.named as usize);
-            let text = |text: Option<&Box<str>>| text.map(|text| text.to_string());
+            let text = |text: Option<&Box<str>>| text.map(ToString::to_string);
             let path = text(named.and_then(|named| named.path.as_ref()));
             places.push(Place {
                 path: path.or_else(|| input.map(str::to_owned)),
@@ -286,7 +286,7 @@ pub(super) struct Mask<'a> {
 
 impl Mask<'_> {
     /// The text with only the last four characters of every secret in it.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(super) fn text(self, text: &str) -> String {
         let mut masked = String::with_capacity(text.len());
         let mut done = 0;
         while let Some(found) = self.finder.find(text.as_bytes(), done, text.len()) {

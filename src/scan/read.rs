@@ -208,7 +208,7 @@ impl Sweep<'_> {
         let mask = Mask { finder };
         tracker.advance(bytes, |around| {
             for (number, offset) in waiting.drain(..) {
-                leak.place(number, offset, &around, &mask);
+                leak.place(number, offset, &around, mask);
             }
         });
     }
@@ -230,7 +230,7 @@ impl Sweep<'_> {
                 let mask = Mask {
                     finder: self.finder,
                 };
-                self.leak.place(number, offset, &around, &mask);
+                self.leak.place(number, offset, &around, mask);
             }
             // A finding names its secret more than once: that is one place.
             Seen::Later if self.waiting.iter().any(|(known, _)| *known == number) => {}
@@ -251,7 +251,7 @@ impl Sweep<'_> {
             finder: self.finder,
         };
         for (number, offset) in std::mem::take(&mut self.waiting) {
-            self.leak.place(number, offset, around, &mask);
+            self.leak.place(number, offset, around, mask);
         }
     }
 }

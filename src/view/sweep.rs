@@ -189,9 +189,7 @@ fn row(hit: &Hit) -> Vec<String> {
         (verdict, _) => verdict.as_str(),
     };
     vec![
-        hit.key
-            .as_deref()
-            .map_or_else(|| "-".to_owned(), |key| shown_key(key)),
+        hit.key.as_deref().map_or_else(|| "-".to_owned(), shown_key),
         format!("…{}", hit.last_four),
         verdict.to_owned(),
         token

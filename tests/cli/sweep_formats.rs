@@ -1,4 +1,9 @@
 //! `tokens sweep` of diffs and of scanners' reports: commit, file, line and side.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that finds no value fails its test"
+)]
 
 use serde_json::{Value, json};
 
