@@ -11,17 +11,24 @@ use super::secret::KeyShape;
 pub(super) fn matching_rows(bound: &Bound, parameter: &str) -> Sql {
     let table = &bound.adapter.token;
     let column = Sql::column("t", &table.key);
-    let key = if table.key_is_secret {
-        sha256_of(&column)
-    } else {
-        sql!("{column}::text")
-    };
+    let key = key_text(bound);
     let type_name = bound
         .token
         .columns
         .get(&table.key)
         .map(|column| column.type_name.as_str());
     matching(&KeyShape::of(bound), &column, &key, type_name, parameter)
+}
+
+/// The key of a row of the token table, as the model has it.
+pub(super) fn key_text(bound: &Bound) -> Sql {
+    let table = &bound.adapter.token;
+    let column = Sql::column("t", &table.key);
+    if table.key_is_secret {
+        sha256_of(&column)
+    } else {
+        sql!("{column}::text")
+    }
 }
 
 /// A row's key is among the texts of an array parameter, in a form that uses the key's index.

@@ -7,6 +7,7 @@ use super::cascade::counted;
 use super::catalogue::{ForeignKey, Relation};
 use super::expression::{digest, texts};
 use super::file::Companion;
+use super::key::{key_text, matching_rows};
 use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::secret::KeyShape;
@@ -100,6 +101,59 @@ impl<'a> Statements<'a> {
             return Ok(None);
         }
         self.with_digest("tokens/lookup.sql")
+    }
+
+    /// `sql/tokens/sweep.sql`, with the comparison of stored hashes or, where the role may not read
+    /// them, without; `None` where that leaves nothing to find a row by.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn sweep(&self, compares: bool) -> Result<Option<String>, RenderError> {
+        let adapter = &self.bound.adapter;
+        let Some(secret) = &adapter.secret else {
+            return Ok(None);
+        };
+        let mut context = self.context()?;
+        let stored = secret
+            .verify
+            .as_ref()
+            .filter(|_| compares)
+            .map(|verify| digest(&verify.column, verify.hash, verify.encoding));
+        let by_key = adapter.token.key_is_secret || secret.key_part.is_some();
+        let (verified, leads_here) = match (&stored, by_key) {
+            (Some(stored), true) if !adapter.token.key_is_secret => (
+                sql!("coalesce({stored} = given.digest, false)"),
+                self.sweep_by_key(),
+            ),
+            // Where the key is the secret, finding the row was the comparison.
+            (_, true) if adapter.token.key_is_secret => (Sql::text("true"), self.sweep_by_key()),
+            (_, true) => (Sql::text("null::boolean"), self.sweep_by_key()),
+            (Some(stored), false) => (Sql::text("true"), sql!("{stored} = given.digest")),
+            (None, false) => return Ok(None),
+        };
+        context.insert("verified", verified.into());
+        context.insert("leads_here", leads_here.into());
+        Ok(Some(render("tokens/sweep.sql", &context)?))
+    }
+
+    /// A row of the token table is that of a given key, found through the key's index where there
+    /// is one.
+    fn sweep_by_key(&self) -> Sql {
+        let key = key_text(self.bound);
+        if self.sweep_scans() {
+            return sql!("{key} = given.key");
+        }
+        let among = matching_rows(self.bound, "$1");
+        sql!("{key} = given.key and {among}")
+    }
+
+    /// Whether every sweep reads the whole table, since nothing but a digest of each row leads to it.
+    #[must_use]
+    pub fn sweep_scans(&self) -> bool {
+        let secret = self.bound.adapter.secret.as_ref();
+        self.bound.adapter.token.key_is_secret
+            || secret.is_none_or(|secret| secret.key_part.is_none())
     }
 
     /// `sql/tokens/companions.sql`; `None` where the adapter has no companions here.

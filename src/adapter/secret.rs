@@ -94,6 +94,12 @@ impl<'a> SecretShape<'a> {
         Some(SecretParts { key, digest })
     }
 
+    /// The shape as a regular expression, fenced by `^` and `$`.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.secret.pattern
+    }
+
     /// Whether a text holds something of the shape of a secret, whatever stands around it.
     #[must_use]
     pub fn is_in(&self, text: &str) -> bool {

@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 15] = templates![
+const TEMPLATES: [(&str, &str); 16] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -29,6 +29,7 @@ const TEMPLATES: [(&str, &str); 15] = templates![
     "tokens/expire.sql",
     "tokens/delete.sql",
     "tokens/recorded.sql",
+    "tokens/sweep.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

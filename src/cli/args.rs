@@ -11,6 +11,7 @@ use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
+use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
 
@@ -82,6 +83,16 @@ Examples:
   pbpaste | breakglass tokens rm - --yes --reason 'leaked in a CI log'
   breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'";
 
+const SWEEP_EXAMPLE: &str = "\
+Every byte is looked at, whatever the format; the format only tells where a secret stood. What is
+compressed or encoded is not unpacked. Secrets are told by key and last four characters, and only
+keys and digests are sent to the database.
+
+Examples:
+  breakglass tokens sweep ci.log
+  git log -p | breakglass tokens sweep -o jsonl
+  breakglass tokens sweep gitleaks.json --expire --reason 'leaked, INC-42'";
+
 #[derive(Debug, Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]
@@ -99,6 +110,9 @@ pub(super) enum TokensCommand {
     /// Expire tokens: they stop working now, their rows stay
     #[command(name = "rm", visible_aliases = ["remove", "expire", "delete"], after_help = REMOVE_EXAMPLE)]
     Remove(Box<RemoveArgs>),
+    /// Find an application's secrets in what leaked, and tell which of them still work
+    #[command(after_help = SWEEP_EXAMPLE)]
+    Sweep(Box<SweepArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +141,7 @@ impl Cli {
                 TokensCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 TokensCommand::Show(show) => show.output == SingleFormat::Json,
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
+                TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
             },
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),

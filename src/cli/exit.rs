@@ -25,6 +25,8 @@ pub(super) enum Exit {
     Unknown,
     /// Changed, but not confirmed dead.
     NotConfirmed,
+    /// Done, and what was asked about is so: the code that `--exit-code` chose.
+    Chosen(u8),
     /// Interrupted.
     Interrupted,
 }
@@ -38,6 +40,7 @@ impl Exit {
             Self::NoConnection => 3,
             Self::Unknown => 4,
             Self::NotConfirmed => 5,
+            Self::Chosen(code) => code,
             Self::Interrupted => 130,
         }
     }

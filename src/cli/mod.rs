@@ -6,6 +6,7 @@ mod args;
 mod audit;
 mod completions;
 mod connection;
+mod core_dumps;
 mod demo;
 mod doctor;
 mod exit;
@@ -13,10 +14,12 @@ mod failure;
 mod format;
 mod init;
 mod justify;
+mod meter;
 mod prompt;
 mod reading;
 mod remove;
 mod screen;
+mod sweep;
 mod targets;
 mod terminal;
 mod tokens;
@@ -138,6 +141,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::List(list) => tokens::list(run, &list).await,
             TokensCommand::Show(show) => tokens::show(run, &show).await,
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
+            TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,

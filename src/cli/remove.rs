@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::format::SingleFormat;
 use super::justify::{self, Justification, justify};
 use super::prompt;
-use super::reading::{refuse_secrets, selectors, warn_of_secrets};
+use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use super::unblock::{Unblock, unblock};
 use crate::db::{self, Installed};
 use crate::model::{Action, Outcome, Receipt, Verdict};
@@ -87,9 +87,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
-    refuse_secrets(&context, "--reason", args.reason.as_deref())?;
-    refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
-    refuse_secrets(&context, "--app-actor", args.app_actor.as_deref())?;
+    refuse_recorded_secrets(&context, &args)?;
     refuse_secrets(&context, "--name", args.name.as_deref())?;
     for word in args
         .selectors
@@ -100,7 +98,26 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     justify::check(run, &args, &context.policy)?;
     let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
-    let Justification { reason, ticket } = justify(run, &args, &context).await?;
+    let receipt = change(run, &args, &context, named).await?;
+    tell(run, &args, &receipt)
+}
+
+/// Refuses flags that would be sent or recorded with a secret in them.
+pub(super) fn refuse_recorded_secrets(context: &Context, args: &RemoveArgs) -> Result<(), Failure> {
+    refuse_secrets(context, "--reason", args.reason.as_deref())?;
+    refuse_secrets(context, "--ticket", args.ticket.as_deref())?;
+    refuse_secrets(context, "--app-actor", args.app_actor.as_deref())
+}
+
+/// Changes what was named, from the reason to the receipt: justifies, plans, shows, asks, carries
+/// out. Whoever calls has refused before what is refused before anything is connected to.
+pub(super) async fn change(
+    run: &mut Run,
+    args: &RemoveArgs,
+    context: &Context,
+    named: Named,
+) -> Result<Receipt, Failure> {
+    let Justification { reason, ticket } = justify(run, args, context).await?;
     let request = Request {
         id: Uuid::now_v7(),
         action: args.action(),
@@ -115,10 +132,10 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         os_user: actor(),
         host: host_name(),
     };
-    let planned = plan_unblocked(run, &args, &context, request).await?;
+    let planned = plan_unblocked(run, args, context, request).await?;
     let width = run.screen.talk_width();
     // Whoever is asked must see what about, also where the answer is for a program.
-    run.screen.show(will_ask(run, &args, &planned), |out| {
+    run.screen.show(will_ask(run, args, &planned), |out| {
         view::banner(out, planned.policy(), run.screen.paints())?;
         view::plan(out, &planned, width)
     });
@@ -128,9 +145,8 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
                 .warn(&format!("{}: {}", finding.what, finding.why));
         }
     }
-    let planned = approve(run, &args, planned).await?;
-    let receipt = carry_out(run, &args, &context, planned).await?;
-    tell(run, &args, &receipt)
+    let planned = approve(run, args, planned).await?;
+    carry_out(run, args, context, planned).await
 }
 
 /// `rm` has an alias that promises more than it does.
@@ -140,7 +156,7 @@ fn called_delete(run: &Run) -> bool {
 }
 
 /// Without a terminal everything that would be asked must be said, before anything is touched.
-fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
+pub(super) fn check_unattended(run: &Run, args: &RemoveArgs) -> Result<(), Failure> {
     if args
         .reason
         .as_ref()
@@ -332,14 +348,7 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
         SingleFormat::Json => view::document(&mut out, receipt),
     }
     .and_then(|()| out.flush());
-    let exit = match (receipt.operation.outcome, receipt.verdict) {
-        (Outcome::Planned, _) | (_, None | Some(Verdict::Dead)) => Exit::Done,
-        (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
-    };
-    if let Some(Verdict::Resurrected) = receipt.verdict {
-        run.screen
-            .note("hint: run the command again; --delete cannot be written back");
-    }
+    let exit = ended(run, receipt);
     // The change stands whoever reads of it.
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Receipt {
@@ -347,5 +356,17 @@ fn tell(run: &Run, args: &RemoveArgs, receipt: &Receipt) -> Result<Exit, Failure
             error,
         }),
         _ => Ok(exit),
+    }
+}
+
+/// How a change ended, with what to do about it.
+pub(super) fn ended(run: &Run, receipt: &Receipt) -> Exit {
+    if let Some(Verdict::Resurrected) = receipt.verdict {
+        run.screen
+            .note("hint: run the command again; --delete cannot be written back");
+    }
+    match (receipt.operation.outcome, receipt.verdict) {
+        (Outcome::Planned, _) | (_, None | Some(Verdict::Dead)) => Exit::Done,
+        (_, Some(Verdict::Resurrected | Verdict::Unknown)) => Exit::NotConfirmed,
     }
 }

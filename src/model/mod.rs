@@ -8,6 +8,7 @@ mod finding;
 mod operation;
 mod plan;
 mod receipt;
+mod sweep;
 mod token;
 
 pub use blocker::{Blocker, Signal, blockers};
@@ -18,6 +19,7 @@ pub use operation::{
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
 pub use receipt::Receipt;
+pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
 
 /// The number in every JSON document that breakglass prints. It grows when a field changes

@@ -23,6 +23,7 @@ impl Error {
             Self::DamagedSecret { .. } => "damaged_secret",
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
+            Self::NoSecretShape(_) => "no_secret_shape",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
@@ -99,6 +100,7 @@ impl Error {
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
             }
+            Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
             }

@@ -74,6 +74,9 @@ pub enum Error {
         /// The column.
         column: String,
     },
+    /// Nothing says how the application's secrets look.
+    #[error("adapter `{0}` does not say how a secret looks, so none can be searched for")]
+    NoSecretShape(String),
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {

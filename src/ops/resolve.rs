@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 use super::desk::Desk;
 use super::error::Error;
 use super::selector::{Reading, Selector};
+use super::sweep::find_swept;
 use super::token_row::TokenRow;
 use crate::adapter::{KeyShape, SecretParts};
 use crate::model::{SecretCheck, Token};
@@ -43,6 +44,12 @@ pub(super) async fn resolve(
     selectors: &[Selector],
     owner: Option<&str>,
 ) -> Result<Resolved, Error> {
+    if let [Selector::Swept(swept)] = selectors {
+        return Ok(Resolved {
+            rows: find_swept(desk, swept).await?,
+            selector: swept.describe(),
+        });
+    }
     let (secrets, keys) = (desk.secret_shape(), desk.statements().key_shape());
     let mut readings = Vec::new();
     for selector in selectors {
@@ -66,7 +73,7 @@ pub(super) async fn resolve(
                     shape: shape(),
                 });
             }
-            Reading::Secret(_) | Reading::Words { .. } => readings.push(reading),
+            Reading::Secret(_) | Reading::Words { .. } | Reading::Swept => readings.push(reading),
         }
     }
     look_up_secrets(desk, &mut readings).await?;
@@ -124,7 +131,7 @@ fn names(
                     && token.kind == desk.bound.adapter.token.default_kind
                     && owner.is_none_or(|owner| is_owner(owner, token)))
         }
-        Reading::Damaged | Reading::NoSecret => false,
+        Reading::Damaged | Reading::NoSecret | Reading::Swept => false,
     }
 }
 
@@ -195,7 +202,7 @@ async fn find(
                 keys.extend(key.clone());
                 labels.extend(label.clone());
             }
-            Reading::Damaged | Reading::NoSecret => {}
+            Reading::Damaged | Reading::NoSecret | Reading::Swept => {}
         }
     }
     find_rows(desk, &keys, &labels, owner).await
@@ -225,7 +232,8 @@ pub(super) async fn find_rows(
         .collect::<Result<_, _>>()?)
 }
 
-fn may_read_secret(desk: &Desk) -> bool {
+/// Whether the role may read what the application stores of a secret.
+pub(super) fn may_read_secret(desk: &Desk) -> bool {
     let column = desk
         .bound
         .secret_column()

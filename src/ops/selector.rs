@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::sweep::Swept;
 use crate::adapter::{KeyShape, SecretParts, SecretShape};
 use crate::model::hex;
 
@@ -16,6 +17,8 @@ pub enum Selector {
     Word(String),
     /// Something read from standard input or a prompt: a secret and nothing else.
     Pasted(String),
+    /// What a sweep of a leak chose.
+    Swept(Swept),
 }
 
 impl std::fmt::Debug for Selector {
@@ -25,6 +28,7 @@ impl std::fmt::Debug for Selector {
             Self::Name(_) => f.write_str("Name"),
             Self::Word(_) => f.write_str("Word"),
             Self::Pasted(_) => f.write_str("Pasted"),
+            Self::Swept(_) => f.write_str("Swept"),
         }
     }
 }
@@ -43,6 +47,8 @@ pub(super) enum Reading {
     Damaged,
     /// Pasted, but no secret.
     NoSecret,
+    /// Chosen by a sweep.
+    Swept,
 }
 
 impl Selector {
@@ -61,6 +67,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
+            Self::Swept(_) => "",
         }
     }
 
@@ -69,6 +76,7 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
+            (Self::Swept(_), _) => return Reading::Swept,
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -92,12 +100,14 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
+            Self::Swept(_) => Reading::Swept,
         }
     }
 
     /// How it is told and recorded: a secret, or a word that may be one, as length and digest.
     pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
         match (self, reading) {
+            (Self::Swept(swept), _) => swept.describe(),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

@@ -57,6 +57,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/find.sql", Some(rendered.find()?)),
         ("sql/tokens/verify.sql", rendered.verify()?),
         ("sql/tokens/lookup.sql", rendered.lookup()?),
+        ("sql/tokens/sweep.sql", rendered.sweep(true)?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
         ("sql/doctor/release.sql", rendered.release()?),

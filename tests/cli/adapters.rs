@@ -141,12 +141,13 @@ fn statements(output: &Output) -> Vec<(String, String)> {
         .collect()
 }
 
-const EVERYWHERE: [&str; 9] = [
+const EVERYWHERE: [&str; 10] = [
     "session/begin.sql",
     "session/limits.sql",
     "tokens/list.sql",
     "tokens/find.sql",
     "tokens/verify.sql",
+    "tokens/sweep.sql",
     "tokens/companions.sql",
     "tokens/actor.sql",
     "tokens/expire.sql",
@@ -232,7 +233,9 @@ fn the_operator_may_prepare_every_statement_but_those_of_the_hash() {
         if name.starts_with("session/") {
             continue;
         }
-        let reads_hash = name == "tokens/verify.sql" || name == "tokens/lookup.sql";
+        let reads_hash = ["verify", "lookup", "sweep"]
+            .iter()
+            .any(|stem| name == format!("tokens/{stem}.sql"));
         // Rights are looked at when a plan is made, not when it is parsed.
         let nulls = ["null"; 8].join(", ");
         let count = (1..=8)

@@ -11,11 +11,11 @@ use crate::support::{Invocation, Login, PgBouncer, Template, TestDatabase, priva
 const SLEEPS: &str = "select exists (select from pg_stat_activity \
                       where datname = current_database() and wait_event = 'PgSleep')";
 
-const CANCELLED: &str = "error: interrupted: the running statement was cancelled on the server; \
+pub(super) const CANCELLED: &str = "error: interrupted: the running statement was cancelled on the server; \
                          nothing was changed\n";
 
 /// Puts a view that sleeps in the place of a table.
-fn slow(database: &TestDatabase, table: &str) {
+pub(super) fn slow(database: &TestDatabase, table: &str) {
     let (schema, name) = table.split_once('.').unwrap_or(("public", table));
     database.execute(&format!(
         "alter table {table} rename to {name}_behind; \
@@ -25,7 +25,7 @@ fn slow(database: &TestDatabase, table: &str) {
 }
 
 /// Presses Ctrl-C as soon as the statement sleeps, and sees it end within a second.
-fn interrupt(database: &TestDatabase, invocation: Invocation<'_>) -> Output {
+pub(super) fn interrupt(database: &TestDatabase, invocation: Invocation<'_>) -> Output {
     let running = invocation.start();
     database.wait_for(SLEEPS);
     let pressed = Instant::now();

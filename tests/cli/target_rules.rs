@@ -8,12 +8,12 @@ use super::remove::{Before, REASON, coder};
 use crate::support::config::{File, prod};
 use crate::support::{Invocation, TestDatabase, seed};
 
-const TICKETS: &str = "require_ticket = true\nticket_pattern = \"^INC-[0-9]+$\"";
+pub(super) const TICKETS: &str = "require_ticket = true\nticket_pattern = \"^INC-[0-9]+$\"";
 const REASONS: &str = "min_reason_length = 20\nreason_pattern = \"(?i)because\"";
 const REASON_OF_FORM: &str = "Because it loops, says INC-42";
 
 /// Nothing answers there: whoever connects fails with exit code 3.
-const NOWHERE: &str = "host=/nonexistent dbname=x user=x";
+pub(super) const NOWHERE: &str = "host=/nonexistent dbname=x user=x";
 
 fn no_words(file: &File) -> Invocation<'static> {
     let invocation = file.breakglass().args(["tokens", "rm", "build-cache"]);

@@ -1,0 +1,275 @@
+//! `tokens sweep`: read a leak, judge what is in it, and kill what is alive when told so.
+
+mod read;
+mod told;
+
+use std::io;
+use std::pin::pin;
+
+use clap::{ArgGroup, Args, ValueEnum};
+use futures_util::TryStreamExt as _;
+
+use super::Run;
+use super::core_dumps::NoCoreDumps;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::format::{Format, SingleFormat};
+use super::justify;
+use super::reading::{Named, warn_of_secrets};
+use super::remove::{self, RemoveArgs};
+use super::unblock::Unblock;
+use crate::model::{HitVerdict, Receipt, SweepSummary};
+use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
+use crate::scan::{self, Options};
+use crate::view::SweepHead;
+use read::read;
+use told::Told;
+
+/// How a leak is written
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LeakFormat {
+    /// Text, logs, anything
+    Text,
+    /// What `git diff`, `git show`, `git log -p` write
+    Diff,
+    /// A JSON report of gitleaks
+    Gitleaks,
+    /// What `trufflehog --json` writes
+    Trufflehog,
+    /// SARIF, of any tool
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("kill").args(["expire", "delete"]))]
+pub(super) struct SweepArgs {
+    /// What leaked; `-` is standard input
+    #[arg(value_name = "FILE|-", default_value = "-")]
+    pub(super) file: String,
+    /// How it is written; told by its beginning if not given
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<LeakFormat>,
+    /// Places to tell of each secret at most; how many there were is always counted
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) places: u32,
+    /// Exit with this code when a secret is alive and stays so
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u8).range(6..=125))]
+    pub(super) exit_code: Option<u8>,
+    /// Expire the live ones, as one operation
+    #[arg(long)]
+    pub(super) expire: bool,
+    /// Remove the rows of the live ones for good
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// The key of a token that may be deleted without asking; once for each
+    #[arg(long, value_name = "KEY", requires = "delete")]
+    pub(super) confirm: Vec<String>,
+    /// Why; asked for on a terminal
+    #[arg(long, value_name = "TEXT", requires = "kill")]
+    pub(super) reason: Option<String>,
+    /// The ticket that asks for it
+    #[arg(long, value_name = "TICKET", requires = "kill")]
+    pub(super) ticket: Option<String>,
+    /// Do not ask
+    #[arg(short, long, requires = "kill")]
+    pub(super) yes: bool,
+    /// Do the work, roll it back, and tell what it would have done
+    #[arg(long, requires = "kill")]
+    pub(super) dry_run: bool,
+    /// Change exactly N tokens, or nothing
+    #[arg(long, value_name = "N", requires = "kill")]
+    pub(super) expect: Option<usize>,
+    /// Leave the application's own audit log alone
+    #[arg(long, requires = "kill")]
+    pub(super) no_app_audit: bool,
+    /// The application's user on whose behalf: login, email or id
+    #[arg(
+        long,
+        value_name = "USER",
+        requires = "kill",
+        conflicts_with = "no_app_audit"
+    )]
+    pub(super) app_actor: Option<String>,
+    /// When a lock of the change does not come: ask about ending whoever holds it (a statement is
+    /// cancelled, a session idle in its transaction ended), record it, and try once more; =PID ends
+    /// that root blocker without asking
+    #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, requires = "kill", conflicts_with = "dry_run")]
+    pub(super) cancel_blocker: Option<Unblock>,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: Format,
+}
+
+impl SweepArgs {
+    /// What is to be done with the live ones, in the words of `tokens rm`, so that it is asked,
+    /// refused and recorded as there.
+    fn kill(&self) -> Option<RemoveArgs> {
+        (self.expire || self.delete).then(|| RemoveArgs {
+            selectors: vec![self.file.clone()],
+            name: None,
+            reason: self.reason.clone(),
+            ticket: self.ticket.clone(),
+            delete: self.delete,
+            confirm: self.confirm.clone(),
+            yes: self.yes,
+            dry_run: self.dry_run,
+            expect: self.expect,
+            no_app_audit: self.no_app_audit,
+            app_actor: self.app_actor.clone(),
+            cancel_blocker: self.cancel_blocker,
+            output: match self.output {
+                Format::Json | Format::Jsonl => SingleFormat::Json,
+                Format::Table | Format::Csv => SingleFormat::Table,
+            },
+        })
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            format: self.format.map(|format| match format {
+                LeakFormat::Text => scan::Format::Text,
+                LeakFormat::Diff => scan::Format::Diff,
+                LeakFormat::Gitleaks => scan::Format::Gitleaks,
+                LeakFormat::Trufflehog => scan::Format::Trufflehog,
+                LeakFormat::Sarif => scan::Format::Sarif,
+            }),
+            places: usize::try_from(self.places).unwrap_or(usize::MAX),
+            ..Options::default()
+        }
+    }
+}
+
+/// Sweeps a leak.
+pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failure> {
+    let kill = args.kill();
+    if let Some(kill) = &kill {
+        remove::check_unattended(run, kill)?;
+    }
+    let context = run.connecting.context(&run.interrupt)?;
+    warn_of_secrets(run, &context, std::slice::from_ref(&args.file));
+    if let Some(kill) = &kill {
+        remove::refuse_recorded_secrets(&context, kill)?;
+        justify::check(run, kill, &context.policy)?;
+    }
+    let desk = open(&context).await?;
+    run.warn_of_cluster(&desk.session);
+    let shape = desk.secret_shape();
+    let shape = shape.ok_or_else(|| Error::NoSecretShape(desk.bound.adapter.name.clone()))?;
+    let input = (args.file != "-").then(|| scan::masked(&args.file, &shape));
+    let dumps = NoCoreDumps::begin();
+    let (leak, format) = read(run, &args, input.as_deref(), &desk.bound.adapter).await?;
+    drop(dumps);
+    // Whoever pipes in a build may take longer than a proxy lets a connection sleep.
+    let desk = if desk.session.is_closed() {
+        open(&context).await?
+    } else {
+        desk
+    };
+    let mut told = Told::begin(run, &args, kill.is_some())?;
+    let sweep = Sweep { leak, input };
+    let judged = judge(&desk, &sweep, &mut told).await;
+    // Who reads has gone away; the server would go on until it has something to say.
+    if let Err(Failure::Output(_)) = judged {
+        desk.session.abandon().await;
+    }
+    let (summary, swept) = judged?;
+    let head = SweepHead {
+        input: sweep.input.as_deref(),
+        format: format.as_str(),
+        adapter: &desk.bound.adapter.name,
+        summary,
+    };
+    told.summary(run, &head, &desk)?;
+    drop(desk);
+    drop(sweep);
+    let receipt = match kill {
+        Some(kill) => match end(run, &context, &kill, swept).await {
+            Ok(receipt) => receipt,
+            Err(failure) => {
+                // Whatever became of it, what was written is a whole document.
+                told.end(None)?;
+                return Err(failure);
+            }
+        },
+        None => None,
+    };
+    let exit = receipt
+        .as_ref()
+        .map_or(Exit::Done, |receipt| remove::ended(run, receipt));
+    let changed = receipt.as_ref().is_some_and(|_| !args.dry_run);
+    match (told.end(receipt.as_ref()), &receipt) {
+        (Err(error), Some(receipt)) if changed && error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::Receipt {
+                operation: receipt.operation.id,
+                error,
+            });
+        }
+        (Err(error), _) if !changed => return Err(error.into()),
+        _ => {}
+    }
+    match args.exit_code {
+        Some(code) if exit == Exit::Done && summary.live > 0 && !changed => Ok(Exit::Chosen(code)),
+        _ => Ok(exit),
+    }
+}
+
+async fn open(context: &Context) -> Result<Desk, Failure> {
+    let desk = context.open().await?;
+    desk.check_visible()?;
+    Ok(desk)
+}
+
+/// Judges every secret and writes it; keeps which are alive.
+async fn judge(
+    desk: &Desk,
+    sweep: &Sweep,
+    told: &mut Told<'_>,
+) -> Result<(SweepSummary, Swept), Failure> {
+    let leak = &sweep.leak;
+    let mut summary = SweepSummary {
+        bytes: leak.bytes(),
+        occurrences: leak.occurrences(),
+        secrets: leak.len() as u64,
+        ..SweepSummary::default()
+    };
+    let mut swept = Swept {
+        candidates: leak.len(),
+        chosen: Vec::new(),
+    };
+    let mut hits = pin!(sweep.run(desk)?);
+    let mut number = 0;
+    while let Some(hit) = hits.try_next().await? {
+        summary.count(&hit);
+        if hit.verdict == HitVerdict::Live {
+            swept
+                .chosen
+                .extend(leak.secret(number).map(|secret| secret.parts()));
+        }
+        number += 1;
+        told.hit(&hit)?;
+    }
+    Ok((summary, swept))
+}
+
+/// Kills what was chosen, by the way of `tokens rm`.
+async fn end(
+    run: &mut Run,
+    context: &Context,
+    kill: &RemoveArgs,
+    swept: Swept,
+) -> Result<Option<Receipt>, Failure> {
+    if swept.chosen.is_empty() {
+        if let Some(expected) = kill.expect.filter(|expected| *expected > 0) {
+            return Err(Error::Expected { expected, found: 0 }.into());
+        }
+        let verb = kill.action();
+        run.screen
+            .note(&format!("no secret is alive: there is nothing to {verb}"));
+        return Ok(None);
+    }
+    let named = Named {
+        selectors: vec![Selector::Swept(swept)],
+        owner: None,
+    };
+    remove::change(run, kill, context, named).await.map(Some)
+}
