@@ -8,6 +8,7 @@ select w.schema, w.relation,
        coalesce(a.application_name, '')                          as application,
        coalesce(a.state, '')                                     as state,
        extract(epoch from clock_timestamp() - coalesce(a.xact_start, x.prepared))::float8 as seconds,
+       coalesce(to_char(a.backend_start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') as started,
        coalesce(x.gid, '')                                       as prepared
   from unnest($1::text[], $2::text[]) as w (schema, relation)
   join pg_namespace as n on n.nspname = w.schema

@@ -47,7 +47,7 @@ pub fn diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, width: Option<u16>)
         (Fitness::Fit, true) => writeln!(out, "fit: nothing was found"),
         (Fitness::Fit, false) => writeln!(
             out,
-            "fit: a change would work and tell the truth ({counts})"
+            "fit: nothing blocks a change; what is warned of can still make one fail ({counts})"
         ),
         (Fitness::Unfit, _) => writeln!(out, "unfit: a change would fail, or lie ({counts})"),
     }

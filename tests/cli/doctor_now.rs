@@ -37,7 +37,13 @@ fn a_lock_that_a_write_would_wait_for() {
             "what",
             &format!("holds {word}Lock on public.api_keys"),
         );
-        tells(&finding, "remedy", &format!("pg_terminate_backend({pid})"));
+        tells(
+            &finding,
+            "remedy",
+            &format!(
+                "pg_terminate_backend(pid) from pg_stat_activity where pid = {pid} and backend_start = "
+            ),
+        );
     }
 }
 

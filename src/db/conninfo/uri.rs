@@ -3,7 +3,7 @@
 //! The rules are those of libpq's `conninfo_uri_parse_options`, which are not quite a URL's: the
 //! host is percent-decoded as a whole, there are no fragments, and a `+` is a plus sign. Two texts
 //! that libpq would take are refused, because a part of a password would then be shown as a host
-//! or as a database: an `@` left in the host, or in the path when no user was found before it.
+//! or as a database, and be looked up by name: an `@` left in the host or in the path.
 
 use super::error::ConninfoError;
 use super::parameters::Parameters;
@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, ConninfoError> {
 
     let (path, query) = split_at_any(text, &['?']);
     let dbname = path.strip_prefix('/').unwrap_or(path);
-    if dbname.contains('@') && credentials.is_none() {
+    if dbname.contains('@') {
         return Err(ConninfoError::Url(ENCODE));
     }
     set_unless_empty(&mut parameters, "dbname", dbname)?;

@@ -26,6 +26,8 @@ struct Lock {
     application: String,
     state: String,
     seconds: Option<f64>,
+    /// When its session began, in RFC 3339; a process id is used again.
+    started: String,
     prepared: String,
 }
 
@@ -52,6 +54,7 @@ pub(super) async fn locks(session: &Session, bound: &Bound) -> Result<Vec<Findin
             application: row.try_get("application")?,
             state: row.try_get("state")?,
             seconds: row.try_get("seconds")?,
+            started: row.try_get("started")?,
             prepared: row.try_get("prepared")?,
         };
         findings.extend(lock.judge());
@@ -140,15 +143,13 @@ impl Lock {
                 self.prepared.replace('\'', "''")
             );
         }
-        if self.state.is_empty() {
-            return format!(
-                "`grant pg_read_all_stats to ROLE` to see what it is; end it with `select pg_terminate_backend({})`",
-                self.pid
-            );
+        if self.state.is_empty() || self.started.is_empty() {
+            return "wait, or ask a superuser for `grant pg_read_all_stats` to this role, to see what it is"
+                .to_owned();
         }
         format!(
-            "wait, or end it with `select pg_terminate_backend({})`",
-            self.pid
+            "wait, or end it with `select pg_terminate_backend(pid) from pg_stat_activity where pid = {} and backend_start = '{}';`",
+            self.pid, self.started
         )
     }
 }
