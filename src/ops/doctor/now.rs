@@ -144,7 +144,7 @@ impl Lock {
             );
         }
         if self.state.is_empty() || self.started.is_empty() {
-            return "wait, or ask a superuser for `grant pg_read_all_stats` to this role, to see what it is"
+            return "wait, or ask a superuser to `grant pg_read_all_stats to ROLE`, which shows who it is"
                 .to_owned();
         }
         format!(
