@@ -40,5 +40,5 @@ fn step() -> usize {
     step.expect("BREAKGLASS_CUT_EVERY is a number")
 }
 
-/// All of them take a quarter of an hour on two cores.
+/// All of them take some 40 minutes on two cores.
 const DEFAULT_STEP: usize = 23;
