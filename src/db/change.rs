@@ -69,6 +69,15 @@ pub enum CommitError {
     Unknown(Error),
 }
 
+/// For who cannot settle what is not known: it failed.
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Aborted(error) | CommitError::Unknown(error) => error,
+        }
+    }
+}
+
 impl<'a> Change<'a> {
     /// Opens the transaction, sets its limits, makes sure that it is in the database that was
     /// shown, and runs the statement: two round trips, and no COMMIT. Ctrl-C cancels the statement

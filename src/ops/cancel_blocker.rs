@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::desk::Context;
 use super::error::Error;
 use super::request::Request;
-use crate::db::{Change, CommitError, Identity, Isolation, Kind, Session};
+use crate::db::{self, Change, Identity, Isolation, Kind, Session};
 use crate::model::{Blocker, Deed, Outcome, Signal, SignalResult};
 
 const ANNOUNCE: &str = include_str!("../../sql/audit/announce.sql");
@@ -103,7 +103,7 @@ impl CancelBlocker<'_> {
         let change =
             Change::apply(&session, &identity, Isolation::Latest, RECORD, &parameters).await?;
         let proof = change.recorded_alone()??;
-        committed(change.commit(proof).await)?;
+        change.commit(proof).await.map_err(db::Error::from)?;
         Ok(operation)
     }
 
@@ -143,7 +143,7 @@ impl CancelBlocker<'_> {
         let change =
             Change::apply(session, identity, Isolation::Latest, ANNOUNCE, &parameters).await?;
         let proof = change.recorded_signal()??;
-        committed(change.commit(proof).await)
+        Ok(change.commit(proof).await.map_err(db::Error::from)?)
     }
 
     async fn send(&self, session: &Session, signal: Signal) -> (SignalResult, Option<String>) {
@@ -225,11 +225,5 @@ async fn record_result(
     ];
     let change = Change::apply(&session, identity, Isolation::Latest, RESULT, &parameters).await?;
     let proof = change.recorded_observations(1)??;
-    committed(change.commit(proof).await)
-}
-
-fn committed(ended: Result<(), CommitError>) -> Result<(), Error> {
-    ended.map_err(|error| match error {
-        CommitError::Aborted(error) | CommitError::Unknown(error) => error.into(),
-    })
+    Ok(change.commit(proof).await.map_err(db::Error::from)?)
 }

@@ -170,12 +170,7 @@ impl Planned {
         }
         let session = self.desk.database.session().await?;
         let found = Identity::read(&session).await?;
-        if !found.is_of(&self.desk.identity) {
-            return Err(Error::OtherDatabase(found.line()));
-        }
-        if found.in_recovery {
-            return Err(Error::Standby);
-        }
+        self.desk.check_same(&found)?;
         self.desk.identity = found;
         self.desk.session = session;
         Ok(())

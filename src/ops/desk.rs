@@ -115,6 +115,21 @@ impl Desk {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// Refuses another database than this one, and a standby of it.
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub(super) fn check_same(&self, found: &Identity) -> Result<(), Error> {
+        if !found.is_of(&self.identity) {
+            return Err(Error::OtherDatabase(found.line()));
+        }
+        if found.in_recovery {
+            return Err(Error::Standby);
+        }
+        Ok(())
+    }
+
     /// Refuses before a write what would make the write fail or lie.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
-use crate::db::{Change, Identity, Isolation};
+use crate::db::{self, Change, Identity, Isolation};
 use crate::model::{Action, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
@@ -54,12 +54,7 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
     let session = database.session().await?;
     let identity = Identity::read(&session).await?;
     // A row that is not there proves nothing where it never was, or has not arrived yet.
-    if !identity.is_of(&desk.identity) {
-        return Err(Error::OtherDatabase(identity.line()));
-    }
-    if identity.in_recovery {
-        return Err(Error::Standby);
-    }
+    desk.check_same(&identity)?;
     let fresh = Desk {
         session,
         database,
@@ -112,8 +107,7 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
         .iter()
         .map(|seen| json!({ "key": seen.key, "verdict": seen.verdict.as_str(), "detail": seen.detail }))
         .collect();
-    let parameters: [crate::db::Parameter<'_>; 2] =
-        [(&operation, Type::UUID), (&rows, Type::JSONB)];
+    let parameters: [db::Parameter<'_>; 2] = [(&operation, Type::UUID), (&rows, Type::JSONB)];
     let change = Change::apply(
         &session,
         &desk.identity,
@@ -124,9 +118,5 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
     .await?;
     let expected = i32::try_from(seen.len()).unwrap_or(i32::MAX);
     let proof = change.recorded_observations(expected)??;
-    change.commit(proof).await.map_err(|error| match error {
-        crate::db::CommitError::Aborted(error) | crate::db::CommitError::Unknown(error) => {
-            error.into()
-        }
-    })
+    Ok(change.commit(proof).await.map_err(db::Error::from)?)
 }
