@@ -3,4 +3,5 @@
        host(o.client_address) as client_address, o.app_actor, o.reason, o.ticket, o.selector,
        o.plan_digest, o.planned, o.matched, o.changed, o.unchanged, o.companions_changed,
        o.cascades, o.application_audit, o.secret_verified, o.error, o.tool_version, o.server_host,
-       o.server_port, o.database_name, o.server_version, o.system_identifier
+       o.server_port, o.database_name, o.server_version, o.system_identifier,
+       o.ends_at, o.batch

@@ -8,15 +8,16 @@ with request as (
       as r (id uuid, parent_id uuid, cause text, action text, outcome text, adapter text,
             os_user text, host text, app_actor text, reason text, ticket text, selector text,
             plan_digest text, planned integer, secret_verified boolean, error text,
-            tool_version text, server_host text, server_port integer, system_identifier text)
+            tool_version text, server_host text, server_port integer, system_identifier text,
+            ends_at timestamptz, batch integer)
 ), operation as (
   insert into breakglass.operation (id, parent_id, cause, action, outcome, adapter, os_user, host,
                                     app_actor, reason, ticket, selector, plan_digest, planned,
                                     secret_verified, error, tool_version, server_host,
-                                    server_port, system_identifier)
+                                    server_port, system_identifier, ends_at, batch)
   select id, parent_id, cause, action, outcome, adapter, os_user, host, app_actor, reason, ticket,
          selector, plan_digest, planned, secret_verified, error, tool_version, server_host,
-         server_port, system_identifier
+         server_port, system_identifier, ends_at, batch
     from request
       on conflict do nothing
   returning 1

@@ -8,7 +8,7 @@ with request as (
     from jsonb_to_record($1::jsonb)
       as r (schema text, id uuid, parent_id uuid, cause text, action text, adapter text, os_user text, host text,
             app_actor text, app_actor_id text, reason text, ticket text, selector text,
-            plan_digest text, application_audit text, secret_verified boolean, tool_version text,
+            plan_digest text, ends_at timestamptz, batch integer, application_audit text, secret_verified boolean, tool_version text,
             server_host text, server_port integer, system_identifier text)
 ), planned as (
   select *

@@ -43,7 +43,7 @@
                                     changed, unchanged, still_alive, companions_planned,
                                     companions_dead, companions_changed, cascades, application_audit,
                                     secret_verified, tool_version, server_host, server_port,
-                                    system_identifier)
+                                    system_identifier, ends_at, batch)
   select request.id, request.parent_id, request.cause, request.action,
          case when counts.changed + counts.companions_changed = 0 then 'unchanged' else 'applied' end,
          request.adapter, request.os_user, request.host, request.app_actor, request.reason,
@@ -53,7 +53,8 @@
          case when counts.changed = 0 and request.application_audit = 'written' then 'none'
               else request.application_audit end,
          request.secret_verified, request.tool_version,
-         request.server_host, request.server_port, request.system_identifier
+         request.server_host, request.server_port, request.system_identifier,
+         request.ends_at, request.batch
     from counts
    cross join request
   returning 1

@@ -1,10 +1,10 @@
 //! Why, and for which ticket: from flags, else asked for, in the form that the target demands.
 
 use super::Run;
+use super::change::ChangeArgs;
 use super::failure::Failure;
 use super::prompt;
 use super::reading::refuse_secrets;
-use super::remove::RemoveArgs;
 use crate::ops::{Context, Error, Policy, Unmet};
 use crate::view::visible;
 
@@ -15,7 +15,7 @@ pub(super) struct Justification {
 }
 
 /// Checks what the flags say, and that the rest can be asked for.
-pub(super) fn check(run: &Run, args: &RemoveArgs, policy: &Policy) -> Result<(), Failure> {
+pub(super) fn check(run: &Run, args: &ChangeArgs, policy: &Policy) -> Result<(), Failure> {
     // Nothing of a dry run stays, so nobody has to justify one.
     if args.dry_run {
         return Ok(());
@@ -32,7 +32,7 @@ pub(super) fn check(run: &Run, args: &RemoveArgs, policy: &Policy) -> Result<(),
 /// Puts together what the flags say and what is asked for.
 pub(super) async fn justify(
     run: &Run,
-    args: &RemoveArgs,
+    args: &ChangeArgs,
     context: &Context,
 ) -> Result<Justification, Failure> {
     let reason = match &args.reason {

@@ -4,6 +4,7 @@
 mod adapters;
 mod args;
 mod audit;
+mod change;
 mod completions;
 mod connection;
 mod core_dumps;

@@ -14,6 +14,7 @@ const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was 
 const LARGEST_INPUT: u64 = 1 << 20;
 
 /// What the words on the command line name.
+#[derive(Debug)]
 pub(super) struct Named {
     pub(super) selectors: Vec<Selector>,
     pub(super) owner: Option<String>,

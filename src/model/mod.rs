@@ -14,7 +14,7 @@ mod token;
 pub use blocker::{Blocker, Signal, blockers};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{
-    Action, Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation,
+    Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};

@@ -47,6 +47,8 @@ pub enum Deed {
     Expire,
     /// Remove their rows.
     Delete,
+    /// Put back what an operation set.
+    Restore,
     /// Signal a session that held a lock in the way of another operation.
     CancelBlocker,
 }
@@ -58,6 +60,7 @@ impl Deed {
         match self {
             Self::Expire => Action::Expire.as_str(),
             Self::Delete => Action::Delete.as_str(),
+            Self::Restore => "restore",
             Self::CancelBlocker => "cancel_blocker",
         }
     }
@@ -94,6 +97,8 @@ pub enum Outcome {
     Failed,
     /// A signal was about to be sent; what came of it is recorded apart.
     Announced,
+    /// A run of batches: what came of each is recorded with the batch.
+    Begun,
 }
 
 impl Outcome {
@@ -107,6 +112,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Announced => "announced",
+            Self::Begun => "begun",
         }
     }
 }
@@ -174,6 +180,42 @@ pub struct DatabaseIdentity {
     pub system_identifier: Option<String>,
 }
 
+/// Why an operation caused another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// It is one batch of a run.
+    #[serde(rename = "batch")]
+    Batch,
+    /// A token that it killed was written back to life.
+    #[serde(rename = "re-apply")]
+    ReApply,
+    /// It was taken back.
+    #[serde(rename = "restore")]
+    Restore,
+    /// Somebody held a lock that it waited for.
+    #[serde(rename = "blocked")]
+    Blocked,
+}
+
+impl Cause {
+    /// The word in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::ReApply => "re-apply",
+            Self::Restore => "restore",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One request of one actor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
@@ -182,9 +224,15 @@ pub struct Operation {
     /// The operation that caused this one.
     #[serde(default)]
     pub parent_id: Option<Uuid>,
-    /// Why it did: `blocked` for a signal.
+    /// Why it did.
     #[serde(default)]
-    pub cause: Option<String>,
+    pub cause: Option<Cause>,
+    /// For a batch: its number in the run, from 1.
+    #[serde(default)]
+    pub batch: Option<i32>,
+    /// For an expire with an end in the future: when the tokens end at the latest.
+    #[serde(default)]
+    pub ends_at: Option<DateTime<Utc>>,
     /// What was asked for.
     pub action: Deed,
     /// How it ended.
@@ -328,6 +376,14 @@ pub enum Verdict {
     Resurrected,
     /// It could not be read back.
     Unknown,
+    /// Read back, and it ends when it was to.
+    Scheduled,
+    /// Read back after a restore, and as it was put back.
+    Restored,
+    /// Read back after a restore, and otherwise.
+    Changed,
+    /// The row of a restore is not there any more.
+    Gone,
 }
 
 impl Verdict {
@@ -338,6 +394,10 @@ impl Verdict {
             Self::Dead => "dead",
             Self::Resurrected => "resurrected",
             Self::Unknown => "unknown",
+            Self::Scheduled => "scheduled",
+            Self::Restored => "restored",
+            Self::Changed => "changed",
+            Self::Gone => "gone",
         }
     }
 }

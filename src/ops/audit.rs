@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Change, DatabaseIdentity, Deed, Observation, Operation, Outcome,
-    Owner, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
+    Outcome, Owner, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
@@ -118,7 +118,7 @@ impl ShowOperation {
         let observations = session.read(OBSERVATIONS, &by_id).await?;
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
-            Deed::Expire | Deed::Delete => Vec::new(),
+            Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
         };
         Ok(History {
             changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
@@ -151,10 +151,13 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
     let cascades: Option<Value> = row.try_get("cascades")?;
     let audit: Option<String> = row.try_get("application_audit")?;
     let port: Option<i32> = row.try_get("server_port")?;
+    let cause: Option<String> = row.try_get("cause")?;
     Ok(Operation {
         id,
         parent_id: row.try_get("parent_id")?,
-        cause: row.try_get("cause")?,
+        cause: cause.as_deref().map(enumerated::<Cause>).transpose()?,
+        batch: row.try_get("batch")?,
+        ends_at: row.try_get("ends_at")?,
         action: enumerated(&word("action")?)?,
         outcome: enumerated(&word("outcome")?)?,
         occurred_at: row.try_get("occurred_at")?,

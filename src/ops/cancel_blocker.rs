@@ -9,15 +9,12 @@ use super::desk::Context;
 use super::error::Error;
 use super::request::Request;
 use crate::db::{self, Change, Identity, Isolation, Kind, Session};
-use crate::model::{Blocker, Deed, Outcome, Signal, SignalResult};
+use crate::model::{Blocker, Cause, Deed, Outcome, Signal, SignalResult};
 
 const ANNOUNCE: &str = include_str!("../../sql/audit/announce.sql");
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
 const RESULT: &str = include_str!("../../sql/audit/signal_result.sql");
 const SIGNAL: &str = include_str!("../../sql/session/signal.sql");
-
-/// Why the operation that waited caused this one.
-const CAUSE: &str = "blocked";
 
 /// A request to signal one session, for the sake of an operation that waited for it.
 #[derive(Clone, Copy, Debug)]
@@ -189,7 +186,7 @@ impl CancelBlocker<'_> {
         let record = json!({
             "id": id,
             "parent_id": parent,
-            "cause": CAUSE,
+            "cause": Cause::Blocked,
             "action": Deed::CancelBlocker.as_str(),
             "outcome": outcome.as_str(),
             "os_user": os_user,

@@ -262,8 +262,10 @@ fn operation_of(
     let cascades: Option<Value> = row.try_get("cascades")?;
     Ok(Operation {
         id: request.id,
-        parent_id: None,
-        cause: None,
+        parent_id: request.parent.map(|(parent, _)| parent),
+        cause: request.parent.map(|(_, cause)| cause),
+        batch: request.batch,
+        ends_at: request.ends_at,
         action: request.action.into(),
         outcome: if nothing {
             Outcome::Unchanged

@@ -29,7 +29,7 @@ pub(super) struct TableGrant {
 
 /// Columns of the audit log that the role may fill in. The others come from defaults, so that it
 /// cannot forge them.
-const OPERATION_COLUMNS: [&str; 29] = [
+const OPERATION_COLUMNS: [&str; 31] = [
     "id",
     "parent_id",
     "cause",
@@ -59,6 +59,8 @@ const OPERATION_COLUMNS: [&str; 29] = [
     "server_host",
     "server_port",
     "system_identifier",
+    "ends_at",
+    "batch",
 ];
 const CHANGE_COLUMNS: [&str; 11] = [
     "operation_id",
@@ -86,6 +88,7 @@ const SIGNAL_COLUMNS: [&str; 10] = [
     "signal",
 ];
 const SIGNAL_RESULT_COLUMNS: [&str; 3] = ["operation_id", "result", "detail"];
+const BATCH_COLUMNS: [&str; 3] = ["operation_id", "number", "keys"];
 const OBSERVATION_COLUMNS: [&str; 4] = ["operation_id", "key", "verdict", "detail"];
 
 impl OperatorRole {
@@ -148,6 +151,7 @@ fn own_tables() -> Vec<TableGrant> {
         own("observation", &OBSERVATION_COLUMNS, vec!["select"]),
         own("signal", &SIGNAL_COLUMNS, vec!["select"]),
         own("signal_result", &SIGNAL_RESULT_COLUMNS, vec!["select"]),
+        own("batch", &BATCH_COLUMNS, vec!["select"]),
         own("schema_history", &[], vec!["select"]),
     ]
 }

@@ -1,19 +1,26 @@
 //! One request of one actor to change tokens.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::selector::Selector;
 use crate::db::Identity;
-use crate::model::{Action, ApplicationAudit, Finding, Outcome};
+use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
 
 /// What is asked for, by whom and why.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// A uuid v7 made before anything else, printed to the operator.
     pub id: Uuid,
+    /// The operation that caused this one, and why.
+    pub parent: Option<(Uuid, Cause)>,
+    /// For a batch: its number in the run, from 1.
+    pub batch: Option<i32>,
     /// Expire or delete.
     pub action: Action,
+    /// An end in the future, instead of now.
+    pub ends_at: Option<DateTime<Utc>>,
     /// Which tokens.
     pub selectors: Vec<Selector>,
     /// Narrows names to one owner: key, login or email.
@@ -66,6 +73,10 @@ impl Request {
         let database = &identity.database;
         let record = json!({
             "id": self.id,
+            "parent_id": self.parent.map(|(parent, _)| parent),
+            "cause": self.parent.map(|(_, cause)| cause),
+            "batch": self.batch,
+            "ends_at": self.ends_at,
             "action": self.action,
             "adapter": adapter,
             "os_user": self.os_user,

@@ -53,6 +53,20 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
             out,
             "changed, but it could not be read back, so it is not confirmed dead"
         )?,
+        Some(Verdict::Scheduled) => {
+            writeln!(
+                out,
+                "read back on a fresh connection: ends as set, alive until then"
+            )?;
+        }
+        Some(Verdict::Restored) => {
+            writeln!(out, "read back on a fresh connection: as it was put back")?;
+        }
+        Some(Verdict::Changed) => writeln!(
+            out,
+            "read back on a fresh connection: CHANGED AGAIN, something wrote over what was put back"
+        )?,
+        Some(Verdict::Gone) => writeln!(out, "read back on a fresh connection: the row is gone")?,
     }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
@@ -87,8 +101,10 @@ fn change_line(operation: &Operation, change: &Change) -> String {
     let verb = match (operation.outcome == Outcome::Planned, operation.action) {
         (true, Deed::Expire) => "would expire",
         (true, Deed::Delete) => "would delete",
+        (true, Deed::Restore) => "would restore",
         (false, Deed::Expire) => "expired",
         (false, Deed::Delete) => "deleted",
+        (false, Deed::Restore) => "restored",
         // It has a record, and no receipt.
         (_, Deed::CancelBlocker) => "cancelled",
     };

@@ -10,15 +10,15 @@ use clap::{ArgGroup, Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
 use super::Run;
+use super::change::{self, Approval, ChangeArgs, Wanted};
 use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::format::{Format, SingleFormat};
+use super::format::Format;
 use super::justify;
 use super::reading::{Named, warn_of_secrets};
-use super::remove::{self, RemoveArgs};
 use super::unblock::Unblock;
-use crate::model::{HitVerdict, Receipt, SweepSummary};
+use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
 use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
 use crate::view::SweepHead;
@@ -100,26 +100,35 @@ pub(super) struct SweepArgs {
     pub(super) output: Format,
 }
 
+/// What is to become of the live ones.
+struct Kill {
+    action: Action,
+    approval: Approval,
+    expect: Option<usize>,
+    change: ChangeArgs,
+}
+
 impl SweepArgs {
     /// What is to be done with the live ones, in the words of `tokens rm`, so that it is asked,
     /// refused and recorded as there.
-    fn kill(&self) -> Option<RemoveArgs> {
-        (self.expire || self.delete).then(|| RemoveArgs {
-            selectors: vec![self.file.clone()],
-            name: None,
-            reason: self.reason.clone(),
-            ticket: self.ticket.clone(),
-            delete: self.delete,
-            confirm: self.confirm.clone(),
-            yes: self.yes,
-            dry_run: self.dry_run,
+    fn kill(&self) -> Option<Kill> {
+        let action = if self.delete {
+            Action::Delete
+        } else {
+            Action::Expire
+        };
+        (self.expire || self.delete).then(|| Kill {
+            action,
+            approval: Approval::of(action, &self.confirm),
             expect: self.expect,
-            no_app_audit: self.no_app_audit,
-            app_actor: self.app_actor.clone(),
-            cancel_blocker: self.cancel_blocker,
-            output: match self.output {
-                Format::Json | Format::Jsonl => SingleFormat::Json,
-                Format::Table | Format::Csv => SingleFormat::Table,
+            change: ChangeArgs {
+                reason: self.reason.clone(),
+                ticket: self.ticket.clone(),
+                yes: self.yes,
+                dry_run: self.dry_run,
+                no_app_audit: self.no_app_audit,
+                app_actor: self.app_actor.clone(),
+                cancel_blocker: self.cancel_blocker,
             },
         })
     }
@@ -143,13 +152,14 @@ impl SweepArgs {
 pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failure> {
     let kill = args.kill();
     if let Some(kill) = &kill {
-        remove::check_unattended(run, kill)?;
+        let pasted = args.file == "-";
+        change::check_unattended(run, &kill.change, &kill.approval, pasted)?;
     }
     let context = run.connecting.context(&run.interrupt)?;
     warn_of_secrets(run, &context, std::slice::from_ref(&args.file));
     if let Some(kill) = &kill {
-        remove::refuse_recorded_secrets(&context, kill)?;
-        justify::check(run, kill, &context.policy)?;
+        change::refuse_recorded_secrets(&context, &kill.change)?;
+        justify::check(run, &kill.change, &context.policy)?;
     }
     let desk = open(&context).await?;
     run.warn_of_cluster(&desk.session);
@@ -183,7 +193,7 @@ pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failur
     drop(desk);
     drop(sweep);
     let receipt = match kill {
-        Some(kill) => match end(run, &context, &kill, swept).await {
+        Some(kill) => match end(run, &context, kill, swept).await {
             Ok(receipt) => receipt,
             Err(failure) => {
                 // Whatever became of it, what was written is a whole document.
@@ -195,7 +205,7 @@ pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failur
     };
     let exit = receipt
         .as_ref()
-        .map_or(Exit::Done, |receipt| remove::ended(run, receipt));
+        .map_or(Exit::Done, |receipt| change::ended(run, receipt));
     let changed = receipt.as_ref().is_some_and(|_| !args.dry_run);
     match (told.end(receipt.as_ref()), &receipt) {
         (Err(error), Some(receipt)) if changed && error.kind() != io::ErrorKind::BrokenPipe => {
@@ -255,14 +265,14 @@ async fn judge(
 async fn end(
     run: &mut Run,
     context: &Context,
-    kill: &RemoveArgs,
+    kill: Kill,
     swept: Swept,
 ) -> Result<Option<Receipt>, Failure> {
     if swept.chosen.is_empty() {
         if let Some(expected) = kill.expect.filter(|expected| *expected > 0) {
             return Err(Error::Expected { expected, found: 0 }.into());
         }
-        let verb = kill.action();
+        let verb = kill.action;
         run.screen
             .note(&format!("no secret is alive: there is nothing to {verb}"));
         return Ok(None);
@@ -271,5 +281,19 @@ async fn end(
         selectors: vec![Selector::Swept(swept)],
         owner: None,
     };
-    remove::change(run, kill, context, named).await.map(Some)
+    let Kill {
+        action,
+        approval,
+        expect,
+        change,
+    } = kill;
+    let wanted = Wanted {
+        action,
+        named,
+        expect,
+        approval,
+    };
+    change::change(run, &change, context, wanted)
+        .await
+        .map(Some)
 }

@@ -1,0 +1,106 @@
+//! What every command that changes tokens does: justify, plan, show, ask, carry out, tell.
+
+mod approve;
+mod attempt;
+mod tell;
+mod unattended;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::Run;
+use super::connection::{actor, host_name};
+use super::failure::Failure;
+use super::justify::{Justification, justify};
+use super::reading::Named;
+use super::unblock::Unblock;
+use crate::model::{Action, Receipt};
+use crate::ops::{Context, Planned, Request};
+
+pub(super) use approve::Approval;
+pub(super) use tell::{ended, tell};
+pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
+
+/// How a change is justified, asked about and carried out.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ChangeArgs {
+    /// Why; asked for on a terminal
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// The ticket that asks for it
+    #[arg(long, value_name = "TICKET")]
+    pub(super) ticket: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Do the work, roll it back, and tell what it would have done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Leave the application's own audit log alone
+    #[arg(long)]
+    pub(super) no_app_audit: bool,
+    /// The application's user on whose behalf: login, email or id
+    #[arg(long, value_name = "USER", conflicts_with = "no_app_audit")]
+    pub(super) app_actor: Option<String>,
+    /// When a lock does not come: ask about ending whoever holds it (a statement is cancelled, a
+    /// session idle in its transaction ended), record it, and try once more; =PID ends that root
+    /// blocker without asking
+    #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
+    pub(super) cancel_blocker: Option<Unblock>,
+}
+
+/// What is to be done, and what has to be said for it.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// Expire or delete.
+    pub(super) action: Action,
+    /// Which tokens.
+    pub(super) named: Named,
+    /// Exactly so many, or nothing.
+    pub(super) expect: Option<usize>,
+    /// How the operator says yes.
+    pub(super) approval: Approval,
+}
+
+/// Changes what was named, from the reason to the receipt. Whoever calls has refused before what is
+/// refused before anything is connected to.
+pub(super) async fn change(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Receipt, Failure> {
+    let Justification { reason, ticket } = justify(run, args, context).await?;
+    let request = Request {
+        id: Uuid::now_v7(),
+        parent: None,
+        batch: None,
+        action: wanted.action,
+        ends_at: None,
+        selectors: wanted.named.selectors,
+        owner: wanted.named.owner,
+        expect: wanted.expect,
+        reason,
+        ticket,
+        dry_run: args.dry_run,
+        application_audit: !args.no_app_audit,
+        app_actor: args.app_actor.clone(),
+        os_user: actor(),
+        host: host_name(),
+    };
+    let planned = attempt::plan(run, args, context, request).await?;
+    approved(run, args, context, planned, &wanted.approval).await
+}
+
+/// Shows a plan, asks about it, and carries it out.
+pub(super) async fn approved(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    planned: Planned,
+    approval: &Approval,
+) -> Result<Receipt, Failure> {
+    approve::show(run, args, &planned, approval);
+    let planned = approve::approve(run, args, planned, approval).await?;
+    attempt::carry_out(run, args, context, planned).await
+}

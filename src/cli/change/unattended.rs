@@ -1,0 +1,67 @@
+//! What is refused before anything is connected to.
+
+use super::{Approval, ChangeArgs};
+use crate::cli::Run;
+use crate::cli::failure::Failure;
+use crate::cli::reading::refuse_secrets;
+use crate::cli::unblock::Unblock;
+use crate::ops::Context;
+
+/// Refuses flags that would be sent or recorded with a secret in them.
+pub(in crate::cli) fn refuse_recorded_secrets(
+    context: &Context,
+    args: &ChangeArgs,
+) -> Result<(), Failure> {
+    refuse_secrets(context, "--reason", args.reason.as_deref())?;
+    refuse_secrets(context, "--ticket", args.ticket.as_deref())?;
+    refuse_secrets(context, "--app-actor", args.app_actor.as_deref())
+}
+
+/// Without a terminal everything that would be asked must be said, before anything is touched.
+pub(in crate::cli) fn check_unattended(
+    run: &Run,
+    args: &ChangeArgs,
+    approval: &Approval,
+    pasted: bool,
+) -> Result<(), Failure> {
+    if args
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
+        return Err(Failure::usage(
+            "--reason is empty",
+            "say why: the record is worth as much as its reason",
+        ));
+    }
+    if args.dry_run || run.screen.can_ask() {
+        return Ok(());
+    }
+    if args.cancel_blocker.is_some_and(Unblock::asks) {
+        return Err(Failure::usage(
+            "--cancel-blocker asks, and there is no terminal to ask on",
+            "run it without: the error names the root blocker, and --cancel-blocker=PID ends that one",
+        ));
+    }
+    if args.reason.is_none() {
+        return Err(Failure::usage(
+            "--reason is required without a terminal",
+            "add `--reason 'why'`",
+        ));
+    }
+    match approval {
+        Approval::Keys(confirm) if confirm.is_empty() => Err(Failure::usage(
+            "--delete needs --confirm KEY without a terminal",
+            "add `--confirm KEY`, once for each token",
+        )),
+        Approval::Word if !args.yes && pasted => Err(Failure::usage(
+            "standard input holds the secret, so nothing can be asked",
+            "add `--yes`, or look first with `--dry-run`",
+        )),
+        Approval::Word if !args.yes => Err(Failure::usage(
+            "there is no terminal to ask on",
+            "add `--yes`, or look first with `--dry-run`",
+        )),
+        Approval::Word | Approval::Keys(_) => Ok(()),
+    }
+}
