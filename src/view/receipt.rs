@@ -42,32 +42,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         );
         writeln!(out, "{}", visible(&line))?;
     }
-    match verdict {
-        None => {}
-        Some(Verdict::Dead) => writeln!(out, "read back on a fresh connection: dead")?,
-        Some(Verdict::Resurrected) => writeln!(
-            out,
-            "read back on a fresh connection: ALIVE AGAIN, something wrote it back"
-        )?,
-        Some(Verdict::Unknown) => writeln!(
-            out,
-            "changed, but it could not be read back, so it is not confirmed dead"
-        )?,
-        Some(Verdict::Scheduled) => {
-            writeln!(
-                out,
-                "read back on a fresh connection: ends as set, alive until then"
-            )?;
-        }
-        Some(Verdict::Restored) => {
-            writeln!(out, "read back on a fresh connection: as it was put back")?;
-        }
-        Some(Verdict::Changed) => writeln!(
-            out,
-            "read back on a fresh connection: CHANGED AGAIN, something wrote over what was put back"
-        )?,
-        Some(Verdict::Gone) => writeln!(out, "read back on a fresh connection: the row is gone")?,
-    }
+    read_back(out, *verdict)?;
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -84,6 +59,29 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         ""
     };
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
+}
+
+/// What was seen afterwards.
+fn read_back(out: &mut dyn Write, verdict: Option<Verdict>) -> io::Result<()> {
+    const READ: &str = "read back on a fresh connection";
+    match verdict {
+        None => Ok(()),
+        Some(Verdict::Dead) => writeln!(out, "{READ}: dead"),
+        Some(Verdict::Resurrected) => {
+            writeln!(out, "{READ}: ALIVE AGAIN, something wrote it back")
+        }
+        Some(Verdict::Unknown) => writeln!(
+            out,
+            "changed, but it could not be read back, so it is not confirmed dead"
+        ),
+        Some(Verdict::Scheduled) => writeln!(out, "{READ}: ends as set, alive until then"),
+        Some(Verdict::Restored) => writeln!(out, "{READ}: as it was put back"),
+        Some(Verdict::Changed) => writeln!(
+            out,
+            "{READ}: CHANGED AGAIN, something wrote over what was put back"
+        ),
+        Some(Verdict::Gone) => writeln!(out, "{READ}: the row is gone"),
+    }
 }
 
 fn change_line(operation: &Operation, change: &Change) -> String {
