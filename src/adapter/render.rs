@@ -75,6 +75,24 @@ impl<'a> Statements<'a> {
         Ok(render("tokens/find.sql", &self.context()?)?)
     }
 
+    /// `sql/tokens/keys.sql`.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn keys(&self) -> Result<String, RenderError> {
+        Ok(render("tokens/keys.sql", &self.context()?)?)
+    }
+
+    /// `sql/tokens/alive.sql`.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive(&self) -> Result<String, RenderError> {
+        Ok(render("tokens/alive.sql", &self.context()?)?)
+    }
+
     /// `sql/tokens/verify.sql`; `None` where there is no stored hash to compare with.
     ///
     /// # Errors

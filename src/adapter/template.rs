@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 17] = templates![
+const TEMPLATES: [(&str, &str); 19] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -31,6 +31,8 @@ const TEMPLATES: [(&str, &str); 17] = templates![
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/sweep.sql",
+    "tokens/alive.sql",
+    "tokens/keys.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

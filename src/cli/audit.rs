@@ -11,7 +11,10 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
 use super::when::When;
-use crate::model::{Change, Deed, JSON_SCHEMA, Observation, Operation, Outcome, SignalRecord};
+use crate::model::{
+    Change, Deed, FailedBatch, JSON_SCHEMA, Observation, Operation, Outcome, RunProgress,
+    SignalRecord,
+};
 use crate::ops::{History, ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
@@ -83,12 +86,13 @@ fn action_parser() -> impl clap::builder::TypedValueParser<Value = Deed> {
 
 fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed", "announced"]).map(
+    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed", "announced", "begun"]).map(
         |word| match word.as_str() {
             "applied" => Outcome::Applied,
             "unchanged" => Outcome::Unchanged,
             "refused" => Outcome::Refused,
             "announced" => Outcome::Announced,
+            "begun" => Outcome::Begun,
             _ => Outcome::Failed,
         },
     )
@@ -175,6 +179,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 changes,
                 observations,
                 signal,
+                run,
+                failed,
             } = &history;
             view::document(
                 &mut out,
@@ -184,6 +190,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     changes,
                     observations,
                     signal: signal.as_ref(),
+                    run: run.as_ref(),
+                    failed: run.as_ref().map(|_| failed.as_slice()),
                 },
             )?;
         }
@@ -200,4 +208,8 @@ struct Document<'a> {
     observations: &'a [Observation],
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'a SignalRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a RunProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<&'a [FailedBatch]>,
 }

@@ -4,6 +4,8 @@
 mod adapters;
 mod args;
 mod audit;
+mod bar;
+mod batch;
 mod change;
 mod completions;
 mod connection;
@@ -20,6 +22,7 @@ mod meter;
 mod prompt;
 mod reading;
 mod remove;
+mod resume;
 mod screen;
 mod sweep;
 mod targets;
@@ -145,6 +148,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Resume(args) => resume::resume(run, args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

@@ -3,24 +3,27 @@
 use clap::Args;
 
 use super::Run;
+use super::batch::{BatchArgs, run_batches, tell_run};
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, request,
+    tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
+use super::filter::FilterArgs;
 use super::format::SingleFormat;
 use super::justify;
-use super::reading::{refuse_secrets, selectors, warn_of_secrets};
+use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
+use crate::ops::{Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     /// Which tokens
-    #[arg(value_name = "SELECTOR", required = true)]
+    #[arg(value_name = "SELECTOR")]
     pub(super) selectors: Vec<String>,
-    /// The name that goes with owner:LOGIN
-    #[arg(long, value_name = "NAME")]
-    pub(super) name: Option<String>,
+    #[command(flatten, next_help_heading = "Filter, instead of selectors")]
+    pub(super) filter: FilterArgs,
     /// Remove the rows for good instead of expiring; the records stay
     #[arg(long)]
     pub(super) delete: bool,
@@ -30,6 +33,8 @@ pub(super) struct RemoveArgs {
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
+    #[command(flatten)]
+    pub(super) batch: BatchArgs,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     /// How to write the receipt
@@ -55,7 +60,14 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
             .note("note: `delete` without --delete expires: the row stays");
     }
     let action = args.action();
-    let approval = Approval::of(action, &args.confirm);
+    let filtered = args.selectors.is_empty().then(|| args.filter.filter(Kinds::Default));
+    let approval = match &filtered {
+        None => Approval::of(action, &args.confirm),
+        Some(_) => Approval::Count {
+            expected: args.expect.is_some(),
+        },
+    };
+    let size = args.batch.size(&args.change, filtered.is_some())?;
     let pasted = args.selectors.iter().any(|word| word == "-");
     check_unattended(run, &args.change, &approval, pasted)?;
     let context = run.connecting.context(&run.interrupt)?;
@@ -64,7 +76,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     warn_of_secrets(run, &context, &args.selectors);
     refuse_recorded_secrets(&context, &args.change)?;
-    refuse_secrets(&context, "--name", args.name.as_deref())?;
+    args.filter.refuse_secrets(&context)?;
     for word in args
         .selectors
         .iter()
@@ -73,12 +85,27 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         refuse_secrets(&context, "owner:", Some(word))?;
     }
     justify::check(run, &args.change, &context.policy)?;
+    let named = match filtered {
+        Some(filter) => Named {
+            selectors: vec![Selector::Filtered(filter)],
+            owner: None,
+        },
+        None => selectors(run, &args.selectors, args.filter.name.as_ref()).await?,
+    };
     let wanted = Wanted {
         action,
-        named: selectors(run, &args.selectors, args.name.as_ref()).await?,
+        named,
         expect: args.expect,
         approval,
     };
+    if let Some(size) = size {
+        let request = request(run, &args.change, &context, &wanted).await?;
+        let pace = args.batch.pace.pace();
+        let approval = &wanted.approval;
+        let (exit, receipt) =
+            run_batches(run, &args.change, &context, request, size, pace, approval).await?;
+        return tell_run(run, args.output, exit, &receipt);
+    }
     let receipt = change(run, &args.change, &context, wanted).await?;
     tell(run, args.output, &receipt)
 }

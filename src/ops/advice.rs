@@ -28,6 +28,12 @@ impl Error {
             Self::NotKept { .. } => "not_kept",
             Self::NothingMatches(_) => "nothing_matches",
             Self::AmbiguousOwner { .. } => "ambiguous_owner",
+            Self::NoFilter => "no_filter",
+            Self::TooManyBatches { .. } => "too_many_batches",
+            Self::NotARun { .. } => "not_a_run",
+            Self::RunElsewhere { .. } => "other_run",
+            Self::LagNotTold { .. } => "lag_not_told",
+            Self::StandbyLags { .. } => "standby_lags",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
@@ -113,6 +119,14 @@ impl Error {
             Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::NoFilter => "leave --batch-size out, or say which by a filter",
+            Self::TooManyBatches { .. } => "give a larger --batch-size",
+            Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
+            Self::RunElsewhere { .. } => "connect to where it belongs",
+            Self::LagNotTold { .. } => "run `grant pg_monitor to ROLE`, or leave --max-lag out",
+            Self::StandbyLags { .. } => {
+                "find out why it does not catch up, or allow it more with --max-lag"
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",

@@ -6,11 +6,12 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::batch::RunState;
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
-    Outcome, Owner, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, FailedBatch, Observation,
+    Operation, Outcome, Owner, RunProgress, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
@@ -51,6 +52,10 @@ pub struct History {
     pub observations: Vec<Observation>,
     /// Which session it signalled.
     pub signal: Option<SignalRecord>,
+    /// How far it has come, for the beginning of a run.
+    pub run: Option<RunProgress>,
+    /// The batches of the run that were tried and are not done.
+    pub failed: Vec<FailedBatch>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -101,24 +106,17 @@ impl ShowOperation {
     ///
     /// When not exactly one operation begins so.
     pub async fn run(&self, session: &Session) -> Result<History, Error> {
-        require_installed(session).await?;
-        let id = self.id.to_ascii_lowercase();
-        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(Error::NoSuchOperation(self.id.clone()));
-        }
-        let show = with_columns(SHOW);
-        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
-        let operation = match rows.as_slice() {
-            [row] => operation_of(row)?,
-            [] => return Err(Error::NoSuchOperation(self.id.clone())),
-            _ => return Err(Error::AmbiguousOperation(self.id.clone())),
-        };
+        let operation = self.only(session).await?;
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
             Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
+        };
+        let run = match operation.outcome {
+            Outcome::Begun => Some(RunState::read(session, operation.id).await?),
+            _ => None,
         };
         Ok(History {
             changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
@@ -127,8 +125,30 @@ impl ShowOperation {
                 .map(observation_of)
                 .collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
+            failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
+            run: run.map(|run| run.progress().clone()),
             operation,
         })
+    }
+
+    /// The operation without what it changed.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one operation begins so.
+    pub(super) async fn only(&self, session: &Session) -> Result<Operation, Error> {
+        require_installed(session).await?;
+        let id = self.id.to_ascii_lowercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(Error::NoSuchOperation(self.id.clone()));
+        }
+        let show = with_columns(SHOW);
+        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
+        match rows.as_slice() {
+            [row] => Ok(operation_of(row)?),
+            [] => Err(Error::NoSuchOperation(self.id.clone())),
+            _ => Err(Error::AmbiguousOperation(self.id.clone())),
+        }
     }
 }
 

@@ -8,9 +8,10 @@ use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
-use super::token_row::object;
+use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::{delete, expire};
+use crate::adapter::ForeignKey;
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -35,24 +36,7 @@ impl Request {
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let mut known = Known::default();
-        let connected = async {
-            self.check_rules(&context.policy)?;
-            let (session, identity) = context.connect().await?;
-            session.may_write()?;
-            Ok((session, identity))
-        };
-        let (session, identity) = match connected.await {
-            Ok(connected) => connected,
-            Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
-        };
-        let bound = match context.detect(&session).await {
-            Ok(bound) => bound,
-            Err(error) => {
-                known.selector = format!("{} selectors, unread", self.selectors.len());
-                return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
-            }
-        };
-        let desk = context.desk(session, identity, bound);
+        let desk = self.open(context, &mut known).await?;
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
@@ -70,9 +54,34 @@ impl Request {
         }
     }
 
+    /// Connects to where it is to be carried out.
+    pub(super) async fn open(
+        &self,
+        context: &Context,
+        known: &mut Known,
+    ) -> Result<Desk, Box<Refusal>> {
+        let connected = async {
+            self.check_rules(&context.policy)?;
+            let (session, identity) = context.connect().await?;
+            session.may_write()?;
+            Ok((session, identity))
+        };
+        let (session, identity) = match connected.await {
+            Ok(connected) => connected,
+            Err(error) => return Err(refuse(self, known, None, &context.database, error).await),
+        };
+        match context.detect(&session).await {
+            Ok(bound) => Ok(context.desk(session, identity, bound)),
+            Err(error) => {
+                known.selector = format!("{} selectors, unread", self.selectors.len());
+                Err(refuse(self, known, Some(&identity), &context.database, error).await)
+            }
+        }
+    }
+
     /// Checks what the target demands of a request. A dry run has to justify nothing: nothing of
     /// it stays.
-    fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
+    pub(super) fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
         if self.dry_run {
             return Ok(());
         }
@@ -89,23 +98,23 @@ impl Request {
     ) -> Result<Resolved, Error> {
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
         known.selector.clone_from(&resolved.selector);
-        if let Some(expected) = self
-            .expect
-            .filter(|expected| *expected != resolved.rows.len())
-        {
-            return Err(Error::Expected {
-                expected,
-                found: resolved.rows.len(),
-            });
+        self.check_number(policy, resolved.rows.len())?;
+        Ok(resolved)
+    }
+
+    /// Checks how many tokens there are against what was expected, and what the target allows.
+    pub(super) fn check_number(&self, policy: &Policy, found: usize) -> Result<(), Error> {
+        if let Some(expected) = self.expect.filter(|expected| *expected != found) {
+            return Err(Error::Expected { expected, found });
         }
-        if policy.is_too_large(resolved.rows.len()) {
+        if policy.is_too_large(found) {
             return Err(Error::TooManyRows {
-                planned: resolved.rows.len(),
+                planned: found,
                 most: policy.max_rows.unwrap_or_default(),
                 target: policy.target.clone().unwrap_or_default(),
             });
         }
-        Ok(resolved)
+        Ok(())
     }
 
     async fn find(
@@ -114,6 +123,22 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<(Plan, String), Error> {
+        let (statement, references) = self.prepare(desk, known).await?;
+        let resolved = self.resolve(desk, policy, known).await?;
+        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
+        let plan = self.plan_of(desk, &references, resolved.rows).await?;
+        known.plan_digest = Some(plan.digest());
+        known.planned = Some(plan.tokens.len());
+        Ok((plan, statement))
+    }
+
+    /// The statement that carries it out, and what points at the token table, once nothing is in the
+    /// way of writing.
+    pub(super) async fn prepare(
+        &self,
+        desk: &Desk,
+        known: &mut Known,
+    ) -> Result<(String, Vec<ForeignKey>), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = describe(desk, &self.selectors, self.owner.as_deref());
         desk.check_writable()?;
@@ -125,14 +150,20 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
-        };
-        let resolved = self.resolve(desk, policy, known).await?;
-        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let tokens: Vec<PlannedToken> = resolved
-            .rows
+        match self.action {
+            Action::Expire => Ok((expire::statement(desk, written)?, Vec::new())),
+            Action::Delete => delete::statement(desk, written).await,
+        }
+    }
+
+    /// What will be done to some rows, and to what goes with them.
+    pub(super) async fn plan_of(
+        &self,
+        desk: &Desk,
+        references: &[ForeignKey],
+        rows: Vec<(TokenRow, SecretCheck)>,
+    ) -> Result<Plan, Error> {
+        let tokens: Vec<PlannedToken> = rows
             .into_iter()
             .map(|(row, secret)| PlannedToken {
                 effect: match self.action {
@@ -153,23 +184,20 @@ impl Request {
         companions.retain(|companion| !companion.dead);
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
-            cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
+            cascades = delete::cascades(desk, references, &keys).await?;
+            let left = desk.statements().left_by_delete(references);
             companions.retain(|companion| {
                 left.iter()
                     .any(|(_, relation)| relation.display_name() == companion.relation)
             });
         }
-        let plan = Plan {
+        Ok(Plan {
             action: self.action,
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
             cascades,
-        };
-        known.plan_digest = Some(plan.digest());
-        known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        })
     }
 
     /// Whether the application's own audit log takes part.

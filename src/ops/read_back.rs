@@ -1,6 +1,8 @@
 //! Seeing that a token is dead: read again on a fresh connection, judged by the adapter's rule,
 //! and recorded as seen.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -10,7 +12,7 @@ use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
 use crate::db::{self, Change, Identity, Isolation};
-use crate::model::{Action, Plan, State, Verdict};
+use crate::model::{Action, CompanionRow, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
 
@@ -68,16 +70,20 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         .collect();
     let rows = find_rows(&fresh, &keys, &[], None).await?;
     let companions = companions(&fresh, &keys).await?;
+    let states: HashMap<&str, State> = rows
+        .iter()
+        .map(|row| (row.token.key.as_str(), row.token.state))
+        .collect();
+    let living: HashMap<&str, &CompanionRow> = companions
+        .iter()
+        .filter(|companion| !companion.dead)
+        .map(|companion| (companion.token.as_str(), companion))
+        .collect();
     Ok(keys
         .into_iter()
         .map(|key| {
-            let state = rows
-                .iter()
-                .find(|row| row.token.key == key)
-                .map(|row| row.token.state);
-            let alive = companions
-                .iter()
-                .find(|companion| companion.token == key && !companion.dead);
+            let state = states.get(key.as_str()).copied();
+            let alive = living.get(key.as_str());
             let (verdict, detail) = match (state, alive) {
                 (_, Some(companion)) => (
                     Verdict::Resurrected,
@@ -101,13 +107,23 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
 }
 
 async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error> {
-    let database = desk.database.uninterrupted();
-    let session = database.session().await?;
     let rows: Value = seen
         .iter()
         .map(|seen| json!({ "key": seen.key, "verdict": seen.verdict.as_str(), "detail": seen.detail }))
         .collect();
-    let parameters: [db::Parameter<'_>; 2] = [(&operation, Type::UUID), (&rows, Type::JSONB)];
+    observe(desk, operation, &rows, seen.len()).await
+}
+
+/// Records what was seen of so many tokens: an array with an object a token.
+pub(super) async fn observe(
+    desk: &Desk,
+    operation: Uuid,
+    seen: &Value,
+    many: usize,
+) -> Result<(), Error> {
+    let database = desk.database.uninterrupted();
+    let session = database.session().await?;
+    let parameters: [db::Parameter<'_>; 2] = [(&operation, Type::UUID), (seen, Type::JSONB)];
     let change = Change::apply(
         &session,
         &desk.identity,
@@ -116,7 +132,7 @@ async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error
         &parameters,
     )
     .await?;
-    let expected = i32::try_from(seen.len()).unwrap_or(i32::MAX);
+    let expected = i32::try_from(many).unwrap_or(i32::MAX);
     let proof = change.recorded_observations(expected)??;
     Ok(change.commit(proof).await.map_err(db::Error::from)?)
 }

@@ -101,11 +101,31 @@ fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
 
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    for text in planned.still_works() {
-        writeln!(out, "does not kill: {text}")?;
-    }
     for text in planned.notes() {
         writeln!(out, "note: {text}")?;
+    }
+    foot_lines(out, planned)?;
+    // Last, right above the question.
+    let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
+    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
+        let key = shown_key(&token.token.key);
+        writeln!(
+            out,
+            "warning: {}: secret not verified: this role may not read the stored hash",
+            visible(&key)
+        )?;
+    }
+    Ok(())
+}
+
+/// What stays alive, and what is not recorded, whatever the tokens.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn foot_lines(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    for text in planned.still_works() {
+        writeln!(out, "does not kill: {text}")?;
     }
     let why = match planned.application_audit() {
         ApplicationAudit::NotGranted => Some("this role may not insert there"),
@@ -121,16 +141,6 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
             "warning: {}: {}",
             visible(&finding.what),
             visible(&finding.why)
-        )?;
-    }
-    // Last, right above the question.
-    let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
-    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
-        let key = shown_key(&token.token.key);
-        writeln!(
-            out,
-            "warning: {}: secret not verified: this role may not read the stored hash",
-            visible(&key)
         )?;
     }
     Ok(())
@@ -186,6 +196,6 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
     Ok(())
 }
 
-fn short(digest: &str) -> String {
+pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }

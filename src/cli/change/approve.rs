@@ -15,6 +15,12 @@ pub(in crate::cli) enum Approval {
     Word,
     /// For a delete: by the key of each token, typed or given with `--confirm`.
     Keys(Vec<String>),
+    /// For what a filter or an owner leads to: by the number of tokens, typed or, with `--yes`,
+    /// expected on the command line.
+    Count {
+        /// Whether `--expect` was given. The number itself is held against the plan before.
+        expected: bool,
+    },
 }
 
 impl Approval {
@@ -27,10 +33,11 @@ impl Approval {
     }
 
     /// Whether it was given on the command line.
-    fn is_given(&self, args: &ChangeArgs) -> bool {
+    pub(super) fn is_given(&self, args: &ChangeArgs) -> bool {
         match self {
             Self::Word => args.yes,
             Self::Keys(confirm) => !confirm.is_empty(),
+            Self::Count { expected } => args.yes && *expected,
         }
     }
 }
@@ -71,6 +78,7 @@ pub(super) async fn approve(
         Approval::Word if prompt::confirm(&run.interrupt, "expire?").await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
+        Approval::Count { .. } => None,
     };
     match refusal {
         None => Ok(planned),

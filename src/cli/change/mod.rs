@@ -1,6 +1,7 @@
 //! What every command that changes tokens does: justify, plan, show, ask, carry out, tell.
 
 mod approve;
+mod approve_run;
 mod attempt;
 mod tell;
 mod unattended;
@@ -18,6 +19,7 @@ use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, Request};
 
 pub(super) use approve::Approval;
+pub(super) use approve_run::approve_run;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -70,15 +72,27 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    let request = request(run, args, context, &wanted).await?;
+    let planned = attempt::plan(run, args, context, request).await?;
+    approved(run, args, context, planned, &wanted.approval).await
+}
+
+/// The request, with its reason and ticket from flags or asked for.
+pub(super) async fn request(
+    run: &Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: &Wanted,
+) -> Result<Request, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
-    let request = Request {
+    Ok(Request {
         id: Uuid::now_v7(),
         parent: None,
         batch: None,
         action: wanted.action,
         ends_at: None,
-        selectors: wanted.named.selectors,
-        owner: wanted.named.owner,
+        selectors: wanted.named.selectors.clone(),
+        owner: wanted.named.owner.clone(),
         expect: wanted.expect,
         reason,
         ticket,
@@ -87,9 +101,7 @@ pub(super) async fn change(
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
-    };
-    let planned = attempt::plan(run, args, context, request).await?;
-    approved(run, args, context, planned, &wanted.approval).await
+    })
 }
 
 /// Shows a plan, asks about it, and carries it out.

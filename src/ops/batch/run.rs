@@ -1,0 +1,482 @@
+//! A run that was begun: batch after batch, until all are done or something ends it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::keys::Keys;
+use super::lag::Lag;
+use super::one::{Batch, Done, is_passing};
+use super::state::RunState;
+use crate::adapter::ForeignKey;
+use crate::db::{self, Kind};
+use crate::model::{
+    FailedBatch, JSON_SCHEMA, Operation, Outcome, RunEvent, RunLine, RunProgress, RunReceipt,
+    Verdict,
+};
+use crate::ops::error::{Error, Recording};
+use crate::ops::plan::Planned;
+use crate::ops::record::refuse;
+use crate::ops::request::{Known, Request};
+
+/// Connections of one batch that may break, one after the other: a statement that kills its backend
+/// must not do so for ever.
+const LOSSES: usize = 3;
+
+/// How often a batch is planned anew because the application changed one of its rows meanwhile.
+const PLANS: usize = 10;
+
+/// How a run goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Go on with the next batch where one fails.
+    pub keep_going: bool,
+    /// How far standbys may be behind; `None` does not ask.
+    pub max_lag: Option<Duration>,
+    /// How long a standby that is further behind is waited for.
+    pub max_lag_wait: Duration,
+}
+
+/// Where the tokens of a batch come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From the record of the run.
+    Recorded,
+    /// From memory, for a dry run.
+    Held { keys: Keys, size: usize },
+}
+
+/// A run that was begun.
+#[derive(Debug)]
+pub struct Run {
+    /// What carries out a batch; its request and its plan are those of the last one.
+    pub(super) planned: Planned,
+    /// That of the run.
+    pub(super) request: Request,
+    /// What is known of it.
+    pub(super) known: Known,
+    pub(super) references: Vec<ForeignKey>,
+    /// The operation that began it.
+    pub(super) operation: Operation,
+    pub(super) state: RunState,
+    pub(super) source: Source,
+    here: Here,
+}
+
+/// What this command did.
+#[derive(Debug)]
+struct Here {
+    started: Instant,
+    batches: i64,
+    tokens: i64,
+    changed: i64,
+    verdict: Option<Verdict>,
+}
+
+/// How carrying on ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was done.
+    pub receipt: RunReceipt,
+    /// Why it ended before all batches were tried, or why the first one of those that are not done is
+    /// not.
+    pub error: Option<Error>,
+}
+
+/// A batch that is not done.
+struct Undone {
+    failed: FailedBatch,
+    error: Error,
+}
+
+impl Run {
+    pub(super) fn new(
+        planned: Planned,
+        references: Vec<ForeignKey>,
+        operation: Operation,
+        state: RunState,
+        source: Source,
+    ) -> Self {
+        Self {
+            request: planned.request.clone(),
+            known: planned.known.clone(),
+            planned,
+            references,
+            operation,
+            state,
+            source,
+            here: Here {
+                started: Instant::now(),
+                batches: 0,
+                tokens: 0,
+                changed: 0,
+                verdict: None,
+            },
+        }
+    }
+
+    /// That of a run in the record.
+    pub(in crate::ops) fn recorded_as(
+        planned: Planned,
+        references: Vec<ForeignKey>,
+        operation: Operation,
+        state: RunState,
+    ) -> Self {
+        Self::new(planned, references, operation, state, Source::Recorded)
+    }
+
+    /// The operation that began it.
+    #[must_use]
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// Everything but the tokens.
+    #[must_use]
+    pub fn planned(&self) -> &Planned {
+        &self.planned
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> &RunProgress {
+        self.state.progress()
+    }
+
+    /// The batches that were tried and are not done.
+    #[must_use]
+    pub fn failures(&self) -> Vec<FailedBatch> {
+        self.state.failures()
+    }
+
+    /// Does the batches that are not done, and tells how far it has come.
+    pub async fn carry_on(mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Ended {
+        self.here.started = Instant::now();
+        self.tell(RunEvent::Begin, tell);
+        let mut ended = self.all(pace, tell).await;
+        let seconds = self.here.started.elapsed().as_secs_f64();
+        let mut alive = Vec::new();
+        let over = self.progress().is_complete() && !self.request.dry_run;
+        // Where an end is in the future they are meant to be alive.
+        if over && self.request.ends_at.is_none() && ended.error.is_none() {
+            self.tell(RunEvent::LastLook, tell);
+            match self.last_look().await {
+                Ok(found) => alive = found,
+                Err(error) => {
+                    self.saw(Verdict::Unknown);
+                    ended.stopped = Some(format!("the last look failed: {error}"));
+                }
+            }
+        }
+        if !alive.is_empty() {
+            self.saw(Verdict::Resurrected);
+        }
+        self.tell(RunEvent::End, tell);
+        Ended {
+            receipt: self.receipt(seconds, alive, ended.stopped),
+            error: ended.error,
+        }
+    }
+
+    async fn all(&mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Stopped {
+        let mut lag = pace
+            .max_lag
+            .map(|most| Lag::new(most, pace.max_lag_wait));
+        let mut first = None;
+        for number in self.state.to_do() {
+            // Between batches: none of them has failed.
+            if let Err(error) = self.ready(lag.as_mut(), tell).await {
+                return Stopped {
+                    stopped: Some(error.to_string()),
+                    error: Some(error),
+                };
+            }
+            match self.try_batch(number, tell).await {
+                Ok(done) => {
+                    self.note(number, done);
+                    let by = done.by.unwrap_or_else(Uuid::nil);
+                    self.tell(RunEvent::Batch { batch: number, by }, tell);
+                }
+                Err(undone) => {
+                    let Undone { failed, error } = *undone;
+                    let stopped = format!("batch {number}: {error}");
+                    self.state.failed(failed.clone());
+                    self.tell(RunEvent::Failed(failed), tell);
+                    if !pace.keep_going || ends_run(&error) {
+                        return Stopped {
+                            error: Some(error),
+                            stopped: Some(stopped),
+                        };
+                    }
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Stopped {
+            error: first,
+            stopped: None,
+        }
+    }
+
+    fn note(&mut self, number: i32, done: Done) {
+        let before = self.progress().tokens_done;
+        self.state.done(number, done.counts);
+        if done.here {
+            self.here.batches += 1;
+            self.here.changed += done.counts.changed;
+        }
+        self.here.tokens += self.progress().tokens_done - before;
+        if let Some(seen) = done.seen {
+            self.saw(seen);
+        }
+    }
+
+    fn saw(&mut self, seen: Verdict) {
+        self.here.verdict = Some(match self.here.verdict {
+            Some(before) => worse(before, seen),
+            None => seen,
+        });
+    }
+
+    /// Does one batch, through broken connections and rows that change under it.
+    async fn try_batch(
+        &mut self,
+        number: i32,
+        tell: &mut dyn FnMut(&RunLine),
+    ) -> Result<Done, Box<Undone>> {
+        let mut id = Uuid::now_v7();
+        let (mut losses, mut plans) = (0, 0);
+        let mut keys = Vec::new();
+        loop {
+            let error = match self.once(number, id, &mut keys).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match &error {
+                // Somebody else was quicker, and the record says who.
+                Error::Database(error)
+                    if error.kind() == Some(Kind::BatchDone) && plans < PLANS =>
+                {
+                    plans += 1;
+                    continue;
+                }
+                Error::ChangedSinceShown(_) if plans < PLANS => {
+                    plans += 1;
+                    continue;
+                }
+                // A transaction of this id can never commit, and the id is taken by the record of that.
+                Error::NotCommitted(_) => id = Uuid::now_v7(),
+                _ => {}
+            }
+            if is_passing(&error) && losses < LOSSES {
+                losses += 1;
+                let told = RunEvent::Reconnect {
+                    error: error.to_string(),
+                };
+                self.tell(told, tell);
+                match self.reconnect().await {
+                    Ok(()) => continue,
+                    Err(error) => return self.undone(number, id, &keys, error).await,
+                }
+            }
+            return self.undone(number, id, &keys, error).await;
+        }
+    }
+
+    async fn once(
+        &mut self,
+        number: i32,
+        id: Uuid,
+        keys: &mut Vec<String>,
+    ) -> Result<Done, Error> {
+        match self.batch(number).await? {
+            Batch::Done(done) => Ok(done),
+            Batch::Keys(found) => {
+                keys.clone_from(&found);
+                self.attempt(number, id, found).await
+            }
+        }
+    }
+
+    /// Waits until the next batch may come.
+    async fn ready(
+        &mut self,
+        lag: Option<&mut Lag>,
+        tell: &mut dyn FnMut(&RunLine),
+    ) -> Result<(), Error> {
+        if self.planned.desk.database.interrupt().is_raised() {
+            return Err(db::Error::Interrupted.into());
+        }
+        let Some(lag) = lag else {
+            return Ok(());
+        };
+        match self.wait(lag, tell).await {
+            Err(error) if is_passing(&error) => {
+                let told = RunEvent::Reconnect {
+                    error: error.to_string(),
+                };
+                self.tell(told, tell);
+                self.reconnect().await?;
+                self.wait(lag, tell).await
+            }
+            waited => waited,
+        }
+    }
+
+    async fn wait(&self, lag: &mut Lag, tell: &mut dyn FnMut(&RunLine)) -> Result<(), Error> {
+        let desk = &self.planned.desk;
+        let interrupt = desk.database.interrupt();
+        let most = lag.most();
+        let waiting = lag.wait(&desk.session, &desk.identity.role, |behind| {
+            let event = RunEvent::Lag {
+                standby: behind.standby.clone(),
+                lag_seconds: behind.lag.as_secs_f64(),
+                max_lag_seconds: most.as_secs_f64(),
+            };
+            self.tell(event, tell);
+        });
+        tokio::select! {
+            waited = waiting => waited,
+            () = interrupt.raised() => Err(db::Error::Interrupted.into()),
+        }
+    }
+
+    /// Records that a batch is not done, unless the record says otherwise.
+    async fn undone(
+        &mut self,
+        number: i32,
+        id: Uuid,
+        keys: &[String],
+        error: Error,
+    ) -> Result<Done, Box<Undone>> {
+        let request = self.request_of(number, id);
+        let mut known = self.known.clone();
+        known.selector = self.selector_of(number, keys);
+        known.plan_digest = None;
+        known.planned = (!keys.is_empty()).then_some(keys.len());
+        let desk = &self.planned.desk;
+        let refusal = refuse(&request, &known, Some(&desk.identity), &desk.database, error).await;
+        if let Error::DoneAfterAll { .. } = refusal.error
+            && let Ok(recorded) = self.recorded(number).await
+            && let Some(done) = recorded.done
+        {
+            return Ok(Done {
+                seen: Some(Verdict::Unknown),
+                here: true,
+                ..done
+            });
+        }
+        let end = |key: Option<&String>| key.cloned().unwrap_or_default();
+        let failed = FailedBatch {
+            batch: number,
+            tokens: self.state.tokens(number),
+            first_key: end(keys.first()),
+            last_key: end(keys.last()),
+            operation: (refusal.recording == Recording::Recorded).then_some(refusal.operation),
+            outcome: if refusal.error.is_refusal() {
+                Outcome::Refused
+            } else {
+                Outcome::Failed
+            },
+            error: refusal.error.to_string(),
+        };
+        Err(Box::new(Undone {
+            failed,
+            error: refusal.error,
+        }))
+    }
+
+    fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
+        let seconds = self.here.started.elapsed().as_secs_f64();
+        let done = self.progress().clone();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate is told, not reckoned with"
+        )]
+        let rate = (self.here.tokens > 0 && seconds > 0.0).then(|| self.here.tokens as f64 / seconds);
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the rest is never negative, and an estimate of centuries is none"
+        )]
+        let eta = rate.map(|rate| ((done.tokens - done.tokens_done) as f64 / rate).ceil() as u64);
+        tell(&RunLine {
+            schema: JSON_SCHEMA,
+            operation: self.id(),
+            event,
+            done,
+            tokens_per_second: rate.map(|rate| (rate * 10.0).round() / 10.0),
+            eta_seconds: eta,
+        });
+    }
+
+    /// The run's operation; `None` for a dry run.
+    fn id(&self) -> Option<Uuid> {
+        (!self.request.dry_run).then_some(self.operation.id)
+    }
+
+    fn receipt(&self, seconds: f64, alive: Vec<String>, stopped: Option<String>) -> RunReceipt {
+        let complete = self.progress().is_complete();
+        let policy = &self.planned.policy;
+        RunReceipt {
+            schema: JSON_SCHEMA,
+            operation: self.operation.clone(),
+            run: self.progress().clone(),
+            batches_done_here: self.here.batches,
+            tokens_changed_here: self.here.changed,
+            seconds: (seconds * 1000.0).round() / 1000.0,
+            failed: self.failures(),
+            verdict: self.here.verdict,
+            alive,
+            still_works: self.planned.still_works(),
+            stopped,
+            resume: self
+                .id()
+                .filter(|_| !complete)
+                .map(|id| format!("breakglass resume {id}")),
+            target: policy.target.clone(),
+            environment: policy.environment.as_ref().map(|named| named.name.clone()),
+        }
+    }
+}
+
+/// Why the batches ended before the last one.
+struct Stopped {
+    error: Option<Error>,
+    stopped: Option<String>,
+}
+
+/// The worse of two verdicts.
+pub(super) fn worse(one: Verdict, other: Verdict) -> Verdict {
+    let rank = |verdict| match verdict {
+        Verdict::Resurrected | Verdict::Changed => 2,
+        Verdict::Unknown => 1,
+        Verdict::Dead | Verdict::Scheduled | Verdict::Restored | Verdict::Gone => 0,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+/// Whether no further batch could fare better.
+fn ends_run(error: &Error) -> bool {
+    match error {
+        Error::Database(error) if error.is_interruption() => true,
+        Error::Database(
+            db::Error::Open(_)
+            | db::Error::Password(_)
+            | db::Error::OtherCluster { .. }
+            | db::Error::ClusterNotTold { .. }
+            | db::Error::OtherDatabase { .. }
+            | db::Error::Lost(_)
+            | db::Error::Deadline(_),
+        )
+        | Error::OtherDatabase(_)
+        | Error::OutcomeUnknown { .. }
+        | Error::NotInstalled(_)
+        | Error::Standby
+        | Error::LagNotTold { .. }
+        | Error::StandbyLags { .. } => true,
+        _ => false,
+    }
+}
