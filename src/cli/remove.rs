@@ -5,8 +5,8 @@ use clap::Args;
 use super::Run;
 use super::batch::{BatchArgs, run_batches, tell_run};
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, request,
-    tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets,
+    request, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
@@ -15,15 +15,18 @@ use super::format::SingleFormat;
 use super::justify;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
-use crate::ops::{Kinds, Selector};
+use crate::ops::{Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
-    /// Which tokens
+    /// Which tokens, by name, key or secret; or leave it out and give a filter
     #[arg(value_name = "SELECTOR")]
     pub(super) selectors: Vec<String>,
     #[command(flatten, next_help_heading = "Filter, instead of selectors")]
     pub(super) filter: FilterArgs,
+    /// All live tokens of every kind
+    #[arg(long, help_heading = "Filter, instead of selectors", conflicts_with_all = ["owner", "kind", "name", "unused_for", "expires_within", "expires_after", "created_before", "created_after"])]
+    pub(super) all: bool,
     /// Remove the rows for good instead of expiring; the records stay
     #[arg(long)]
     pub(super) delete: bool,
@@ -33,6 +36,8 @@ pub(super) struct RemoveArgs {
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
+    #[command(flatten)]
+    pub(super) extent: Extent,
     #[command(flatten)]
     pub(super) batch: BatchArgs,
     #[command(flatten)]
@@ -51,6 +56,58 @@ impl RemoveArgs {
             Action::Expire
         }
     }
+
+    /// What the filter lets through; `None` where tokens are named one by one.
+    fn filtered(&self) -> Result<Option<Filter>, Failure> {
+        let given = FilterArgs {
+            include_expired: false,
+            ..self.filter.clone()
+        };
+        let filters = given != FilterArgs::default();
+        if !self.selectors.is_empty() {
+            let beside = FilterArgs {
+                name: None,
+                ..self.filter.clone()
+            };
+            if self.all || beside != FilterArgs::default() {
+                return Err(Failure::usage(
+                    "a selector and a filter do not go together",
+                    "name tokens one by one, or leave the selectors out and filter",
+                ));
+            }
+            return Ok(None);
+        }
+        if self.all {
+            return Ok(Some(Filter {
+                include_expired: self.filter.include_expired,
+                ..Filter::everything()
+            }));
+        }
+        if !filters {
+            return Err(Failure::usage(
+                "no token is named, and nothing to filter by",
+                "give a SELECTOR, a filter such as `--owner LOGIN`, or `--all`",
+            ));
+        }
+        // Whoever cuts an owner off means all of theirs.
+        let otherwise = if self.filter.owner.is_some() {
+            Kinds::All
+        } else {
+            Kinds::Default
+        };
+        let filter = self.filter.filter(otherwise);
+        let everything = Filter {
+            include_expired: filter.include_expired,
+            ..Filter::everything()
+        };
+        if filter == everything {
+            return Err(Failure::usage(
+                "--kind all by itself is every token that there is",
+                "say `--all`, or filter by more",
+            ));
+        }
+        Ok(Some(filter))
+    }
 }
 
 /// Removes tokens.
@@ -60,9 +117,15 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
             .note("note: `delete` without --delete expires: the row stays");
     }
     let action = args.action();
-    let filtered = args.selectors.is_empty().then(|| args.filter.filter(Kinds::Default));
+    let filtered = args.filtered()?;
     let approval = match &filtered {
         None => Approval::of(action, &args.confirm),
+        Some(_) if !args.confirm.is_empty() => {
+            return Err(Failure::usage(
+                "--confirm is for tokens that are named one by one",
+                "a filter is confirmed by its number: `--expect N --yes`",
+            ));
+        }
         Some(_) => Approval::Count {
             expected: args.expect.is_some(),
         },
@@ -96,6 +159,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         action,
         named,
         expect: args.expect,
+        extent: args.extent,
         approval,
     };
     if let Some(size) = size {

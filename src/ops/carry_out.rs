@@ -109,14 +109,10 @@ impl Planned {
         verdict: Option<crate::model::Verdict>,
     ) -> Receipt {
         let relation = self.desk.bound.token.display_name();
-        let touched: HashSet<&str> = changes
-            .iter()
-            .filter(|change| change.relation == relation)
-            .map(|change| change.key.as_str())
-            .collect();
-        let untouched = self.plan.tokens.iter();
-        let untouched =
-            untouched.filter(|planned| !touched.contains(planned.token.key.as_str()));
+        let of_tokens = changes.iter().filter(|change| change.relation == relation);
+        let touched: HashSet<&str> = of_tokens.map(|change| change.key.as_str()).collect();
+        let tokens = self.plan.tokens.iter();
+        let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
         Receipt {
             schema: JSON_SCHEMA,

@@ -4,18 +4,23 @@ use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::filter::list_command;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, resolve};
+use super::resolve::{Resolved, describe, describe_filter, resolve};
+use super::selector::Selector;
 use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::{delete, expire};
-use crate::adapter::ForeignKey;
+use crate::adapter::{ForeignKey, With};
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
 };
+
+/// What a selector ends with where companions are left as they are.
+pub(super) const NO_COMPANIONS: &str = " --no-companions";
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct Planned {
     pub(super) request: Request,
     pub(super) desk: Desk,
     pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
@@ -40,10 +47,11 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement)) => Ok(Planned {
+            Ok((plan, left, statement)) => Ok(Planned {
                 request: self,
                 desk,
                 plan,
+                left,
                 known,
                 statement,
                 policy: context.policy.clone(),
@@ -96,25 +104,63 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<Resolved, Error> {
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector.clone_from(&resolved.selector);
-        self.check_number(policy, resolved.rows.len())?;
-        Ok(resolved)
-    }
-
-    /// Checks how many tokens there are against what was expected, and what the target allows.
-    pub(super) fn check_number(&self, policy: &Policy, found: usize) -> Result<(), Error> {
-        if let Some(expected) = self.expect.filter(|expected| *expected != found) {
-            return Err(Error::Expected { expected, found });
-        }
-        if policy.is_too_large(found) {
+        let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        known.selector = self.told(resolved.selector.clone());
+        let planned = resolved.rows.len();
+        if policy.is_too_large(planned) {
             return Err(Error::TooManyRows {
-                planned: found,
+                planned,
+                cut: resolved.cut,
                 most: policy.max_rows.unwrap_or_default(),
                 target: policy.target.clone().unwrap_or_default(),
             });
         }
-        Ok(())
+        if planned > self.max_rows {
+            return Err(Error::OverMaxRows {
+                planned,
+                cut: resolved.cut,
+                most: self.max_rows,
+            });
+        }
+        if let Some(expected) = self
+            .expect
+            .filter(|expected| *expected != resolved.rows.len())
+        {
+            return Err(Error::Expected {
+                expected,
+                found: resolved.rows.len(),
+            });
+        }
+        Ok(resolved)
+    }
+
+    /// Checks how many tokens a run of batches has, of which none is too large for a transaction.
+    pub(super) fn check_number(&self, policy: &Policy, planned: usize) -> Result<(), Error> {
+        if policy.is_too_large(planned) {
+            return Err(Error::TooManyRows {
+                planned,
+                cut: false,
+                most: policy.max_rows.unwrap_or_default(),
+                target: policy.target.clone().unwrap_or_default(),
+            });
+        }
+        match self.expect.filter(|expected| *expected != planned) {
+            Some(expected) => Err(Error::Expected {
+                expected,
+                found: planned,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// How the targets were named, with what else decides over the rows.
+    fn told(&self, selector: String) -> String {
+        if self.leave_companions {
+            format!("{selector}{NO_COMPANIONS}")
+        } else {
+            selector
+        }
     }
 
     async fn find(
@@ -122,14 +168,14 @@ impl Request {
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String), Error> {
+    ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
         let (statement, references) = self.prepare(desk, known).await?;
         let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let plan = self.plan_of(desk, &references, resolved.rows).await?;
+        let (plan, left) = self.plan_of(desk, &references, resolved.rows).await?;
         known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        Ok((plan, left, statement))
     }
 
     /// The statement that carries it out, and what points at the token table, once nothing is in the
@@ -140,7 +186,7 @@ impl Request {
         known: &mut Known,
     ) -> Result<(String, Vec<ForeignKey>), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -150,19 +196,24 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
+        let with = if self.leave_companions {
+            With::Nothing
+        } else {
+            With::Companions
+        };
         match self.action {
-            Action::Expire => Ok((expire::statement(desk, written)?, Vec::new())),
-            Action::Delete => delete::statement(desk, written).await,
+            Action::Expire => Ok((expire::statement(desk, written, with)?, Vec::new())),
+            Action::Delete => delete::statement(desk, written, with).await,
         }
     }
 
-    /// What will be done to some rows, and to what goes with them.
+    /// What will be done to some rows and to what goes with them, and the live companions that are left.
     pub(super) async fn plan_of(
         &self,
         desk: &Desk,
         references: &[ForeignKey],
         rows: Vec<(TokenRow, SecretCheck)>,
-    ) -> Result<Plan, Error> {
+    ) -> Result<(Plan, Vec<CompanionRow>), Error> {
         let tokens: Vec<PlannedToken> = rows
             .into_iter()
             .map(|(row, secret)| PlannedToken {
@@ -182,22 +233,29 @@ impl Request {
             .collect();
         let mut companions = companions(desk, &keys).await?;
         companions.retain(|companion| !companion.dead);
+        let mut left = Vec::new();
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
             cascades = delete::cascades(desk, references, &keys).await?;
-            let left = desk.statements().left_by_delete(references);
+            let stays = desk.statements().left_by_delete(references);
             companions.retain(|companion| {
-                left.iter()
+                stays
+                    .iter()
                     .any(|(_, relation)| relation.display_name() == companion.relation)
             });
         }
-        Ok(Plan {
+        if self.leave_companions {
+            std::mem::swap(&mut left, &mut companions);
+        }
+        let plan = Plan {
             action: self.action,
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
+            leaves_companions: self.leave_companions,
             cascades,
-        })
+        };
+        Ok((plan, left))
     }
 
     /// Whether the application's own audit log takes part.
@@ -319,14 +377,37 @@ impl Planned {
         self.plan.changes() > 0 || !self.plan.companions.is_empty()
     }
 
-    /// What stays alive whatever is done here, from the adapter.
+    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
     #[must_use]
     pub fn still_works(&self) -> Vec<String> {
         let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
+        let noted = survivors
             .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone())
-            .collect()
+            .map(|note| note.text.clone());
+        let left = self.left.iter().map(|companion| {
+            let CompanionRow {
+                name, key, token, ..
+            } = companion;
+            format!("{name} {key} of token {token} stays alive (--no-companions)")
+        });
+        noted.chain(left).collect()
+    }
+
+    /// How the targets were named, without any secret.
+    #[must_use]
+    pub fn selector(&self) -> &str {
+        &self.known.selector
+    }
+
+    /// What lists the rows of a plan that a filter made.
+    #[must_use]
+    pub fn list_command(&self) -> Option<String> {
+        match self.request.selectors.as_slice() {
+            [Selector::Filtered(filter)] => {
+                Some(list_command(&describe_filter(&self.desk, filter)))
+            }
+            _ => None,
+        }
     }
 
     /// What may go wrong with this change, as `doctor` tells it.

@@ -69,22 +69,24 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         .map(|planned| planned.token.key.clone())
         .collect();
     let rows = find_rows(&fresh, &keys, &[], None).await?;
-    let companions = companions(&fresh, &keys).await?;
-    let states: HashMap<&str, State> = rows
-        .iter()
-        .map(|row| (row.token.key.as_str(), row.token.state))
+    let companions = if plan.leaves_companions {
+        Vec::new()
+    } else {
+        companions(&fresh, &keys).await?
+    };
+    let states: HashMap<String, State> = rows
+        .into_iter()
+        .map(|row| (row.token.key, row.token.state))
         .collect();
-    let living: HashMap<&str, &CompanionRow> = companions
-        .iter()
-        .filter(|companion| !companion.dead)
+    let alive = companions.iter().filter(|companion| !companion.dead);
+    let alive: HashMap<&str, &CompanionRow> = alive
         .map(|companion| (companion.token.as_str(), companion))
         .collect();
     Ok(keys
         .into_iter()
         .map(|key| {
-            let state = states.get(key.as_str()).copied();
-            let alive = living.get(key.as_str());
-            let (verdict, detail) = match (state, alive) {
+            let state = states.get(&key).copied();
+            let (verdict, detail) = match (state, alive.get(key.as_str())) {
                 (_, Some(companion)) => (
                     Verdict::Resurrected,
                     format!("{} {} is alive", companion.name, companion.key),

@@ -4,8 +4,8 @@ use super::audit::ShowOperation;
 use super::batch::{Run, RunState};
 use super::desk::Context;
 use super::error::Error;
-use super::plan::Planned;
-use super::request::{Known, Request};
+use super::plan::{NO_COMPANIONS, Planned};
+use super::request::{Known, MAX_ROWS, Request};
 use super::watch::watched;
 use crate::model::{Action, ApplicationAudit, Deed, Operation, Outcome};
 
@@ -80,6 +80,9 @@ impl Resume {
             selectors: Vec::new(),
             owner: None,
             expect: None,
+            max_rows: MAX_ROWS,
+            // Its selector is the one place that says so.
+            leave_companions: operation.selector.ends_with(NO_COMPANIONS),
             reason: reason.or_else(|| operation.reason.clone()).unwrap_or_default(),
             ticket: ticket.or_else(|| operation.ticket.clone()),
             dry_run: false,

@@ -3,6 +3,7 @@
 mod approve;
 mod approve_run;
 mod attempt;
+mod extent;
 mod tell;
 mod unattended;
 
@@ -20,6 +21,7 @@ use crate::ops::{Context, Planned, Request};
 
 pub(super) use approve::Approval;
 pub(super) use approve_run::approve_run;
+pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -60,6 +62,8 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// How far it goes.
+    pub(super) extent: Extent,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -94,6 +98,8 @@ pub(super) async fn request(
         selectors: wanted.named.selectors.clone(),
         owner: wanted.named.owner.clone(),
         expect: wanted.expect,
+        max_rows: wanted.extent.max_rows,
+        leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
         dry_run: args.dry_run,

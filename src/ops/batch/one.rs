@@ -114,7 +114,7 @@ impl Run {
                 .plan_of(desk, &self.references, rows.collect())
                 .await
         };
-        let plan = watched(&desk.database, &desk.session, planning).await?;
+        let (plan, left) = watched(&desk.database, &desk.session, planning).await?;
         let there: HashSet<&str> = plan
             .tokens
             .iter()
@@ -129,6 +129,7 @@ impl Run {
         self.planned.request = request;
         self.planned.known = known;
         self.planned.plan = plan;
+        self.planned.left = left;
         let receipt = self.planned.attempt().await?;
         let mut seen = receipt.verdict;
         if !self.planned.request.dry_run && !gone.is_empty() && self.observe_gone(id, &gone).await.is_err()

@@ -271,12 +271,14 @@ impl Planned {
             adapter: desk.bound.adapter.name.clone(),
             tokens: Vec::new(),
             companions: Vec::new(),
+            leaves_companions: request.leave_companions,
             cascades: Vec::new(),
         };
         Self {
             request,
             desk,
             plan,
+            left: Vec::new(),
             known,
             statement,
             policy,
