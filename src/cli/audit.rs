@@ -55,6 +55,9 @@ pub(super) struct AuditListArgs {
     /// Only those that changed a token of this owner: login or id
     #[arg(long, value_name = "OWNER")]
     pub(super) owner: Option<String>,
+    /// Every batch of a run too, not only those that failed
+    #[arg(long)]
+    pub(super) batches: bool,
     /// At most so many; 0 is all
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(super) limit: u32,
@@ -121,6 +124,7 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         outcome: args.outcome,
         token: args.token.clone(),
         owner: args.owner.clone(),
+        batches: args.batches,
         limit: (args.limit > 0).then_some(args.limit),
     };
     let reading = request.run(&session);

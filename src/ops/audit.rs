@@ -37,6 +37,8 @@ pub struct ListOperations {
     pub token: Option<String>,
     /// Key or login of such a row's owner.
     pub owner: Option<String>,
+    /// Also the batches of runs that were done. They are always among those that changed a token.
+    pub batches: bool,
     /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
     pub limit: Option<u32>,
 }
@@ -83,7 +85,8 @@ impl ListOperations {
             self.action.map(Deed::as_str),
             self.outcome.map(Outcome::as_str),
         );
-        let parameters: [db::Parameter<'_>; 8] = [
+        let batches = self.batches || self.token.is_some() || self.owner.is_some();
+        let parameters: [db::Parameter<'_>; 9] = [
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
             (&self.actor, Type::TEXT),
@@ -92,6 +95,7 @@ impl ListOperations {
             (&self.token, Type::TEXT),
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
+            (&batches, Type::BOOL),
         ];
         let list = with_columns(LIST);
         let rows = session.read(&list, &parameters).await?;
@@ -162,7 +166,10 @@ pub(super) async fn require_installed(session: &Session) -> Result<(), Error> {
 
 fn with_columns(statement: &str) -> String {
     const COLUMNS: &str = include_str!("../../sql/audit/columns.sql");
-    statement.replace("/* columns */", COLUMNS)
+    const RUN: &str = include_str!("../../sql/audit/run.sql");
+    statement
+        .replace("/* columns */", COLUMNS)
+        .replace("/* run */", RUN.trim_end())
 }
 
 fn operation_of(row: &Row) -> Result<Operation, db::Error> {

@@ -6,6 +6,7 @@ mod application_log;
 mod audit;
 mod audit_guard;
 mod audit_show;
+mod batches;
 mod blockers;
 mod cancel_blocker;
 mod connect;

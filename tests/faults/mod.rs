@@ -12,5 +12,6 @@ mod layers;
 mod pooler;
 mod promises;
 mod proxy;
+mod runs;
 mod server;
 mod targets;
