@@ -5,7 +5,9 @@ select b.keys,
        o.planned   as planned,
        o.changed   as changed,
        o.unchanged as unchanged,
-       exists (select from breakglass.observation as s where s.operation_id = o.id) as observed
+       exists (select from breakglass.observation as s where s.operation_id = o.id)
+       and not exists (select from breakglass.observation as s
+                        where s.operation_id = o.id and s.verdict = 'unknown') as observed
   from breakglass.batch as b
   left join breakglass.operation as o
     on o.parent_id = b.operation_id and o.batch = b.number and o.outcome in ('applied', 'unchanged')

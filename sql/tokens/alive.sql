@@ -1,7 +1,7 @@
--- Finds which of some tokens are alive.
+-- Finds which of some tokens are there, and alive.
 --   $1 text[]  keys
-select {{ key }} as key
+select {{ key }} as key,
+       not {{ dead }} as alive
   from {{ table }} as t
  where {{ key_matches("$1") }}
-   and not {{ dead }}
 order by {{ key }}

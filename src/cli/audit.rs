@@ -89,16 +89,22 @@ fn action_parser() -> impl clap::builder::TypedValueParser<Value = Deed> {
 
 fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed", "announced", "begun"]).map(
-        |word| match word.as_str() {
-            "applied" => Outcome::Applied,
-            "unchanged" => Outcome::Unchanged,
-            "refused" => Outcome::Refused,
-            "announced" => Outcome::Announced,
-            "begun" => Outcome::Begun,
-            _ => Outcome::Failed,
-        },
-    )
+    PossibleValuesParser::new([
+        "applied",
+        "unchanged",
+        "refused",
+        "failed",
+        "announced",
+        "begun",
+    ])
+    .map(|word| match word.as_str() {
+        "applied" => Outcome::Applied,
+        "unchanged" => Outcome::Unchanged,
+        "refused" => Outcome::Refused,
+        "announced" => Outcome::Announced,
+        "begun" => Outcome::Begun,
+        _ => Outcome::Failed,
+    })
 }
 
 /// Runs a command about the audit log.

@@ -49,7 +49,9 @@ impl Bar {
             self.told = Some(Instant::now());
         }
         let mut out = io::stderr().lock();
-        let _heard = view::line(&mut out, line).and_then(|()| out.flush()).is_ok();
+        let _heard = view::line(&mut out, line)
+            .and_then(|()| out.flush())
+            .is_ok();
     }
 }
 

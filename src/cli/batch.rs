@@ -58,11 +58,7 @@ impl BatchArgs {
     /// # Errors
     ///
     /// When flags do not go together.
-    pub(super) fn size(
-        &self,
-        args: &ChangeArgs,
-        filtered: bool,
-    ) -> Result<Option<usize>, Failure> {
+    pub(super) fn size(&self, args: &ChangeArgs, filtered: bool) -> Result<Option<usize>, Failure> {
         let Some(size) = self.batch_size else {
             let flag = match (self.pace.keep_going, self.pace.max_lag) {
                 (true, _) => "--keep-going",
@@ -117,7 +113,10 @@ pub(super) async fn carry_on(
 ) -> Result<(Exit, RunReceipt), Failure> {
     let mut bar = Bar::new();
     let Ended { receipt, error } = begun.carry_on(pace, &mut |line| bar.tell(line)).await;
-    if error.as_ref().is_some_and(|error| error.class() == Class::Interrupted) {
+    if error
+        .as_ref()
+        .is_some_and(|error| error.class() == Class::Interrupted)
+    {
         exit::after_interrupt().await;
     }
     if let Some(Error::Locked(locked)) = &error {

@@ -74,7 +74,8 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         view::run_left(out, &begun)
     });
     if complete {
-        run.screen.note("the run is done: there is nothing left to do");
+        run.screen
+            .note("the run is done: there is nothing left to do");
         return tell_run(run, args.output, Exit::Done, &nothing_left(&begun));
     }
     begun.planned().check_lag(&pace).await?;

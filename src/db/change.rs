@@ -229,11 +229,7 @@ impl<'a> Change<'a> {
         let count = |name: &str| self.row.try_get::<_, i32>(name);
         Ok(proof([
             ("the operation was not recorded", 1, count("operations")?),
-            (
-                "the batches were not recorded",
-                batches,
-                count("batches")?,
-            ),
+            ("the batches were not recorded", batches, count("batches")?),
             (
                 "the tokens of the batches were not recorded",
                 tokens,

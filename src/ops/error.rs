@@ -124,7 +124,9 @@ pub enum Error {
         most: usize,
     },
     /// An operation is no run of batches.
-    #[error("operation {operation} is no run of batches, so there is nothing to resume: it is {outcome}")]
+    #[error(
+        "operation {operation} is no run of batches, so there is nothing to resume: it is {outcome}"
+    )]
     NotARun {
         /// The operation.
         operation: Uuid,
@@ -142,7 +144,9 @@ pub enum Error {
         here: String,
     },
     /// The lag of the standbys cannot be seen.
-    #[error("role `{role}` may not see how far the standbys are behind, so --max-lag cannot be held")]
+    #[error(
+        "role `{role}` may not see how far the standbys are behind, so --max-lag cannot be held"
+    )]
     LagNotTold {
         /// The role.
         role: String,

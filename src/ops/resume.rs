@@ -49,7 +49,11 @@ impl Resume {
         };
         let bound = context.detect(&session).await?;
         let desk = context.desk(session, identity, bound);
-        check_place(&operation, &desk.identity.database, &desk.bound.adapter.name)?;
+        check_place(
+            &operation,
+            &desk.identity.database,
+            &desk.bound.adapter.name,
+        )?;
         let request = self.request(&operation, action);
         request.check_rules(&context.policy)?;
         let mut known = Known::default();
@@ -83,7 +87,9 @@ impl Resume {
             max_rows: MAX_ROWS,
             // Its selector is the one place that says so.
             leave_companions: operation.selector.ends_with(NO_COMPANIONS),
-            reason: reason.or_else(|| operation.reason.clone()).unwrap_or_default(),
+            reason: reason
+                .or_else(|| operation.reason.clone())
+                .unwrap_or_default(),
             ticket: ticket.or_else(|| operation.ticket.clone()),
             dry_run: false,
             application_audit: operation.application_audit != Some(ApplicationAudit::Off),

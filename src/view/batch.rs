@@ -188,11 +188,7 @@ pub(super) fn progress(out: &mut dyn Write, run: &RunProgress, deed: Deed) -> io
     if *tokens_gone > 0 {
         parts.push(format!("{tokens_gone} gone before their batch came"));
     }
-    writeln!(
-        out,
-        "{tokens_done} of {all} tokens: {}",
-        parts.join(", ")
-    )
+    writeln!(out, "{tokens_done} of {all} tokens: {}", parts.join(", "))
 }
 
 /// Writes the batches that were tried and are not done.

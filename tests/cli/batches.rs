@@ -3,14 +3,16 @@
 
 use serde_json::Value;
 
+use super::operator::with_operator;
 use crate::support::run::Output;
 use crate::support::seed::HOT;
 use crate::support::{Invocation, Template, TestDatabase};
 
 fn coder(tokens: usize) -> TestDatabase {
-    let database = TestDatabase::prepared("coder_installed_for_runs", Template::Coder, |database| {
-        database.breakglass().arg("init").run().success();
-    });
+    let database =
+        TestDatabase::prepared("coder_installed_for_runs", Template::Coder, |database| {
+            database.breakglass().arg("init").run().success();
+        });
     database.add_tokens(tokens);
     database
 }
@@ -90,7 +92,10 @@ fn a_run_takes_what_a_filter_lets_through_batch_by_batch() {
     assert_eq!(receipt["run"]["batches_done"], 3);
     assert_eq!(receipt["run"]["tokens_changed"], 250);
     assert_eq!(receipt["verdict"], "dead");
-    assert_eq!((&receipt["resume"], &receipt["failed"]), (&Value::Null, &Value::Array(vec![])));
+    assert_eq!(
+        (&receipt["resume"], &receipt["failed"]),
+        (&Value::Null, &Value::Array(vec![]))
+    );
 
     let run = run_of(&database);
     assert_eq!(receipt["operation"]["id"], run.as_str());
@@ -100,11 +105,20 @@ fn a_run_takes_what_a_filter_lets_through_batch_by_batch() {
                 reason, selector
            from breakglass.operation where cause = 'batch' order by batch",
     );
-    let first = ["100", "100", "t", "leak, INC-7", "batch 1 of 3: b000000001 to b000000100"];
+    let first = [
+        "100",
+        "100",
+        "t",
+        "leak, INC-7",
+        "batch 1 of 3: b000000001 to b000000100",
+    ];
     assert_eq!(children[0], first.map(|text| Some(text.to_owned())));
     assert_eq!(children[2][0].as_deref(), Some("50"));
     let keys = "select string_agg(keys[1] || ' ' || cardinality(keys), ', ' order by number) from breakglass.batch";
-    assert_eq!(database.value(keys), "b000000001 100, b000000101 100, b000000201 50");
+    assert_eq!(
+        database.value(keys),
+        "b000000001 100, b000000101 100, b000000201 50"
+    );
     assert_each_once(&database, 250);
     assert_eq!((database.bulk_alive(), database.others()), (0, others));
     assert!(database.is_alive(HOT));
@@ -113,9 +127,20 @@ fn a_run_takes_what_a_filter_lets_through_batch_by_batch() {
     let lines = progress(&output);
     assert_eq!(lines[0]["progress"], "begin");
     let last = lines.last().unwrap();
-    assert_eq!((&last["progress"], &last["batches_done"]), (&"end".into(), &3.into()));
-    assert!(lines.iter().all(|line| line["operation"] == run.as_str() && line["schema"] == 1));
-    assert!(lines.iter().any(|line| line["progress"] == "batch" && line["tokens_per_second"].is_number()));
+    assert_eq!(
+        (&last["progress"], &last["batches_done"]),
+        (&"end".into(), &3.into())
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["operation"] == run.as_str() && line["schema"] == 1)
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["progress"] == "batch" && line["tokens_per_second"].is_number())
+    );
 }
 
 #[test]
@@ -134,18 +159,33 @@ fn the_audit_log_tells_of_a_run() {
     ] {
         assert!(show.stdout.contains(text), "{text}\n{show}");
     }
-    let show = database.breakglass().args(["audit", "show", &run, "-o", "json"]).run();
+    let show = database
+        .breakglass()
+        .args(["audit", "show", &run, "-o", "json"])
+        .run();
     assert_eq!(show.json()["run"]["batches_left"], 1);
     assert_eq!(show.json()["failed"][0]["batch"], 2);
     assert_eq!(show.json()["operation"]["changed"], 100);
     let listed = |flags: &[&str]| {
-        let list = database.breakglass().args(["audit", "ls", "-o", "json"]).args(flags.to_vec()).run();
+        let list = database
+            .breakglass()
+            .args(["audit", "ls", "-o", "json"])
+            .args(flags.to_vec())
+            .run();
         list.success();
         let list = list.json();
         let of = |operation: &Value| {
-            format!("{} {} {}", operation["batch"], operation["outcome"], operation["changed"])
+            format!(
+                "{} {} {}",
+                operation["batch"], operation["outcome"], operation["changed"]
+            )
         };
-        list["operations"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+        list["operations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(of)
+            .collect::<Vec<_>>()
     };
     assert_eq!(listed(&[]), ["2 \"failed\" null", "null \"begun\" 100"]);
     assert_eq!(listed(&["--batches"]).len(), 3);
@@ -159,8 +199,15 @@ fn a_batch_that_fails_ends_the_run_and_the_rest_is_resumed() {
     let output = rm(&database, 250).run();
     output.code(5).says("does the rest");
     let run = run_of(&database);
-    assert!(output.stderr.contains(&format!("breakglass resume {run}")), "{output}");
-    for text in ["1 of 3 batches done, 1 failed, 1 left", "batch 2 failed", "not this one"] {
+    assert!(
+        output.stderr.contains(&format!("breakglass resume {run}")),
+        "{output}"
+    );
+    for text in [
+        "1 of 3 batches done, 1 failed, 1 left",
+        "batch 2 failed",
+        "not this one",
+    ] {
         assert!(output.stdout.contains(text), "{text}\n{output}");
     }
     assert_eq!(database.bulk_alive(), 150);
@@ -171,21 +218,37 @@ fn a_batch_that_fails_ends_the_run_and_the_rest_is_resumed() {
     assert_eq!(tried(&database), "1 applied, 2 failed, 2 failed");
 
     allow(&database);
-    let output = resume(&database, &run).args(["--reason", "the morning after"]).run();
+    let output = resume(&database, &run)
+        .args(["--reason", "the morning after"])
+        .run();
     output.success();
     assert!(output.stdout.contains("3 of 3 batches done"), "{output}");
-    assert!(output.stdout.contains("of these here: 2 batches, 150 tokens expired"), "{output}");
-    assert_eq!(tried(&database), "1 applied, 2 failed, 2 failed, 2 applied, 3 applied");
+    assert!(
+        output
+            .stdout
+            .contains("of these here: 2 batches, 150 tokens expired"),
+        "{output}"
+    );
+    assert_eq!(
+        tried(&database),
+        "1 applied, 2 failed, 2 failed, 2 applied, 3 applied"
+    );
     let reasons = "select string_agg(reason, ', ' order by batch) from breakglass.operation
                     where cause = 'batch' and outcome = 'applied'";
-    assert_eq!(database.value(reasons), "leak, INC-7, the morning after, the morning after");
+    assert_eq!(
+        database.value(reasons),
+        "leak, INC-7, the morning after, the morning after"
+    );
     assert_each_once(&database, 250);
     assert_eq!(database.bulk_alive(), 0);
 
     let output = resume(&database, &run).args(["-o", "json"]).run();
     output.success();
     assert_eq!(output.json()["batches_done_here"], 0);
-    resume(&database, &run).run().success().says("there is nothing left to do");
+    resume(&database, &run)
+        .run()
+        .success()
+        .says("there is nothing left to do");
     assert_each_once(&database, 250);
 }
 
@@ -202,13 +265,23 @@ fn a_first_batch_that_fails_has_changed_nothing() {
 fn keep_going_leaves_out_what_fails() {
     let database = coder(250);
     forbid(&database, "b000000150");
-    let output = rm(&database, 250).args(["--keep-going", "-o", "json"]).run();
+    let output = rm(&database, 250)
+        .args(["--keep-going", "-o", "json"])
+        .run();
     output.code(5);
     assert_eq!(output.json()["run"]["batches_done"], 2);
     assert_eq!(output.json()["failed"][0]["batch"], 2);
     assert_eq!(output.json()["failed"][0]["first_key"], "b000000101");
-    assert_eq!(output.json()["resume"], format!("breakglass resume {}", run_of(&database)));
-    assert!(progress(&output).iter().any(|line| line["progress"] == "failed"), "{output}");
+    assert_eq!(
+        output.json()["resume"],
+        format!("breakglass resume {}", run_of(&database))
+    );
+    assert!(
+        progress(&output)
+            .iter()
+            .any(|line| line["progress"] == "failed"),
+        "{output}"
+    );
     assert_eq!(tried(&database), "1 applied, 2 failed, 3 applied");
     assert_eq!(database.bulk_alive(), 100);
     allow(&database);
@@ -228,13 +301,19 @@ fn rows_that_are_gone_by_then_do_not_stop_a_run() {
         "delete from api_keys where id = 'b000000150' or id between 'b000000201' and 'b000000300';
          update api_keys set expires_at = expires_at + interval '1 day' where id = 'b000000002'",
     );
-    let output = resume(&database, &run_of(&database)).args(["-o", "json"]).run();
+    let output = resume(&database, &run_of(&database))
+        .args(["-o", "json"])
+        .run();
     output.success();
     assert_eq!(output.json()["run"]["tokens_gone"], 101);
     assert_eq!(output.json()["run"]["tokens_changed"], 199);
-    assert_eq!(tried(&database), "1 failed, 1 applied, 2 applied, 3 unchanged");
+    assert_eq!(
+        tried(&database),
+        "1 failed, 1 applied, 2 applied, 3 unchanged"
+    );
     assert_each_once(&database, 199);
-    let gone = "select count(*) || ' ' || min(key) from breakglass.observation where verdict = 'gone'";
+    let gone =
+        "select count(*) || ' ' || min(key) from breakglass.observation where verdict = 'gone'";
     assert_eq!(database.value(gone), "101 b000000150");
 }
 
@@ -243,7 +322,9 @@ fn rows_that_are_dead_by_then_are_left_as_they_are() {
     let database = coder(150);
     database.execute("update api_keys set expires_at = '2020-01-01' where id = 'b000000120'");
     let before = database.token_row("b000000120");
-    let output = rm(&database, 150).args(["--include-expired", "-o", "json"]).run();
+    let output = rm(&database, 150)
+        .args(["--include-expired", "-o", "json"])
+        .run();
     output.success();
     assert_eq!(output.json()["run"]["tokens_unchanged"], 1);
     assert_eq!(database.token_row("b000000120"), before);
@@ -261,7 +342,10 @@ fn two_who_resume_at_once_do_every_batch_once() {
          create trigger slow after update on api_keys for each statement execute function slow()",
     );
     let run = run_of(&database);
-    let (one, other) = (resume(&database, &run).start(), resume(&database, &run).start());
+    let (one, other) = (
+        resume(&database, &run).start(),
+        resume(&database, &run).start(),
+    );
     one.wait().success();
     other.wait().success();
     assert_each_once(&database, 400);
@@ -305,7 +389,10 @@ fn a_ctrl_c_ends_the_batch_and_keeps_what_is_done() {
     );
     running.signal("INT");
     running.wait().code(130).says("does the rest");
-    assert_eq!((database.bulk_alive(), database.changes().len()), (150, 100));
+    assert_eq!(
+        (database.bulk_alive(), database.changes().len()),
+        (150, 100)
+    );
     database.execute("drop function slow() cascade");
     resume(&database, &run_of(&database)).run().success();
     assert_each_once(&database, 250);
@@ -319,7 +406,10 @@ fn a_dry_run_does_every_batch_and_leaves_nothing() {
     output.success();
     assert_eq!(output.json()["operation"]["outcome"], "planned");
     assert_eq!(output.json()["run"]["tokens_changed"], 250);
-    assert_eq!((database.operations().len(), database.changes().len()), (0, 0));
+    assert_eq!(
+        (database.operations().len(), database.changes().len()),
+        (0, 0)
+    );
     assert_eq!(database.application_rows(), before);
 }
 
@@ -327,14 +417,20 @@ fn a_dry_run_does_every_batch_and_leaves_nothing() {
 fn a_delete_goes_in_batches_too() {
     let database = coder(150);
     rm(&database, 150).arg("--delete").run().success();
-    assert_eq!(database.value("select count(*) from api_keys where token_name like 'bulk-%'"), "0");
+    assert_eq!(
+        database.value("select count(*) from api_keys where token_name like 'bulk-%'"),
+        "0"
+    );
     assert_each_once(&database, 150);
 }
 
 #[test]
 fn another_number_than_was_expected_begins_nothing() {
     let database = coder(150);
-    rm(&database, 149).run().code(1).says("--expect says 149, but the number of tokens that match is 150");
+    rm(&database, 149)
+        .run()
+        .code(1)
+        .says("--expect says 149, but the number of tokens that match is 150");
     assert_eq!(database.operation()["outcome"], "refused");
     assert_eq!((database.bulk_alive(), database.changes().len()), (150, 0));
 }
@@ -343,9 +439,16 @@ fn another_number_than_was_expected_begins_nothing() {
 fn a_person_types_the_number() {
     let database = coder(150);
     let command = || {
-        database
-            .breakglass()
-            .args(["tokens", "rm", "--name", "bulk-*", "--batch-size", "100", "--reason", "x"])
+        database.breakglass().args([
+            "tokens",
+            "rm",
+            "--name",
+            "bulk-*",
+            "--batch-size",
+            "100",
+            "--reason",
+            "x",
+        ])
     };
     let mut terminal = command().on_terminal(100);
     terminal.expect("type the number");
@@ -363,15 +466,28 @@ fn a_person_types_the_number() {
 #[test]
 fn only_a_run_is_resumed() {
     let database = coder(1);
-    database.breakglass().args(["resume", "0199", "--yes"]).run().code(1).says("0199");
+    database
+        .breakglass()
+        .args(["resume", "0199", "--yes"])
+        .run()
+        .code(1)
+        .says("0199");
     database
         .breakglass()
         .args(["tokens", "rm", "id:b000000001", "--yes", "--reason", "x"])
         .run()
         .success();
     let id = database.operation()["id"].as_str().unwrap().to_owned();
-    resume(&database, &id).run().code(1).says("is no run of batches, so there is nothing to resume: it is applied");
-    database.breakglass().args(["resume", &id]).run().code(2).says("there is no terminal to ask on");
+    resume(&database, &id)
+        .run()
+        .code(1)
+        .says("is no run of batches, so there is nothing to resume: it is applied");
+    database
+        .breakglass()
+        .args(["resume", &id])
+        .run()
+        .code(2)
+        .says("there is no terminal to ask on");
     assert_eq!(database.operations().len(), 1);
 }
 
@@ -379,13 +495,74 @@ fn only_a_run_is_resumed() {
 fn flags_about_batches_go_with_batches() {
     let database = coder(1);
     let wrong = |flags: &[&str], text: &str| {
-        let command = database.breakglass().args(["tokens", "rm", "--yes", "--reason", "x"]);
+        let command = database
+            .breakglass()
+            .args(["tokens", "rm", "--yes", "--reason", "x"]);
         command.args(flags.to_vec()).run().code(2).says(text);
     };
     wrong(&["x", "--keep-going"], "--keep-going is about batches");
     wrong(&["x", "--max-lag", "5s"], "--max-lag is about batches");
-    wrong(&["x", "--batch-size", "10"], "--batch-size goes with a filter");
-    wrong(&["--all", "--expect", "1", "--batch-size", "0"], "--batch-size");
-    wrong(&["--all", "--expect", "1", "--batch-size", "10", "--cancel-blocker=1"], "does not go with --batch-size");
+    wrong(
+        &["x", "--batch-size", "10"],
+        "--batch-size goes with a filter",
+    );
+    wrong(
+        &["--all", "--expect", "1", "--batch-size", "0"],
+        "--batch-size",
+    );
+    wrong(
+        &[
+            "--all",
+            "--expect",
+            "1",
+            "--batch-size",
+            "10",
+            "--cancel-blocker=1",
+        ],
+        "does not go with --batch-size",
+    );
     assert_eq!(database.operations().len(), 0);
+}
+
+#[test]
+fn an_operator_runs_batches_with_the_least_rights() {
+    let (database, alice) = with_operator(Template::Coder, &[]);
+    database.add_tokens(250);
+    forbid(&database, "b000000150");
+    rm(&database, 250).as_role(&alice).run().code(5);
+    allow(&database);
+    let run = run_of(&database);
+    resume(&database, &run).as_role(&alice).run().success();
+    let by = "select count(distinct db_user) || max(db_user) from breakglass.operation where cause = 'batch'";
+    assert_eq!(database.value(by), format!("1{alice}"));
+    assert_each_once(&database, 250);
+    assert_eq!(database.bulk_alive(), 0);
+    // What was planned cannot be widened afterwards, by nobody.
+    let session = database.session_as(&alice);
+    let more = format!(
+        "insert into breakglass.batch (operation_id, number, keys) values ('{run}', 9, '{{x}}')"
+    );
+    assert_eq!(session.refusal(&more), "23503");
+}
+
+#[test]
+fn a_run_of_another_database_is_not_resumed() {
+    let database = coder(150);
+    forbid(&database, "b000000007");
+    rm(&database, 150).run().code(1);
+    let run = run_of(&database);
+    // Its own log, and that of the run: what a dump brings to another place.
+    let other = coder(150);
+    let row =
+        database.value("select to_json(o) from breakglass.operation as o where outcome = 'begun'");
+    other.execute(&format!(
+        "insert into breakglass.operation select (json_populate_record(null::breakglass.operation, '{}')).*",
+        row.replace('\'', "''")
+    ));
+    resume(&other, &run)
+        .run()
+        .code(1)
+        .says("is of adapter coder in database")
+        .says("connect to where it belongs");
+    assert_eq!((other.bulk_alive(), other.changes().len()), (150, 0));
 }

@@ -2,7 +2,10 @@
 //!
 //! `BREAKGLASS_RUN_ROWS=1000000 cargo test --release --test suite killed_runs -- --nocapture` does it
 //! with a million rows and prints the figures.
-#![expect(clippy::print_stdout, reason = "the seeds and the figures are what it is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the seeds and the figures are what it is for"
+)]
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +18,9 @@ struct Dice(u64);
 
 impl Dice {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
         let seed = u64::from(now.subsec_nanos()) | 1;
         println!("seed {seed}");
         Self(seed)
@@ -37,7 +42,9 @@ fn rows() -> Option<usize> {
 fn rm(database: &TestDatabase, rows: usize, batch: usize) -> Invocation<'_> {
     database
         .breakglass()
-        .args(["tokens", "rm", "--name", "bulk-*", "--reason", "leak", "--yes"])
+        .args([
+            "tokens", "rm", "--name", "bulk-*", "--reason", "leak", "--yes",
+        ])
         .args(["--batch-size".to_owned(), batch.to_string()])
         .args(["--expect".to_owned(), rows.to_string()])
 }
@@ -55,7 +62,10 @@ fn done(database: &TestDatabase) -> u64 {
 fn kill_at(database: &TestDatabase, running: Running, batches: u64, dice: &mut Dice) {
     let start = Instant::now();
     while done(database) < batches {
-        assert!(start.elapsed() < Duration::from_secs(3600), "no {batches} batches");
+        assert!(
+            start.elapsed() < Duration::from_secs(3600),
+            "no {batches} batches"
+        );
         thread::sleep(Duration::from_millis(2));
     }
     thread::sleep(Duration::from_micros(dice.below(40_000)));
@@ -77,7 +87,12 @@ fn killed_runs_are_gone_on_with_and_every_row_is_changed_once() {
         let others = database.others();
         let batches = rows.div_ceil(batch) as u64;
         let start = Instant::now();
-        kill_at(&database, rm(&database, rows, batch).start(), 1 + dice.below(batches / 2), &mut dice);
+        kill_at(
+            &database,
+            rm(&database, rows, batch).start(),
+            1 + dice.below(batches / 2),
+            &mut dice,
+        );
         let run = database.value("select id from breakglass.operation where outcome = 'begun'");
         let first = done(&database);
         let resume = || database.breakglass().args(["resume", &run, "--yes"]);
@@ -91,7 +106,9 @@ fn killed_runs_are_gone_on_with_and_every_row_is_changed_once() {
         let output = running.wait();
         output.success();
         let seconds = start.elapsed().as_secs_f64();
-        println!("{rows} rows in {seconds:.1} s, killed after {first} and {second} of {batches} batches");
+        println!(
+            "{rows} rows in {seconds:.1} s, killed after {first} and {second} of {batches} batches"
+        );
         check(&database, rows, batches);
         assert_eq!(database.others(), others, "other rows are as they were");
     }
@@ -101,22 +118,37 @@ fn check(database: &TestDatabase, rows: usize, batches: u64) {
     let rows = rows.to_string();
     let value = |sql: &str| database.value(sql);
     assert_eq!(value("select count(*) from breakglass.change"), rows);
-    assert_eq!(value("select count(distinct key) from breakglass.change"), rows);
-    let of = "from breakglass.operation where cause = 'batch' and outcome in ('applied', 'unchanged')";
+    assert_eq!(
+        value("select count(distinct key) from breakglass.change"),
+        rows
+    );
+    let of =
+        "from breakglass.operation where cause = 'batch' and outcome in ('applied', 'unchanged')";
     assert_eq!(value(&format!("select sum(planned) {of}")), rows);
     assert_eq!(value(&format!("select sum(changed) {of}")), rows);
     assert_eq!(value(&format!("select count(*) {of}")), batches.to_string());
-    assert_eq!(value(&format!("select count(distinct batch) {of}")), batches.to_string());
+    assert_eq!(
+        value(&format!("select count(distinct batch) {of}")),
+        batches.to_string()
+    );
     let unplanned = "select count(*) from breakglass.change as c
         join breakglass.operation as o on o.id = c.operation_id
         join breakglass.batch as b on b.operation_id = o.parent_id and b.number = o.batch
        where not c.key = any (b.keys)";
-    assert_eq!(value(unplanned), "0", "each is of the batch that it was planned in");
+    assert_eq!(
+        value(unplanned),
+        "0",
+        "each is of the batch that it was planned in"
+    );
     assert_eq!(database.bulk_alive(), 0);
     let unseen = "select count(*) from breakglass.change as c where not exists (
         select from breakglass.observation as s
          where s.operation_id = c.operation_id and s.key = c.key and s.verdict = 'dead')";
-    assert_eq!(value(unseen), "0", "each was seen dead, also where the command was killed before");
+    assert_eq!(
+        value(unseen),
+        "0",
+        "each was seen dead, also where the command was killed before"
+    );
 }
 
 #[test]
@@ -129,12 +161,16 @@ fn a_run_waits_for_a_standby_and_gives_up_in_time() {
     let copy = standby.database(database.name());
     let session = copy.session();
     session.execute("select pg_wal_replay_pause()");
-    let lagging = || {
-        rm(&database, 300, 100).args(["--max-lag", "300ms", "--max-lag-wait", "1s"])
-    };
+    let lagging = || rm(&database, 300, 100).args(["--max-lag", "300ms", "--max-lag-wait", "1s"]);
     let output = lagging().run();
-    output.code(5).says("\"progress\":\"lag\"").says("does the rest");
-    assert!(output.stdout.contains("behind, after waiting for it"), "{output}");
+    output
+        .code(5)
+        .says("\"progress\":\"lag\"")
+        .says("does the rest");
+    assert!(
+        output.stdout.contains("behind, after waiting for it"),
+        "{output}"
+    );
     let before = done(&database);
     assert!((1..3).contains(&before), "{before} batches");
     session.execute("select pg_wal_replay_resume()");
@@ -150,7 +186,10 @@ fn a_run_waits_for_a_standby_and_gives_up_in_time() {
         grant usage on schema breakglass to {role}; update api_keys set expires_at = now() + interval '1 day'"));
     let operations = database.operations().len();
     let output = lagging().as_role(&role).run();
-    output.code(1).says("may not see how far the standbys are behind").says("pg_monitor");
+    output
+        .code(1)
+        .says("may not see how far the standbys are behind")
+        .says("pg_monitor");
     assert_eq!(database.operations().len(), operations + 1);
     assert_eq!(database.bulk_alive(), 300);
 }

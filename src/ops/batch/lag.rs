@@ -90,7 +90,11 @@ impl Lag {
                 });
             };
             let written: i64 = row.try_get("written").map_err(db::Error::from)?;
-            if self.marks.back().is_none_or(|(_, before)| *before < written) {
+            if self
+                .marks
+                .back()
+                .is_none_or(|(_, before)| *before < written)
+            {
                 self.marks.push_back((now, written));
             }
             let replayed: Option<i64> = row.try_get("replayed").map_err(db::Error::from)?;
@@ -106,7 +110,8 @@ impl Lag {
                 let name: Option<String> = row.try_get("name").map_err(db::Error::from)?;
                 let client: Option<String> = row.try_get("client").map_err(db::Error::from)?;
                 let name = name.unwrap_or_default();
-                let standby = client.map_or_else(|| name.clone(), |client| format!("{name} at {client}"));
+                let standby =
+                    client.map_or_else(|| name.clone(), |client| format!("{name} at {client}"));
                 worst = Some(Behind { standby, lag });
             }
         }

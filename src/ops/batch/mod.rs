@@ -14,6 +14,7 @@ mod one;
 mod plan;
 mod run;
 mod state;
+mod told;
 
 pub use plan::{Count, PlannedRun};
 pub use run::{Ended, Pace, Run};

@@ -73,7 +73,10 @@ impl Run {
     pub(super) async fn batch(&self, number: i32) -> Result<Batch, Error> {
         match &self.source {
             Source::Held { keys, size } => {
-                let first = usize::try_from(number).unwrap_or_default().saturating_sub(1) * size;
+                let first = usize::try_from(number)
+                    .unwrap_or_default()
+                    .saturating_sub(1)
+                    * size;
                 let keys = keys.slice(first, *size).map(str::to_owned).collect();
                 Ok(Batch::Keys(keys))
             }
@@ -132,7 +135,9 @@ impl Run {
         self.planned.left = left;
         let receipt = self.planned.attempt().await?;
         let mut seen = receipt.verdict;
-        if !self.planned.request.dry_run && !gone.is_empty() && self.observe_gone(id, &gone).await.is_err()
+        if !self.planned.request.dry_run
+            && !gone.is_empty()
+            && self.observe_gone(id, &gone).await.is_err()
         {
             // It stands, and its count tells that they were not there.
             seen = seen.map(|seen| super::run::worse(seen, Verdict::Unknown));
@@ -220,7 +225,9 @@ pub(super) fn is_passing(error: &Error) -> bool {
     match error {
         Error::NotCommitted(_) | Error::Standby => true,
         Error::Database(db::Error::Deadline(_)) => true,
-        Error::Database(error) if matches!(error.kind(), Some(Kind::Shutdown | Kind::ReadOnly)) => true,
+        Error::Database(error) if matches!(error.kind(), Some(Kind::Shutdown | Kind::ReadOnly)) => {
+            true
+        }
         error => error.is_lost(),
     }
 }

@@ -126,7 +126,11 @@ impl Request {
             }
             if let Some(count) = kinds.get_mut(kind) {
                 let dead: bool = row.try_get("dead").map_err(db::Error::from)?;
-                *(if dead { &mut count.dead } else { &mut count.alive }) += 1;
+                *(if dead {
+                    &mut count.dead
+                } else {
+                    &mut count.alive
+                }) += 1;
             }
             let owner: Option<String> = row.try_get("owner_id").map_err(db::Error::from)?;
             // Two are enough to be one too many.
@@ -248,7 +252,11 @@ impl PlannedRun {
     /// sha256 of the plan, in hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        self.planned.known.plan_digest.as_deref().unwrap_or_default()
+        self.planned
+            .known
+            .plan_digest
+            .as_deref()
+            .unwrap_or_default()
     }
 
     /// Records that it was not begun, and why.

@@ -12,8 +12,7 @@ use super::state::RunState;
 use crate::adapter::ForeignKey;
 use crate::db::{self, Kind};
 use crate::model::{
-    FailedBatch, JSON_SCHEMA, Operation, Outcome, RunEvent, RunLine, RunProgress, RunReceipt,
-    Verdict,
+    FailedBatch, Operation, Outcome, RunEvent, RunLine, RunProgress, RunReceipt, Verdict,
 };
 use crate::ops::error::{Error, Recording};
 use crate::ops::plan::Planned;
@@ -61,17 +60,17 @@ pub struct Run {
     pub(super) operation: Operation,
     pub(super) state: RunState,
     pub(super) source: Source,
-    here: Here,
+    pub(super) here: Here,
 }
 
 /// What this command did.
 #[derive(Debug)]
-struct Here {
-    started: Instant,
-    batches: i64,
-    tokens: i64,
-    changed: i64,
-    verdict: Option<Verdict>,
+pub(super) struct Here {
+    pub(super) started: Instant,
+    pub(super) batches: i64,
+    pub(super) tokens: i64,
+    pub(super) changed: i64,
+    pub(super) verdict: Option<Verdict>,
 }
 
 /// How carrying on ended.
@@ -162,7 +161,16 @@ impl Run {
         if over && self.request.ends_at.is_none() && ended.error.is_none() {
             self.tell(RunEvent::LastLook, tell);
             match self.last_look().await {
-                Ok(found) => alive = found,
+                Ok(look) => {
+                    // What could not be seen then has been looked at now.
+                    if self.here.verdict == Some(Verdict::Unknown) {
+                        self.here.verdict = Some(Verdict::Dead);
+                    }
+                    if look.unknown {
+                        self.saw(Verdict::Unknown);
+                    }
+                    alive = look.alive;
+                }
                 Err(error) => {
                     self.saw(Verdict::Unknown);
                     ended.stopped = Some(format!("the last look failed: {error}"));
@@ -180,9 +188,7 @@ impl Run {
     }
 
     async fn all(&mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Stopped {
-        let mut lag = pace
-            .max_lag
-            .map(|most| Lag::new(most, pace.max_lag_wait));
+        let mut lag = pace.max_lag.map(|most| Lag::new(most, pace.max_lag_wait));
         let mut first = None;
         for number in self.state.to_do() {
             // Between batches: none of them has failed.
@@ -284,12 +290,7 @@ impl Run {
         }
     }
 
-    async fn once(
-        &mut self,
-        number: i32,
-        id: Uuid,
-        keys: &mut Vec<String>,
-    ) -> Result<Done, Error> {
+    async fn once(&mut self, number: i32, id: Uuid, keys: &mut Vec<String>) -> Result<Done, Error> {
         match self.batch(number).await? {
             Batch::Done(done) => Ok(done),
             Batch::Keys(found) => {
@@ -356,7 +357,14 @@ impl Run {
         known.plan_digest = None;
         known.planned = (!keys.is_empty()).then_some(keys.len());
         let desk = &self.planned.desk;
-        let refusal = refuse(&request, &known, Some(&desk.identity), &desk.database, error).await;
+        let refusal = refuse(
+            &request,
+            &known,
+            Some(&desk.identity),
+            &desk.database,
+            error,
+        )
+        .await;
         if let Error::DoneAfterAll { .. } = refusal.error
             && let Ok(recorded) = self.recorded(number).await
             && let Some(done) = recorded.done
@@ -385,60 +393,6 @@ impl Run {
             failed,
             error: refusal.error,
         }))
-    }
-
-    fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
-        let seconds = self.here.started.elapsed().as_secs_f64();
-        let done = self.progress().clone();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a rate is told, not reckoned with"
-        )]
-        let rate = (self.here.tokens > 0 && seconds > 0.0).then(|| self.here.tokens as f64 / seconds);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the rest is never negative, and an estimate of centuries is none"
-        )]
-        let eta = rate.map(|rate| ((done.tokens - done.tokens_done) as f64 / rate).ceil() as u64);
-        tell(&RunLine {
-            schema: JSON_SCHEMA,
-            operation: self.id(),
-            event,
-            done,
-            tokens_per_second: rate.map(|rate| (rate * 10.0).round() / 10.0),
-            eta_seconds: eta,
-        });
-    }
-
-    /// The run's operation; `None` for a dry run.
-    fn id(&self) -> Option<Uuid> {
-        (!self.request.dry_run).then_some(self.operation.id)
-    }
-
-    fn receipt(&self, seconds: f64, alive: Vec<String>, stopped: Option<String>) -> RunReceipt {
-        let complete = self.progress().is_complete();
-        let policy = &self.planned.policy;
-        RunReceipt {
-            schema: JSON_SCHEMA,
-            operation: self.operation.clone(),
-            run: self.progress().clone(),
-            batches_done_here: self.here.batches,
-            tokens_changed_here: self.here.changed,
-            seconds: (seconds * 1000.0).round() / 1000.0,
-            failed: self.failures(),
-            verdict: self.here.verdict,
-            alive,
-            still_works: self.planned.still_works(),
-            stopped,
-            resume: self
-                .id()
-                .filter(|_| !complete)
-                .map(|id| format!("breakglass resume {id}")),
-            target: policy.target.clone(),
-            environment: policy.environment.as_ref().map(|named| named.name.clone()),
-        }
     }
 }
 
