@@ -1,5 +1,6 @@
 //! How far a run of batches has come: a bar on a terminal, a JSON line each else.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -84,22 +85,33 @@ fn words(line: &RunLine) -> String {
     let mut words = String::new();
     if let (Some(rate), Some(seconds)) = (line.tokens_per_second, line.eta_seconds) {
         let rest = humantime::format_duration(Duration::from_secs(seconds));
-        words.push_str(&format!(", {rate:.0}/s, {rest} left"));
+        add(&mut words, format_args!(", {rate:.0}/s, {rest} left"));
     }
     if line.done.batches_failed > 0 {
-        words.push_str(&format!(", {} batches failed", line.done.batches_failed));
+        add(
+            &mut words,
+            format_args!(", {} batches failed", line.done.batches_failed),
+        );
     }
     match &line.event {
         RunEvent::Lag {
             standby,
             lag_seconds,
             ..
-        } => words.push_str(&format!(
-            ", waiting for standby {}, {lag_seconds:.1} s behind",
-            visible(standby)
-        )),
+        } => add(
+            &mut words,
+            format_args!(
+                ", waiting for standby {}, {lag_seconds:.1} s behind",
+                visible(standby)
+            ),
+        ),
         RunEvent::LastLook => words.push_str(", looking at all of them once more"),
         _ => {}
     }
     words
+}
+
+/// Writing to a String cannot fail.
+fn add(words: &mut String, text: fmt::Arguments<'_>) {
+    let _written = fmt::Write::write_fmt(words, text);
 }

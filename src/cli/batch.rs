@@ -86,16 +86,28 @@ impl BatchArgs {
     }
 }
 
+/// A run that is to be planned.
+pub(super) struct WantedRun<'a> {
+    pub(super) request: Request,
+    /// Tokens in a batch.
+    pub(super) size: usize,
+    pub(super) pace: Pace,
+    pub(super) approval: &'a Approval,
+}
+
 /// Plans a run, shows it, asks about it, and carries it out.
 pub(super) async fn run_batches(
     run: &mut Run,
     args: &ChangeArgs,
     context: &Context,
-    request: Request,
-    size: usize,
-    pace: Pace,
-    approval: &Approval,
+    wanted: WantedRun<'_>,
 ) -> Result<(Exit, RunReceipt), Failure> {
+    let WantedRun {
+        request,
+        size,
+        pace,
+        approval,
+    } = wanted;
     let planned = request.plan_run(context, size).await?;
     if let Err(error) = planned.planned().check_lag(&pace).await {
         return Err(planned.decline(error).await.into());

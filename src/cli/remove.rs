@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Run;
-use super::batch::{BatchArgs, run_batches, tell_run};
+use super::batch::{BatchArgs, WantedRun, run_batches, tell_run};
 use super::change::{
     Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets,
     request, tell,
@@ -164,10 +164,13 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     };
     if let Some(size) = size {
         let request = request(run, &args.change, &context, &wanted).await?;
-        let pace = args.batch.pace.pace();
-        let approval = &wanted.approval;
-        let (exit, receipt) =
-            run_batches(run, &args.change, &context, request, size, pace, approval).await?;
+        let wanted = WantedRun {
+            request,
+            size,
+            pace: args.batch.pace.pace(),
+            approval: &wanted.approval,
+        };
+        let (exit, receipt) = run_batches(run, &args.change, &context, wanted).await?;
         return tell_run(run, args.output, exit, &receipt);
     }
     let receipt = change(run, &args.change, &context, wanted).await?;

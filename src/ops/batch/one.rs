@@ -223,11 +223,11 @@ impl Run {
 /// that is a standby now while its successor is on the way.
 pub(super) fn is_passing(error: &Error) -> bool {
     match error {
-        Error::NotCommitted(_) | Error::Standby => true,
-        Error::Database(db::Error::Deadline(_)) => true,
-        Error::Database(error) if matches!(error.kind(), Some(Kind::Shutdown | Kind::ReadOnly)) => {
-            true
+        Error::NotCommitted(_) | Error::Standby | Error::Database(db::Error::Deadline(_)) => true,
+        Error::Database(error) => {
+            matches!(error.kind(), Some(Kind::Shutdown | Kind::ReadOnly))
+                || matches!(error, db::Error::Lost(_) | db::Error::Open(_))
         }
-        error => error.is_lost(),
+        _ => false,
     }
 }

@@ -100,9 +100,9 @@ impl Request {
         known.plan_digest = Some(self.digest_of(desk, &keys, size));
         known.planned = Some(keys.len());
         Ok(Found {
-            prepared,
             keys,
             kinds,
+            prepared,
         })
     }
 
@@ -145,7 +145,7 @@ impl Request {
         match (&filter.owner, owners.as_slice()) {
             (Some(owner), found @ [_, _]) => Err(Error::AmbiguousOwner {
                 owner: owner.clone(),
-                found: found.iter().map(only_id).collect(),
+                found: found.iter().map(|id| only_id(id)).collect(),
             }),
             _ => Ok((keys, kinds)),
         }
@@ -175,9 +175,9 @@ struct Found {
 }
 
 /// An owner of whom nothing else was read.
-fn only_id(id: &String) -> Owner {
+fn only_id(id: &str) -> Owner {
     Owner {
-        id: id.clone(),
+        id: id.to_owned(),
         login: None,
         email: None,
     }
