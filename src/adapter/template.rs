@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 16] = templates![
+const TEMPLATES: [(&str, &str); 17] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -30,6 +30,7 @@ const TEMPLATES: [(&str, &str); 16] = templates![
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/sweep.sql",
+    "tokens/constant.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

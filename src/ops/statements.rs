@@ -49,6 +49,8 @@ const AFTER: [(&str, &str); 10] = files![
 pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Error> {
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
+    let constants = rendered.constants()?.into_iter();
+    let constants = constants.map(|constant| ("sql/tokens/constant.sql", Some(constant.statement)));
     let adapted = [
         (
             "sql/tokens/list.sql",
@@ -76,8 +78,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     };
     let mut found = as_they_stand(&BEFORE);
     found.extend(
-        adapted
-            .into_iter()
+        constants
+            .chain(adapted)
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
     found.extend(as_they_stand(&AFTER));
