@@ -135,10 +135,14 @@ async fn read(run: &Run, file: &str) -> Result<PlanFile, Failure> {
     // A pipe may wait for who writes into it.
     let reading = tokio::task::spawn_blocking(move || {
         if path == "-" {
-            read_all(io::stdin().lock())
-        } else {
-            read_all(File::open(path)?)
+            return read_all(io::stdin().lock());
         }
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        if length > LARGEST {
+            return Err(too_large());
+        }
+        read_all(file)
     });
     let text = tokio::select! {
         text = reading => text.map_err(anyhow::Error::new)?,
@@ -157,12 +161,13 @@ fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     from.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
-        return Err(io::Error::other(format!(
-            "it has more than {} MB",
-            LARGEST >> 20
-        )));
+        return Err(too_large());
     }
     Ok(text)
+}
+
+fn too_large() -> io::Error {
+    io::Error::other(format!("it has more than {} MiB", LARGEST >> 20))
 }
 
 /// A plan that is none. One that was edited is refused, and there is no telling whose it was.

@@ -1,5 +1,7 @@
 //! A plan from a file over the rows as they are now.
 
+use serde_json::Map;
+
 use super::FromFile;
 use crate::adapter::{Bound, ForeignKey};
 use crate::model::{Action, CompanionRow, Effect, Plan, PlanFile, PlannedToken, Token};
@@ -97,7 +99,7 @@ fn follows(shown: &PlannedToken, found: &PlannedToken, bound: &Bound) -> bool {
         .any(|kind| kind.when.iter().any(|condition| moving(&condition.column)));
     let told = |token: &Token| {
         let label = token.label.clone();
-        let details: Vec<_> = token
+        let details: Map<_, _> = token
             .details
             .iter()
             .filter(|(name, _)| shown.fixed.contains_key(*name))
