@@ -67,6 +67,9 @@ pub struct Adapter {
     /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
+    /// sha256 in hex of the file's text: of two files, which one this is.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// How to recognise the application's database.

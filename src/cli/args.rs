@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::adapters::AdaptersCommand;
+use super::apply::ApplyArgs;
 use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
@@ -47,6 +48,9 @@ pub(super) enum Command {
     /// List, show and remove tokens
     #[command(alias = "token")]
     Tokens(Tokens),
+    /// Carry out a plan that `tokens rm --plan-file` wrote: exactly its rows, or nothing
+    #[command(after_help = APPLY_EXAMPLE)]
+    Apply(Box<ApplyArgs>),
     /// Read breakglass's own audit log
     Audit(Audit),
     /// Show which applications are known, and the SQL they lead to
@@ -81,7 +85,18 @@ shape, else a key or a name. `-` reads a secret from standard input, or asks for
 Examples:
   breakglass tokens rm build-cache --reason 'hot loop, INC-42'
   pbpaste | breakglass tokens rm - --yes --reason 'leaked in a CI log'
-  breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'";
+  breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'
+  breakglass tokens rm build-cache --plan-file plan.json";
+
+const APPLY_EXAMPLE: &str = "\
+The plan belongs to one database and one adapter, and expires by the database's clock. The reason and
+the ticket are the planner's, unless others are given. Without a terminal a plan that deletes wants
+--digest and --yes, or --confirm for each token.
+
+Examples:
+  breakglass tokens rm build-cache --plan-file plan.json --reason 'hot loop, INC-42'
+  breakglass apply plan.json --dry-run
+  breakglass apply plan.json --yes --digest DIGEST";
 
 const SWEEP_EXAMPLE: &str = "\
 Every byte is looked at, whatever the format; the format only tells where a secret stood. What is
@@ -143,6 +158,7 @@ impl Cli {
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
                 TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
             },
+            Command::Apply(apply) => apply.output == SingleFormat::Json,
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,

@@ -2,6 +2,7 @@
 //! [`crate::ops`], asks what has to be asked, and shows what comes back.
 
 mod adapters;
+mod apply;
 mod args;
 mod audit;
 mod change;
@@ -16,6 +17,7 @@ mod format;
 mod init;
 mod justify;
 mod meter;
+mod plan_file;
 mod prompt;
 mod reading;
 mod remove;
@@ -144,6 +146,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Apply(args) => apply::apply(run, *args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

@@ -4,12 +4,14 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Wanted, change, check_unattended, only_plan, refuse_recorded_secrets,
+    tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::justify;
+use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
 
@@ -30,6 +32,8 @@ pub(super) struct RemoveArgs {
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
+    #[command(flatten)]
+    pub(super) plan: PlanFileArgs,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     /// How to write the receipt
@@ -57,7 +61,10 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     let action = args.action();
     let approval = Approval::of(action, &args.confirm);
     let pasted = args.selectors.iter().any(|word| word == "-");
-    check_unattended(run, &args.change, &approval, pasted)?;
+    match &args.plan.plan_file {
+        Some(path) => check_plan_file(path, &args.change)?,
+        None => check_unattended(run, &args.change, &approval, pasted)?,
+    }
     let context = run.connecting.context(&run.interrupt)?;
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
@@ -72,13 +79,21 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     {
         refuse_secrets(&context, "owner:", Some(word))?;
     }
-    justify::check(run, &args.change, &context.policy)?;
+    match &args.plan.plan_file {
+        Some(_) => justify::check_given(&args.change, &context.policy)?,
+        None => justify::check(run, &args.change, &context.policy)?,
+    }
     let wanted = Wanted {
         action,
         named: selectors(run, &args.selectors, args.name.as_ref()).await?,
         expect: args.expect,
+        ends_at: None,
         approval,
     };
+    if let Some(path) = &args.plan.plan_file {
+        let planned = only_plan(run, &args.change, &context, wanted).await?;
+        return write_plan(run, path, &args, &planned);
+    }
     let receipt = change(run, &args.change, &context, wanted).await?;
     tell(run, args.output, &receipt)
 }

@@ -7,7 +7,9 @@ mod blocker;
 mod finding;
 mod operation;
 mod plan;
+mod plan_file;
 mod receipt;
+mod strict_json;
 mod sweep;
 mod token;
 
@@ -18,6 +20,9 @@ pub use operation::{
     Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
+pub use plan_file::{
+    PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
+};
 pub use receipt::Receipt;
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};

@@ -33,6 +33,7 @@ impl Error {
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
+            Self::Plan(error) => error.code(),
             Self::ChangedSinceShown(_) => "changed_since_shown",
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
@@ -62,6 +63,7 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Plan(error) => Some(error.hint()),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
@@ -111,7 +113,7 @@ impl Error {
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {
-                "look at it again with `breakglass tokens show`, and run the command again"
+                "look at it again with `breakglass tokens show`, and run the command again; a plan file has to be made anew"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",
@@ -128,6 +130,7 @@ impl Error {
             | Self::Database(_)
             | Self::WrongSecret { .. }
             | Self::Unmet(_)
+            | Self::Plan(_)
             | Self::Unfit(_)
             | Self::Locked(_)
             | Self::OutcomeUnknown { .. }

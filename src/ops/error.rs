@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::plan_file::PlanError;
 use super::policy::Unmet;
-use super::wording::{holders, installed_words, listed, named, roots, signalled, unfit};
+use super::wording::{first_of, holders, installed_words, listed, named, roots, signalled, unfit};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
@@ -128,8 +129,11 @@ pub enum Error {
     /// Another database answers than the one that was shown.
     #[error("another database answers than the one that was shown: {0}")]
     OtherDatabase(String),
+    /// A plan file is not written, or not carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// Rows are not as they were shown.
-    #[error("{}", .0.join("; "))]
+    #[error("{}", first_of(.0))]
     ChangedSinceShown(Vec<String>),
     /// The database did not do what the statement says.
     #[error("the database did not change {relation} as planned{}", named(.suspects))]
@@ -251,6 +255,7 @@ impl Error {
             Self::Load(_) | Self::Unmet(_) | Self::Detect(detect::Error::Unknown(_)) => {
                 Class::Usage
             }
+            Self::Plan(error) if error.is_usage() => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,
             Self::DoneAfterAll { .. } => Class::NotConfirmed,
             _ => Class::Refused,

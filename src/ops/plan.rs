@@ -4,6 +4,7 @@ use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::plan_file::FromFile;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
@@ -11,7 +12,8 @@ use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
-use crate::db::Identity;
+use crate::adapter::{Bound, ForeignKey};
+use crate::db::{Identity, Session};
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
 };
@@ -34,7 +36,12 @@ impl Request {
     ///
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
-        let mut known = Known::default();
+        let file = self.file_to_apply().map(FromFile::plan);
+        let mut known = Known {
+            plan_digest: file.map(|file| file.digest.clone()),
+            planned: file.map(|file| file.tokens.len()),
+            ..Known::default()
+        };
         let connected = async {
             self.check_rules(&context.policy)?;
             let (session, identity) = context.connect().await?;
@@ -45,10 +52,10 @@ impl Request {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
         };
-        let bound = match context.detect(&session).await {
+        let bound = match self.detect(context, &session, &identity).await {
             Ok(bound) => bound,
             Err(error) => {
-                known.selector = format!("{} selectors, unread", self.selectors.len());
+                known.selector = self.unread();
                 return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
             }
         };
@@ -80,6 +87,28 @@ impl Request {
         Ok(policy.check_ticket(self.ticket.as_deref())?)
     }
 
+    /// Chooses the adapter; for a plan file on its own database, and the one that it was made with.
+    async fn detect(
+        &self,
+        context: &Context,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Bound, Error> {
+        if let Some(file) = self.file_to_apply() {
+            file.check_database(identity)?;
+            file.check_adapters(&context.adapters)?;
+        }
+        context.detect(session).await
+    }
+
+    /// How the selectors may be told where no adapter says what is a secret.
+    fn unread(&self) -> String {
+        self.file_to_apply().map_or_else(
+            || format!("{} selectors, unread", self.selectors.len()),
+            FromFile::describe,
+        )
+    }
+
     /// Leads the selectors to rows, not more of them than there may be.
     async fn resolve(
         &self,
@@ -98,13 +127,7 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
-        if policy.is_too_large(resolved.rows.len()) {
-            return Err(Error::TooManyRows {
-                planned: resolved.rows.len(),
-                most: policy.max_rows.unwrap_or_default(),
-                target: policy.target.clone().unwrap_or_default(),
-            });
-        }
+        check_size(policy, resolved.rows.len())?;
         Ok(resolved)
     }
 
@@ -116,6 +139,9 @@ impl Request {
     ) -> Result<(Plan, String), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        if let Some(file) = self.file_to_apply() {
+            file.check(desk)?;
+        }
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -129,8 +155,31 @@ impl Request {
             Action::Expire => (expire::statement(desk, written)?, Vec::new()),
             Action::Delete => delete::statement(desk, written).await?,
         };
+        let plan = match self.file_to_apply() {
+            Some(file) => {
+                check_size(policy, file.plan().tokens.len())?;
+                file.over_rows(desk, &references).await?
+            }
+            None => self.look_up(desk, policy, known, &references).await?,
+        };
+        let checks = plan.tokens.iter().map(|planned| planned.secret);
+        known.secret_verified = secret_verified(checks);
+        if self.file_to_apply().is_none() {
+            known.plan_digest = Some(plan.digest());
+        }
+        known.planned = Some(plan.tokens.len());
+        Ok((plan, statement))
+    }
+
+    /// The plan that the selectors lead to.
+    async fn look_up(
+        &self,
+        desk: &Desk,
+        policy: &Policy,
+        known: &mut Known,
+        references: &[ForeignKey],
+    ) -> Result<Plan, Error> {
         let resolved = self.resolve(desk, policy, known).await?;
-        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
         let tokens: Vec<PlannedToken> = resolved
             .rows
             .into_iter()
@@ -153,23 +202,16 @@ impl Request {
         companions.retain(|companion| !companion.dead);
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
-            cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
-            companions.retain(|companion| {
-                left.iter()
-                    .any(|(_, relation)| relation.display_name() == companion.relation)
-            });
+            cascades = delete::cascades(desk, references, &keys).await?;
+            retain_left(desk, references, &mut companions);
         }
-        let plan = Plan {
+        Ok(Plan {
             action: self.action,
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
             cascades,
-        };
-        known.plan_digest = Some(plan.digest());
-        known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        })
     }
 
     /// Whether the application's own audit log takes part.
@@ -195,6 +237,31 @@ impl Request {
             ApplicationAudit::NotGranted
         }
     }
+}
+
+/// Refuses more tokens than the target allows in one operation.
+fn check_size(policy: &Policy, planned: usize) -> Result<(), Error> {
+    if policy.is_too_large(planned) {
+        return Err(Error::TooManyRows {
+            planned,
+            most: policy.max_rows.unwrap_or_default(),
+            target: policy.target.clone().unwrap_or_default(),
+        });
+    }
+    Ok(())
+}
+
+/// Leaves those companions that a delete does not take along by its foreign keys.
+pub(super) fn retain_left(
+    desk: &Desk,
+    references: &[ForeignKey],
+    companions: &mut Vec<CompanionRow>,
+) {
+    let left = desk.statements().left_by_delete(references);
+    companions.retain(|companion| {
+        left.iter()
+            .any(|(_, relation)| relation.display_name() == companion.relation)
+    });
 }
 
 /// `None` when no secret was given, false when any could not be compared.
@@ -227,6 +294,12 @@ impl Planned {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// sha256 in hex of the plan; for one from a file, of the file.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.known.plan_digest.as_deref().unwrap_or_default()
     }
 
     /// The request.
@@ -288,7 +361,8 @@ impl Planned {
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {
-        self.plan.changes() > 0 || !self.plan.companions.is_empty()
+        let mut companions = self.plan.companions.iter();
+        self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
     }
 
     /// What stays alive whatever is done here, from the adapter.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::plan_file::FromFile;
 use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
@@ -58,6 +59,14 @@ pub(super) struct Known {
 }
 
 impl Request {
+    /// The plan file that is to be carried out.
+    pub(super) fn file_to_apply(&self) -> Option<&FromFile> {
+        match self.selectors.as_slice() {
+            [Selector::FromFile(file)] => Some(file),
+            _ => None,
+        }
+    }
+
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
         let Known {

@@ -73,7 +73,7 @@ pub(super) async fn resolve(
                     shape: shape(),
                 });
             }
-            Reading::Secret(_) | Reading::Words { .. } | Reading::Swept => readings.push(reading),
+            reading => readings.push(reading),
         }
     }
     look_up_secrets(desk, &mut readings).await?;
@@ -131,7 +131,7 @@ fn names(
                     && token.kind == desk.bound.adapter.token.default_kind
                     && owner.is_none_or(|owner| is_owner(owner, token)))
         }
-        Reading::Damaged | Reading::NoSecret | Reading::Swept => false,
+        Reading::Damaged | Reading::NoSecret | Reading::Swept | Reading::FromFile => false,
     }
 }
 
@@ -202,7 +202,7 @@ async fn find(
                 keys.extend(key.clone());
                 labels.extend(label.clone());
             }
-            Reading::Damaged | Reading::NoSecret | Reading::Swept => {}
+            Reading::Damaged | Reading::NoSecret | Reading::Swept | Reading::FromFile => {}
         }
     }
     find_rows(desk, &keys, &labels, owner).await

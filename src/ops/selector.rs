@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::plan_file::FromFile;
 use super::sweep::Swept;
 use crate::adapter::{KeyShape, SecretParts, SecretShape};
 use crate::model::hex;
@@ -19,6 +20,8 @@ pub enum Selector {
     Pasted(String),
     /// What a sweep of a leak chose.
     Swept(Swept),
+    /// What a plan file names, and nothing else.
+    FromFile(FromFile),
 }
 
 impl std::fmt::Debug for Selector {
@@ -29,6 +32,7 @@ impl std::fmt::Debug for Selector {
             Self::Word(_) => f.write_str("Word"),
             Self::Pasted(_) => f.write_str("Pasted"),
             Self::Swept(_) => f.write_str("Swept"),
+            Self::FromFile(_) => f.write_str("FromFile"),
         }
     }
 }
@@ -49,6 +53,8 @@ pub(super) enum Reading {
     NoSecret,
     /// Chosen by a sweep.
     Swept,
+    /// Chosen when the plan was made.
+    FromFile,
 }
 
 impl Selector {
@@ -67,7 +73,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) => "",
+            Self::Swept(_) | Self::FromFile(_) => "",
         }
     }
 
@@ -77,6 +83,7 @@ impl Selector {
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
             (Self::Swept(_), _) => return Reading::Swept,
+            (Self::FromFile(_), _) => return Reading::FromFile,
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -101,6 +108,7 @@ impl Selector {
                 label: Some(word.clone()),
             },
             Self::Swept(_) => Reading::Swept,
+            Self::FromFile(_) => Reading::FromFile,
         }
     }
 
@@ -108,6 +116,7 @@ impl Selector {
     pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
         match (self, reading) {
             (Self::Swept(swept), _) => swept.describe(),
+            (Self::FromFile(file), _) => file.describe(),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

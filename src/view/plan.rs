@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::column::{Column, detail, shown_key};
 use super::escape::visible;
+use super::plan_file::origin;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{Action, ApplicationAudit, Effect, PlannedToken, SecretCheck, Token};
@@ -22,7 +23,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
         as_of: planned.identity().as_of,
         records_use: planned.records_use(),
     };
-    head(out, planned)?;
+    head(out, planned, clock)?;
     let plan = planned.plan();
     let tokens: Vec<Token> = plan
         .tokens
@@ -34,7 +35,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     if plan.tokens.len() > SHOWN {
         writeln!(out, "… and {} more", plan.tokens.len() - SHOWN)?;
     }
-    for companion in &plan.companions {
+    for companion in plan.companions.iter().filter(|companion| !companion.dead) {
         writeln!(
             out,
             "with it: {} {}",
@@ -65,15 +66,16 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
 }
 
 /// Which database, which operation, and what is set.
-fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> {
     let (plan, request) = (planned.plan(), planned.request());
     writeln!(out, "{}", visible(&planned.identity().line()))?;
-    writeln!(
-        out,
-        "operation {}, plan {}",
-        request.id,
-        short(&plan.digest())
-    )?;
+    if let Some(file) = planned.file() {
+        writeln!(out, "operation {}", request.id)?;
+        origin(out, file, clock)?;
+    } else {
+        let digest = short(planned.digest());
+        writeln!(out, "operation {}, plan {digest}", request.id)?;
+    }
     let count = |number: usize| format!("{number} token{}", if number == 1 { "" } else { "s" });
     match plan.action {
         Action::Expire => {

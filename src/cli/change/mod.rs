@@ -5,6 +5,7 @@ mod attempt;
 mod tell;
 mod unattended;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use uuid::Uuid;
 
@@ -58,6 +59,8 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// An end in the future, instead of now.
+    pub(super) ends_at: Option<DateTime<Utc>>,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -70,13 +73,25 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    let approval = wanted.approval.clone();
+    let planned = plan(run, args, context, wanted).await?;
+    approved(run, args, context, planned, &approval).await
+}
+
+/// Plans what was named, from the reason to the rows.
+async fn plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
     let request = Request {
         id: Uuid::now_v7(),
         parent: None,
         batch: None,
         action: wanted.action,
-        ends_at: None,
+        ends_at: wanted.ends_at,
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,
@@ -88,8 +103,24 @@ pub(super) async fn change(
         os_user: actor(),
         host: host_name(),
     };
-    let planned = attempt::plan(run, args, context, request).await?;
-    approved(run, args, context, planned, &wanted.approval).await
+    attempt::plan(run, args, context, request).await
+}
+
+/// Plans what was named and shows it, and that is all: nothing of it is asked or recorded.
+pub(super) async fn only_plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
+    let args = ChangeArgs {
+        dry_run: true,
+        ..args.clone()
+    };
+    let approval = wanted.approval.clone();
+    let planned = plan(run, &args, context, wanted).await?;
+    approve::show(run, &args, &planned, &approval);
+    Ok(planned)
 }
 
 /// Shows a plan, asks about it, and carries it out.

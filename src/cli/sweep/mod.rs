@@ -291,6 +291,7 @@ async fn end(
         action,
         named,
         expect,
+        ends_at: None,
         approval,
     };
     change::change(run, &change, context, wanted)
