@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod failure;
+mod filter;
 mod format;
 mod init;
 mod justify;

@@ -24,6 +24,10 @@ impl Error {
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
             Self::NoSecretShape(_) => "no_secret_shape",
+            Self::UnknownKind { .. } => "unknown_kind",
+            Self::NotKept { .. } => "not_kept",
+            Self::NothingMatches(_) => "nothing_matches",
+            Self::AmbiguousOwner { .. } => "ambiguous_owner",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
@@ -62,6 +66,11 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
+            Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
+            Self::NothingMatches(filter) => Some(format!(
+                "see what there is with `breakglass tokens ls {filter}`; dead ones need --include-expired"
+            )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
@@ -96,6 +105,7 @@ impl Error {
             Self::DamagedSecret { .. } => {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
+            Self::AmbiguousOwner { .. } => "give the owner's id",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -128,6 +138,9 @@ impl Error {
             | Self::Database(_)
             | Self::WrongSecret { .. }
             | Self::Unmet(_)
+            | Self::UnknownKind { .. }
+            | Self::NotKept { .. }
+            | Self::NothingMatches(_)
             | Self::Unfit(_)
             | Self::Locked(_)
             | Self::OutcomeUnknown { .. }

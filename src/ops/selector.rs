@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::filter::Filter;
 use super::sweep::Swept;
 use crate::adapter::{KeyShape, SecretParts, SecretShape};
 use crate::model::hex;
@@ -19,6 +20,8 @@ pub enum Selector {
     Pasted(String),
     /// What a sweep of a leak chose.
     Swept(Swept),
+    /// Everything that a filter lets through.
+    Filtered(Filter),
 }
 
 impl std::fmt::Debug for Selector {
@@ -29,6 +32,7 @@ impl std::fmt::Debug for Selector {
             Self::Word(_) => f.write_str("Word"),
             Self::Pasted(_) => f.write_str("Pasted"),
             Self::Swept(_) => f.write_str("Swept"),
+            Self::Filtered(_) => f.write_str("Filtered"),
         }
     }
 }
@@ -47,8 +51,8 @@ pub(super) enum Reading {
     Damaged,
     /// Pasted, but no secret.
     NoSecret,
-    /// Chosen by a sweep.
-    Swept,
+    /// Chosen by a sweep, or by a filter: many at once, and none of them a word.
+    Many,
 }
 
 impl Selector {
@@ -67,7 +71,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) => "",
+            Self::Swept(_) | Self::Filtered(_) => "",
         }
     }
 
@@ -76,7 +80,7 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
-            (Self::Swept(_), _) => return Reading::Swept,
+            (Self::Swept(_) | Self::Filtered(_), _) => return Reading::Many,
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -100,7 +104,7 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
-            Self::Swept(_) => Reading::Swept,
+            Self::Swept(_) | Self::Filtered(_) => Reading::Many,
         }
     }
 
@@ -108,6 +112,8 @@ impl Selector {
     pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
         match (self, reading) {
             (Self::Swept(swept), _) => swept.describe(),
+            // Needs the adapter: see `resolve::describe`.
+            (Self::Filtered(_), _) => "a filter".to_owned(),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

@@ -2,7 +2,7 @@
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
-use crate::model::{Blocker, Finding, Signal, Token};
+use crate::model::{Blocker, Finding, Owner, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -101,6 +101,25 @@ pub(super) fn listed(tokens: &[Token]) -> String {
         .collect();
     if tokens.len() > FIRST {
         names.push(format!("and {} more", tokens.len() - FIRST));
+    }
+    names.join(", ")
+}
+
+/// Owners to choose from: the first few of them, by what tells them apart.
+pub(super) fn owners(found: &[Owner]) -> String {
+    const FIRST: usize = 5;
+    let mut names: Vec<String> = found
+        .iter()
+        .take(FIRST)
+        .map(|owner| {
+            let login = owner.login.as_deref().unwrap_or("no such owner");
+            let email = owner.email.as_deref().filter(|email| !email.is_empty());
+            let email = email.map(|email| format!(", {email}")).unwrap_or_default();
+            format!("{} ({login}{email})", owner.id)
+        })
+        .collect();
+    if found.len() > FIRST {
+        names.push(format!("and {} more", found.len() - FIRST));
     }
     names.join(", ")
 }
