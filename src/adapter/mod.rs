@@ -29,7 +29,7 @@ pub use catalogue::{Catalogue, Column, ForeignKey, Relation};
 pub use detect::Choice;
 pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
-pub use render::{RenderError, SortKey, Statements};
+pub use render::{RenderError, SortKey, Statements, With};
 pub use secret::{KeyShape, SecretParts, SecretShape};
 
 pub(crate) use quote::Sql;

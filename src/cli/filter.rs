@@ -19,7 +19,7 @@ pub(super) struct FilterArgs {
     /// Only tokens of this owner: login, email or id
     #[arg(long, value_name = "OWNER", value_parser = NonEmptyStringValueParser::new())]
     pub(super) owner: Option<String>,
-    /// Only these kinds, or `all`; the adapter's default kind if not given
+    /// Only these kinds, or `all`; if not given the adapter's default kind, and for `tokens rm --owner` all
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(super) kind: Vec<String>,
     /// Only tokens with such a name; `*` and `?` match as in a shell

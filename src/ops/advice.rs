@@ -1,6 +1,7 @@
 //! What goes with an error: a word for programs, and for a person what to type next.
 
 use super::error::Error;
+use super::filter::list_command;
 use super::wording::{database_code, database_hint, locked_hint, unfit_hint};
 use crate::adapter::detect;
 use crate::db::Installed;
@@ -31,6 +32,7 @@ impl Error {
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
+            Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
             Self::Unfit(_) => "unfit",
@@ -69,7 +71,8 @@ impl Error {
             Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
             Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
             Self::NothingMatches(filter) => Some(format!(
-                "see what there is with `breakglass tokens ls {filter}`; dead ones need --include-expired"
+                "see what there is with `{}`; dead ones need --include-expired",
+                list_command(filter)
             )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
@@ -114,6 +117,9 @@ impl Error {
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
             }
+            Self::OverMaxRows { .. } => {
+                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
+            }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
@@ -134,27 +140,7 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::NotCommitted(_) => "run the command again",
-            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Database(_)
-            | Self::WrongSecret { .. }
-            | Self::Unmet(_)
-            | Self::UnknownKind { .. }
-            | Self::NotKept { .. }
-            | Self::NothingMatches(_)
-            | Self::Unfit(_)
-            | Self::Locked(_)
-            | Self::OutcomeUnknown { .. }
-            | Self::DoneAfterAll { .. }
-            | Self::Load(_)
-            | Self::Render(_)
-            | Self::Expected { .. }
-            | Self::OtherDatabase(_)
-            | Self::Unrecorded(_)
-            | Self::NoActors(_)
-            | Self::Declined
-            | Self::NotSignallable { .. }
-            | Self::MayNotInstall(_)
-            | Self::UnfitRole(_) => return None,
+            _ => return None,
         };
         Some(hint)
     }

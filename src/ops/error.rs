@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::policy::Unmet;
-use super::wording::{holders, installed_words, listed, named, owners, roots, signalled, unfit};
+use super::wording::{
+    at_least, holders, installed_words, listed, named, owners, roots, signalled, unfit,
+};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
@@ -120,14 +122,26 @@ pub enum Error {
     #[error(transparent)]
     Unmet(#[from] Unmet),
     /// More tokens are planned than the target allows.
-    #[error("the plan has {planned} tokens, and target `{target}` allows {most} in one operation")]
+    #[error("the plan has {}{planned} tokens, and target `{target}` allows {most} in one operation", at_least(*.cut))]
     TooManyRows {
         /// How many there are.
         planned: usize,
+        /// Whether there are more, which were not read.
+        cut: bool,
         /// How many there may be.
         most: usize,
         /// The target.
         target: String,
+    },
+    /// More tokens are planned than go in one transaction.
+    #[error("the plan has {}{planned} tokens, and --max-rows allows {most} in one transaction", at_least(*.cut))]
+    OverMaxRows {
+        /// How many there are.
+        planned: usize,
+        /// Whether there are more, which were not read.
+        cut: bool,
+        /// How many there may be.
+        most: usize,
     },
     /// Nothing short of a delete kills a token of this application.
     #[error("tokens of {title} cannot be expired: {why}")]

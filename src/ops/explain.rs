@@ -1,9 +1,12 @@
 //! Why the counts did not add up: the rows are looked at again and compared with the plan.
 
+use std::collections::{HashMap, HashSet};
+
 use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
+use super::token_row::TokenRow;
 use crate::db::interference;
 use crate::model::{CompanionRow, Plan, PlannedToken};
 use serde_json::{Map, Value};
@@ -12,7 +15,7 @@ use serde_json::{Map, Value};
 /// write.
 pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
     match differences(desk, plan).await {
-        Ok(found) if !found.is_empty() => Error::ChangedSinceShown(found),
+        Ok(found) if !found.is_empty() => Error::ChangedSinceShown(first_of(found)),
         Ok(_same) => {
             let mut suspects = Vec::new();
             let concerned = if plan.companions.is_empty() {
@@ -41,6 +44,17 @@ pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
     }
 }
 
+/// The first few differences: a message, and a record of one, are for reading.
+fn first_of(mut found: Vec<String>) -> Vec<String> {
+    const FIRST: usize = 20;
+    let more = found.len().saturating_sub(FIRST);
+    if more > 0 {
+        found.truncate(FIRST);
+        found.push(format!("and {more} more"));
+    }
+    found
+}
+
 async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
     let keys: Vec<String> = plan
         .tokens
@@ -48,10 +62,14 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
         .map(|planned| planned.token.key.clone())
         .collect();
     let rows = find_rows(desk, &keys, &[], None).await?;
+    let rows: HashMap<&str, &TokenRow> = rows
+        .iter()
+        .map(|row| (row.token.key.as_str(), row))
+        .collect();
     let mut found = Vec::new();
     for planned in &plan.tokens {
         let name = name(planned);
-        match rows.iter().find(|row| row.token.key == planned.token.key) {
+        match rows.get(planned.token.key.as_str()) {
             None => found.push(format!("{name} is gone")),
             Some(row) => {
                 let mut columns = changed(&planned.fixed, &row.fixed);
@@ -65,13 +83,17 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
             }
         }
     }
+    if plan.leaves_companions {
+        return Ok(found);
+    }
     let now = companions(desk, &keys).await?;
+    let planned: HashMap<_, _> = plan
+        .companions
+        .iter()
+        .map(|row| (place(row), row))
+        .collect();
     for companion in now.iter().filter(|companion| !companion.dead) {
-        let planned = plan
-            .companions
-            .iter()
-            .find(|planned| same_row(planned, companion));
-        match planned {
+        match planned.get(&place(companion)) {
             None => found.push(format!(
                 "{} {} of token {} came after the plan",
                 companion.name, companion.key, companion.token
@@ -85,16 +107,18 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
             Some(_) => {}
         }
     }
+    let there: HashSet<_> = now.iter().map(place).collect();
     for planned in &plan.companions {
-        if !now.iter().any(|companion| same_row(planned, companion)) {
+        if !there.contains(&place(planned)) {
             found.push(format!("{} {} is gone", planned.name, planned.key));
         }
     }
     Ok(found)
 }
 
-fn same_row(a: &CompanionRow, b: &CompanionRow) -> bool {
-    a.relation == b.relation && a.key == b.key
+/// Which row it is.
+fn place(row: &CompanionRow) -> (&str, &str) {
+    (&row.relation, &row.key)
 }
 
 fn name(planned: &PlannedToken) -> String {

@@ -273,6 +273,15 @@ impl Filter {
     }
 }
 
+/// The command that lists what a filter, as it was described, lets through.
+pub(super) fn list_command(described: &str) -> String {
+    let words = match described.strip_prefix("--all") {
+        Some(rest) => format!("--kind all{rest}"),
+        None => described.to_owned(),
+    };
+    format!("breakglass tokens ls {words}")
+}
+
 /// A length of time in its largest unit that holds it: `90d`, and not so many months and days.
 pub(super) fn duration_words(length: Duration) -> String {
     let seconds = length.as_secs();

@@ -45,7 +45,7 @@ pub use install::{Install, InstallReport};
 pub use list::ListTokens;
 pub use plan::Planned;
 pub use policy::{Colour, Environment, Pattern, Policy, Unmet};
-pub use request::Request;
+pub use request::{MAX_ROWS, Request};
 pub use selector::Selector;
 pub use show::{ShowToken, Shown};
 pub use statements::statements;

@@ -4,13 +4,16 @@ use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::filter::list_command;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, resolve};
+use super::resolve::{Resolved, describe, describe_filter, resolve};
+use super::selector::Selector;
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
+use crate::adapter::With;
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -22,6 +25,8 @@ pub struct Planned {
     pub(super) request: Request,
     pub(super) desk: Desk,
     pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
@@ -56,10 +61,11 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement)) => Ok(Planned {
+            Ok((plan, left, statement)) => Ok(Planned {
                 request: self,
                 desk,
                 plan,
+                left,
                 known,
                 statement,
                 policy: context.policy.clone(),
@@ -87,8 +93,25 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<Resolved, Error> {
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector.clone_from(&resolved.selector);
+        let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        known.selector = self.told(resolved.selector.clone());
+        let planned = resolved.rows.len();
+        if policy.is_too_large(planned) {
+            return Err(Error::TooManyRows {
+                planned,
+                cut: resolved.cut,
+                most: policy.max_rows.unwrap_or_default(),
+                target: policy.target.clone().unwrap_or_default(),
+            });
+        }
+        if planned > self.max_rows {
+            return Err(Error::OverMaxRows {
+                planned,
+                cut: resolved.cut,
+                most: self.max_rows,
+            });
+        }
         if let Some(expected) = self
             .expect
             .filter(|expected| *expected != resolved.rows.len())
@@ -98,14 +121,16 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
-        if policy.is_too_large(resolved.rows.len()) {
-            return Err(Error::TooManyRows {
-                planned: resolved.rows.len(),
-                most: policy.max_rows.unwrap_or_default(),
-                target: policy.target.clone().unwrap_or_default(),
-            });
-        }
         Ok(resolved)
+    }
+
+    /// How the targets were named, with what else decides over the rows.
+    fn told(&self, selector: String) -> String {
+        if self.leave_companions {
+            format!("{selector} --no-companions")
+        } else {
+            selector
+        }
     }
 
     async fn find(
@@ -113,9 +138,9 @@ impl Request {
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String), Error> {
+    ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -125,9 +150,14 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
+        let with = if self.leave_companions {
+            With::Nothing
+        } else {
+            With::Companions
+        };
         let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
+            Action::Expire => (expire::statement(desk, written, with)?, Vec::new()),
+            Action::Delete => delete::statement(desk, written, with).await?,
         };
         let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
@@ -151,25 +181,31 @@ impl Request {
             .collect();
         let mut companions = companions(desk, &keys).await?;
         companions.retain(|companion| !companion.dead);
+        let mut left = Vec::new();
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
             cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
+            let stays = desk.statements().left_by_delete(&references);
             companions.retain(|companion| {
-                left.iter()
+                stays
+                    .iter()
                     .any(|(_, relation)| relation.display_name() == companion.relation)
             });
+        }
+        if self.leave_companions {
+            std::mem::swap(&mut left, &mut companions);
         }
         let plan = Plan {
             action: self.action,
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
+            leaves_companions: self.leave_companions,
             cascades,
         };
         known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        Ok((plan, left, statement))
     }
 
     /// Whether the application's own audit log takes part.
@@ -291,14 +327,37 @@ impl Planned {
         self.plan.changes() > 0 || !self.plan.companions.is_empty()
     }
 
-    /// What stays alive whatever is done here, from the adapter.
+    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
     #[must_use]
     pub fn still_works(&self) -> Vec<String> {
         let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
+        let noted = survivors
             .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone())
-            .collect()
+            .map(|note| note.text.clone());
+        let left = self.left.iter().map(|companion| {
+            let CompanionRow {
+                name, key, token, ..
+            } = companion;
+            format!("{name} {key} of token {token} stays alive (--no-companions)")
+        });
+        noted.chain(left).collect()
+    }
+
+    /// How the targets were named, without any secret.
+    #[must_use]
+    pub fn selector(&self) -> &str {
+        &self.known.selector
+    }
+
+    /// What lists the rows of a plan that a filter made.
+    #[must_use]
+    pub fn list_command(&self) -> Option<String> {
+        match self.request.selectors.as_slice() {
+            [Selector::Filtered(filter)] => {
+                Some(list_command(&describe_filter(&self.desk, filter)))
+            }
+            _ => None,
+        }
     }
 
     /// What may go wrong with this change, as `doctor` tells it.

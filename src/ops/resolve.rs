@@ -18,6 +18,8 @@ use crate::model::{Owner, SecretCheck, Token};
 pub(super) struct Resolved {
     pub(super) rows: Vec<(TokenRow, SecretCheck)>,
     pub(super) selector: String,
+    /// Whether there are more, which were not read.
+    pub(super) cut: bool,
 }
 
 /// How the selectors may be told before anything was looked up: no bare word as text.
@@ -33,7 +35,7 @@ pub(super) fn describe(desk: &Desk, selectors: &[Selector], owner: Option<&str>)
     join(owner, words)
 }
 
-fn describe_filter(desk: &Desk, filter: &Filter) -> String {
+pub(super) fn describe_filter(desk: &Desk, filter: &Filter) -> String {
     let secrets = desk.secret_shape();
     filter.describe(&desk.bound, |value| {
         secrets.as_ref().is_some_and(|shape| shape.is_in(value))
@@ -45,7 +47,8 @@ fn join(owner: Option<&str>, words: impl Iterator<Item = String>) -> String {
     owner.into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Finds the row of every selector.
+/// Finds the row of every selector. Of what a filter lets through one row more than `most` is read
+/// at most, so that whoever asks can tell that there are too many.
 ///
 /// # Errors
 ///
@@ -54,18 +57,24 @@ pub(super) async fn resolve(
     desk: &Desk,
     selectors: &[Selector],
     owner: Option<&str>,
+    most: usize,
 ) -> Result<Resolved, Error> {
     match selectors {
         [Selector::Swept(swept)] => {
             return Ok(Resolved {
                 rows: find_swept(desk, swept).await?,
                 selector: swept.describe(),
+                cut: false,
             });
         }
         [Selector::Filtered(filter)] => {
-            let rows = find_filtered(desk, filter).await?.into_iter();
+            let rows = find_filtered(desk, filter, most).await?;
             return Ok(Resolved {
-                rows: rows.map(|row| (row, SecretCheck::NotGiven)).collect(),
+                cut: rows.len() > most,
+                rows: rows
+                    .into_iter()
+                    .map(|row| (row, SecretCheck::NotGiven))
+                    .collect(),
                 selector: describe_filter(desk, filter),
             });
         }
@@ -107,6 +116,7 @@ pub(super) async fn resolve(
     Ok(Resolved {
         rows: chosen.into_values().collect(),
         selector: join(owner, words.into_iter()),
+        cut: false,
     })
 }
 
@@ -145,15 +155,18 @@ fn read_all(desk: &Desk, selectors: &[Selector]) -> Result<Vec<Reading>, Error> 
     Ok(readings)
 }
 
-/// All rows that a filter lets through, in key order.
+/// The rows that a filter lets through, in key order, `most` and one more of them at most.
 ///
 /// # Errors
 ///
 /// When there are none, or its owner is more than one.
-async fn find_filtered(desk: &Desk, filter: &Filter) -> Result<Vec<TokenRow>, Error> {
+async fn find_filtered(desk: &Desk, filter: &Filter, most: usize) -> Result<Vec<TokenRow>, Error> {
     let statement = desk.statements().list(SortKey::Key, false)?;
     let mut values = filter.values(&desk.bound, desk.identity.as_of)?;
-    values.push((Box::new(None::<i64>), Type::INT8));
+    let limit = i64::try_from(most)
+        .ok()
+        .and_then(|most| most.checked_add(1));
+    values.push((Box::new(limit), Type::INT8));
     let found = desk.session.read(&statement, &borrowed(&values)).await?;
     let name = &desk.bound.adapter.name;
     let mut rows = Vec::with_capacity(found.len());

@@ -105,6 +105,10 @@ pub(super) fn listed(tokens: &[Token]) -> String {
     names.join(", ")
 }
 
+pub(super) fn at_least(cut: bool) -> &'static str {
+    if cut { "at least " } else { "" }
+}
+
 /// Owners to choose from: the first few of them, by what tells them apart.
 pub(super) fn owners(found: &[Owner]) -> String {
     const FIRST: usize = 5;

@@ -2,6 +2,7 @@
 
 mod approve;
 mod attempt;
+mod extent;
 mod tell;
 mod unattended;
 
@@ -18,6 +19,7 @@ use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, Request};
 
 pub(super) use approve::Approval;
+pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -58,6 +60,8 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// How far it goes.
+    pub(super) extent: Extent,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -80,6 +84,8 @@ pub(super) async fn change(
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,
+        max_rows: wanted.extent.max_rows,
+        leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
         dry_run: args.dry_run,
