@@ -31,7 +31,7 @@ pub use constant::Constant;
 pub use detect::Choice;
 pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
-pub use render::{RenderError, SortKey, Statements};
+pub use render::{RenderError, SortKey, Statements, With};
 pub use secret::{KeyShape, SecretParts, SecretShape};
 
 pub(crate) use quote::Sql;

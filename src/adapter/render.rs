@@ -31,6 +31,15 @@ pub enum SortKey {
     Expires,
 }
 
+/// What a change takes along with the tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// Their companions, such as refresh tokens.
+    Companions,
+    /// Nothing but what the database's own foreign keys say.
+    Nothing,
+}
+
 /// Why a statement could not be rendered: a defect of the adapter or of a template.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -40,6 +49,16 @@ pub enum RenderError {
     /// A template asks for what nobody gave.
     #[error("cannot render a statement")]
     Template(#[from] Error),
+}
+
+impl With {
+    /// What is left of the companions.
+    fn of<T>(self, companions: Vec<T>) -> Vec<T> {
+        match self {
+            Self::Companions => companions,
+            Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 /// The statements that an adapter leads to on one database.
@@ -203,7 +222,11 @@ impl<'a> Statements<'a> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn expire(&self, application_audit: bool) -> Result<Option<String>, RenderError> {
+    pub fn expire(
+        &self,
+        application_audit: bool,
+        with: With,
+    ) -> Result<Option<String>, RenderError> {
         let Some(expire) = &self.bound.adapter.expire else {
             return Ok(None);
         };
@@ -218,7 +241,7 @@ impl<'a> Statements<'a> {
         );
         context.insert(
             "companions",
-            self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
+            self.companion_values(&with.of(self.bound.companions.iter().collect()))?,
         );
         context.insert("cascaded", Sql::text("null::jsonb").into());
         add_audit(self.bound, &mut context, Action::Expire, application_audit);
@@ -235,9 +258,10 @@ impl<'a> Statements<'a> {
         &self,
         keys: &[ForeignKey],
         application_audit: bool,
+        with: With,
     ) -> Result<String, RenderError> {
         let mut context = self.context()?;
-        let left: Vec<_> = self.left_by_delete(keys);
+        let left = with.of(self.left_by_delete(keys));
         context.insert("companions", self.companion_values(&left)?);
         context.insert("tracked", texts("t", &self.bound.tracked()).into());
         let objects = counted(self.bound, keys, "$4").into_iter().map(|counted| {

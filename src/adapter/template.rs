@@ -13,11 +13,12 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 17] = templates![
+const TEMPLATES: [(&str, &str); 18] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
+    "tokens/filtered.sql",
     "tokens/list.sql",
     "tokens/find.sql",
     "tokens/lookup.sql",

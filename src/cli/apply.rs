@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
@@ -71,6 +71,8 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
     justify::check(run, &args.change, &context.policy)?;
     choose_as_planned(&mut context, &plan);
     let wanted = Wanted {
+        // How many it may be is in the file that somebody wrote; a target's `max_rows` still holds.
+        extent: Extent::of(plan.leaves_companions, Some(usize::MAX)),
         action: plan.action,
         ends_at: plan.ends_at,
         named: Named {

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod failure;
+mod filter;
 mod format;
 mod init;
 mod justify;

@@ -87,6 +87,9 @@ pub struct Plan {
     pub tokens: Vec<PlannedToken>,
     /// The live companions that die with them.
     pub companions: Vec<CompanionRow>,
+    /// Whether companions are left as they are, the live ones too.
+    #[serde(default)]
+    pub leaves_companions: bool,
     /// For a delete: what the catalogue says it takes along.
     pub cascades: Vec<Cascade>,
 }
@@ -137,6 +140,9 @@ impl Plan {
             feed(&companion.relation);
             feed(&companion.key);
             feed(&Value::Object(companion.vital.clone()).to_string());
+        }
+        if self.leaves_companions {
+            feed("companions left");
         }
         hex(&hash.finalize())
     }

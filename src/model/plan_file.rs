@@ -53,6 +53,8 @@ pub struct PlanFile {
     pub tokens: Vec<PlannedToken>,
     /// The live companions that die with them.
     pub companions: Vec<CompanionRow>,
+    /// Whether companions are left as they are, the live ones too.
+    pub leaves_companions: bool,
     /// For a delete: what the catalogue says it takes along.
     pub cascades: Vec<Cascade>,
 }

@@ -1,6 +1,7 @@
 //! What goes with an error: a word for programs, and for a person what to type next.
 
 use super::error::Error;
+use super::filter::list_command;
 use super::wording::{database_code, database_hint, locked_hint, unfit_hint};
 use crate::adapter::detect;
 use crate::db::Installed;
@@ -24,9 +25,14 @@ impl Error {
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
             Self::NoSecretShape(_) => "no_secret_shape",
+            Self::UnknownKind { .. } => "unknown_kind",
+            Self::NotKept { .. } => "not_kept",
+            Self::NothingMatches(_) => "nothing_matches",
+            Self::AmbiguousOwner { .. } => "ambiguous_owner",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
+            Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
             Self::Unfit(_) => "unfit",
@@ -64,6 +70,12 @@ impl Error {
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
             Self::Plan(error) => Some(error.hint()),
+            Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
+            Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
+            Self::NothingMatches(filter) => Some(format!(
+                "see what there is with `{}`; dead ones need --include-expired",
+                list_command(filter)
+            )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
@@ -98,6 +110,7 @@ impl Error {
             Self::DamagedSecret { .. } => {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
+            Self::AmbiguousOwner { .. } => "give the owner's id",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -105,6 +118,9 @@ impl Error {
             Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::OverMaxRows { .. } => {
+                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
@@ -126,25 +142,7 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::NotCommitted(_) => "run the command again",
-            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Database(_)
-            | Self::WrongSecret { .. }
-            | Self::Unmet(_)
-            | Self::Plan(_)
-            | Self::Unfit(_)
-            | Self::Locked(_)
-            | Self::OutcomeUnknown { .. }
-            | Self::DoneAfterAll { .. }
-            | Self::Load(_)
-            | Self::Render(_)
-            | Self::Expected { .. }
-            | Self::OtherDatabase(_)
-            | Self::Unrecorded(_)
-            | Self::NoActors(_)
-            | Self::Declined
-            | Self::NotSignallable { .. }
-            | Self::MayNotInstall(_)
-            | Self::UnfitRole(_) => return None,
+            _ => return None,
         };
         Some(hint)
     }

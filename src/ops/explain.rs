@@ -88,7 +88,7 @@ pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
             ));
         }
     }
-    let now = killed_companions(desk, plan.action, &keys).await?;
+    let now = killed_companions(desk, plan, &keys).await?;
     let planned: HashMap<_, _> = plan
         .companions
         .iter()
@@ -135,11 +135,14 @@ pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
 /// counted, not planned.
 async fn killed_companions(
     desk: &Desk,
-    action: Action,
+    plan: &Plan,
     keys: &[String],
 ) -> Result<Vec<CompanionRow>, Error> {
+    if plan.leaves_companions {
+        return Ok(Vec::new());
+    }
     let mut found = companions(desk, keys).await?;
-    if action == Action::Delete && !found.is_empty() {
+    if plan.action == Action::Delete && !found.is_empty() {
         let references = referencing(&desk.session, &desk.bound.token).await?;
         retain_left(desk, &references, &mut found);
     }

@@ -4,15 +4,17 @@ use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::filter::list_command;
 use super::plan_file::FromFile;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, resolve};
+use super::resolve::{Resolved, describe, describe_filter, resolve};
+use super::selector::Selector;
 use super::token_row::object;
 use super::watch::watched;
 use super::{delete, expire};
-use crate::adapter::{Bound, ForeignKey};
+use crate::adapter::{Bound, ForeignKey, With};
 use crate::db::{Identity, Session};
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -24,6 +26,8 @@ pub struct Planned {
     pub(super) request: Request,
     pub(super) desk: Desk,
     pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
@@ -63,10 +67,11 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement)) => Ok(Planned {
+            Ok((plan, left, statement)) => Ok(Planned {
                 request: self,
                 desk,
                 plan,
+                left,
                 known,
                 statement,
                 policy: context.policy.clone(),
@@ -116,8 +121,10 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<Resolved, Error> {
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector.clone_from(&resolved.selector);
+        let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        known.selector = self.told(resolved.selector.clone());
+        self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         if let Some(expected) = self
             .expect
             .filter(|expected| *expected != resolved.rows.len())
@@ -127,8 +134,37 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
-        check_size(policy, resolved.rows.len())?;
         Ok(resolved)
+    }
+
+    /// Refuses more tokens than the target or `--max-rows` allows in one transaction. Where the
+    /// rows were `cut`, there are more of them than were read.
+    fn check_size(&self, policy: &Policy, planned: usize, cut: bool) -> Result<(), Error> {
+        if policy.is_too_large(planned) {
+            return Err(Error::TooManyRows {
+                planned,
+                cut,
+                most: policy.max_rows.unwrap_or_default(),
+                target: policy.target.clone().unwrap_or_default(),
+            });
+        }
+        if planned > self.max_rows {
+            return Err(Error::OverMaxRows {
+                planned,
+                cut,
+                most: self.max_rows,
+            });
+        }
+        Ok(())
+    }
+
+    /// How the targets were named, with what else decides over the rows.
+    fn told(&self, selector: String) -> String {
+        if self.leave_companions {
+            format!("{selector} --no-companions")
+        } else {
+            selector
+        }
     }
 
     async fn find(
@@ -136,9 +172,9 @@ impl Request {
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String), Error> {
+    ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
         if let Some(file) = self.file_to_apply() {
             file.check(desk)?;
         }
@@ -151,14 +187,28 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
+        let leaves_companions = self
+            .file_to_apply()
+            .map_or(self.leave_companions, |file| file.plan().leaves_companions);
+        let with = if leaves_companions {
+            With::Nothing
+        } else {
+            With::Companions
         };
-        let plan = match self.file_to_apply() {
+        let (statement, references) = match self.action {
+            Action::Expire => (expire::statement(desk, written, with)?, Vec::new()),
+            Action::Delete => delete::statement(desk, written, with).await?,
+        };
+        let (plan, left) = match self.file_to_apply() {
             Some(file) => {
-                check_size(policy, file.plan().tokens.len())?;
-                file.over_rows(desk, &references).await?
+                self.check_size(policy, file.plan().tokens.len(), false)?;
+                let plan = file.over_rows(desk, &references).await?;
+                let left = if leaves_companions {
+                    live_companions(desk, &plan.owned_keys()).await?
+                } else {
+                    Vec::new()
+                };
+                (plan, left)
             }
             None => self.look_up(desk, policy, known, &references).await?,
         };
@@ -168,7 +218,7 @@ impl Request {
             known.plan_digest = Some(plan.digest());
         }
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        Ok((plan, left, statement))
     }
 
     /// The plan that the selectors lead to.
@@ -178,7 +228,7 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
         references: &[ForeignKey],
-    ) -> Result<Plan, Error> {
+    ) -> Result<(Plan, Vec<CompanionRow>), Error> {
         let resolved = self.resolve(desk, policy, known).await?;
         let tokens: Vec<PlannedToken> = resolved
             .rows
@@ -198,20 +248,25 @@ impl Request {
             .iter()
             .map(|planned| planned.token.key.clone())
             .collect();
-        let mut companions = companions(desk, &keys).await?;
-        companions.retain(|companion| !companion.dead);
+        let mut companions = live_companions(desk, &keys).await?;
+        let mut left = Vec::new();
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
             cascades = delete::cascades(desk, references, &keys).await?;
             retain_left(desk, references, &mut companions);
         }
-        Ok(Plan {
+        if self.leave_companions {
+            std::mem::swap(&mut left, &mut companions);
+        }
+        let plan = Plan {
             action: self.action,
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
+            leaves_companions: self.leave_companions,
             cascades,
-        })
+        };
+        Ok((plan, left))
     }
 
     /// Whether the application's own audit log takes part.
@@ -239,16 +294,11 @@ impl Request {
     }
 }
 
-/// Refuses more tokens than the target allows in one operation.
-fn check_size(policy: &Policy, planned: usize) -> Result<(), Error> {
-    if policy.is_too_large(planned) {
-        return Err(Error::TooManyRows {
-            planned,
-            most: policy.max_rows.unwrap_or_default(),
-            target: policy.target.clone().unwrap_or_default(),
-        });
-    }
-    Ok(())
+/// Those of them that are alive.
+async fn live_companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
+    let mut found = companions(desk, keys).await?;
+    found.retain(|companion| !companion.dead);
+    Ok(found)
 }
 
 /// Leaves those companions that a delete does not take along by its foreign keys.
@@ -365,14 +415,37 @@ impl Planned {
         self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
     }
 
-    /// What stays alive whatever is done here, from the adapter.
+    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
     #[must_use]
     pub fn still_works(&self) -> Vec<String> {
         let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
+        let noted = survivors
             .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone())
-            .collect()
+            .map(|note| note.text.clone());
+        let left = self.left.iter().map(|companion| {
+            let CompanionRow {
+                name, key, token, ..
+            } = companion;
+            format!("{name} {key} of token {token} stays alive (--no-companions)")
+        });
+        noted.chain(left).collect()
+    }
+
+    /// How the targets were named, without any secret.
+    #[must_use]
+    pub fn selector(&self) -> &str {
+        &self.known.selector
+    }
+
+    /// What lists the rows of a plan that a filter made.
+    #[must_use]
+    pub fn list_command(&self) -> Option<String> {
+        match self.request.selectors.as_slice() {
+            [Selector::Filtered(filter)] => {
+                Some(list_command(&describe_filter(&self.desk, filter)))
+            }
+            _ => None,
+        }
     }
 
     /// What may go wrong with this change, as `doctor` tells it.

@@ -1,6 +1,8 @@
 //! Seeing that a token is dead: read again on a fresh connection, judged by the adapter's rule,
 //! and recorded as seen.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -10,7 +12,7 @@ use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
 use crate::db::{self, Change, Identity, Isolation};
-use crate::model::{Action, Plan, State, Verdict};
+use crate::model::{Action, CompanionRow, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
 
@@ -67,18 +69,24 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         .map(|planned| planned.token.key.clone())
         .collect();
     let rows = find_rows(&fresh, &keys, &[], None).await?;
-    let companions = companions(&fresh, &keys).await?;
+    let companions = if plan.leaves_companions {
+        Vec::new()
+    } else {
+        companions(&fresh, &keys).await?
+    };
+    let states: HashMap<String, State> = rows
+        .into_iter()
+        .map(|row| (row.token.key, row.token.state))
+        .collect();
+    let alive = companions.iter().filter(|companion| !companion.dead);
+    let alive: HashMap<&str, &CompanionRow> = alive
+        .map(|companion| (companion.token.as_str(), companion))
+        .collect();
     Ok(keys
         .into_iter()
         .map(|key| {
-            let state = rows
-                .iter()
-                .find(|row| row.token.key == key)
-                .map(|row| row.token.state);
-            let alive = companions
-                .iter()
-                .find(|companion| companion.token == key && !companion.dead);
-            let (verdict, detail) = match (state, alive) {
+            let state = states.get(&key).copied();
+            let (verdict, detail) = match (state, alive.get(key.as_str())) {
                 (_, Some(companion)) => (
                     Verdict::Resurrected,
                     format!("{} {} is alive", companion.name, companion.key),

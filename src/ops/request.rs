@@ -9,6 +9,9 @@ use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
 
+/// How many tokens go in one transaction, unless said otherwise.
+pub const MAX_ROWS: usize = 50_000;
+
 /// What is asked for, by whom and why.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -28,6 +31,10 @@ pub struct Request {
     pub owner: Option<String>,
     /// Exactly so many tokens, or nothing.
     pub expect: Option<usize>,
+    /// At most so many tokens in the one transaction; a target may allow fewer.
+    pub max_rows: usize,
+    /// Leave the rows alone that would die with the tokens, such as refresh tokens.
+    pub leave_companions: bool,
     /// Why.
     pub reason: String,
     /// The ticket that asked for it.

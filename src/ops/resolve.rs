@@ -6,27 +6,40 @@ use tokio_postgres::types::Type;
 
 use super::desk::Desk;
 use super::error::Error;
+use super::filter::{Filter, borrowed};
 use super::selector::{Reading, Selector};
 use super::sweep::find_swept;
 use super::token_row::TokenRow;
-use crate::adapter::{KeyShape, SecretParts};
-use crate::model::{SecretCheck, Token};
+use crate::adapter::{KeyShape, SecretParts, SortKey};
+use crate::model::{Owner, SecretCheck, Token};
 
 /// The rows that were named, in key order, and how.
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) rows: Vec<(TokenRow, SecretCheck)>,
     pub(super) selector: String,
+    /// Whether there are more, which were not read.
+    pub(super) cut: bool,
 }
 
 /// How the selectors may be told before anything was looked up: no bare word as text.
 pub(super) fn describe(desk: &Desk, selectors: &[Selector], owner: Option<&str>) -> String {
     let (secrets, keys) = (desk.secret_shape(), desk.statements().key_shape());
-    let words = selectors.iter().map(|selector| {
-        let reading = selector.read(secrets.as_ref(), &keys);
-        selector.describe(&reading, false)
+    let words = selectors.iter().map(|selector| match selector {
+        Selector::Filtered(filter) => describe_filter(desk, filter),
+        selector => {
+            let reading = selector.read(secrets.as_ref(), &keys);
+            selector.describe(&reading, false)
+        }
     });
     join(owner, words)
+}
+
+pub(super) fn describe_filter(desk: &Desk, filter: &Filter) -> String {
+    let secrets = desk.secret_shape();
+    filter.describe(&desk.bound, |value| {
+        secrets.as_ref().is_some_and(|shape| shape.is_in(value))
+    })
 }
 
 fn join(owner: Option<&str>, words: impl Iterator<Item = String>) -> String {
@@ -34,7 +47,8 @@ fn join(owner: Option<&str>, words: impl Iterator<Item = String>) -> String {
     owner.into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Finds the row of every selector.
+/// Finds the row of every selector. Of what a filter lets through one row more than `most` is read
+/// at most, so that whoever asks can tell that there are too many.
 ///
 /// # Errors
 ///
@@ -43,39 +57,31 @@ pub(super) async fn resolve(
     desk: &Desk,
     selectors: &[Selector],
     owner: Option<&str>,
+    most: usize,
 ) -> Result<Resolved, Error> {
-    if let [Selector::Swept(swept)] = selectors {
-        return Ok(Resolved {
-            rows: find_swept(desk, swept).await?,
-            selector: swept.describe(),
-        });
-    }
-    let (secrets, keys) = (desk.secret_shape(), desk.statements().key_shape());
-    let mut readings = Vec::new();
-    for selector in selectors {
-        let reading = selector.read(secrets.as_ref(), &keys);
-        let shape = || {
-            secrets
-                .as_ref()
-                .map(|shape| shape.words().to_owned())
-                .unwrap_or_default()
-        };
-        match reading {
-            Reading::Damaged => {
-                return Err(Error::DamagedSecret {
-                    length: selector.length(),
-                    shape: shape(),
-                });
-            }
-            Reading::NoSecret => {
-                return Err(Error::NotASecret {
-                    length: selector.length(),
-                    shape: shape(),
-                });
-            }
-            reading => readings.push(reading),
+    match selectors {
+        [Selector::Swept(swept)] => {
+            return Ok(Resolved {
+                rows: find_swept(desk, swept).await?,
+                selector: swept.describe(),
+                cut: false,
+            });
         }
+        [Selector::Filtered(filter)] => {
+            let rows = find_filtered(desk, filter, most).await?;
+            return Ok(Resolved {
+                cut: rows.len() > most,
+                rows: rows
+                    .into_iter()
+                    .map(|row| (row, SecretCheck::NotGiven))
+                    .collect(),
+                selector: describe_filter(desk, filter),
+            });
+        }
+        _ => {}
     }
+    let keys = desk.statements().key_shape();
+    let mut readings = read_all(desk, selectors)?;
     look_up_secrets(desk, &mut readings).await?;
     let rows = find(desk, &readings, owner).await?;
     let mut chosen: BTreeMap<String, (TokenRow, SecretCheck)> = BTreeMap::new();
@@ -110,6 +116,88 @@ pub(super) async fn resolve(
     Ok(Resolved {
         rows: chosen.into_values().collect(),
         selector: join(owner, words.into_iter()),
+        cut: false,
+    })
+}
+
+/// What each selector turned out to be, decided without the database.
+///
+/// # Errors
+///
+/// When one is a secret that was cut, or was pasted and is none.
+fn read_all(desk: &Desk, selectors: &[Selector]) -> Result<Vec<Reading>, Error> {
+    let (secrets, keys) = (desk.secret_shape(), desk.statements().key_shape());
+    let mut readings = Vec::new();
+    for selector in selectors {
+        let reading = selector.read(secrets.as_ref(), &keys);
+        let shape = || {
+            secrets
+                .as_ref()
+                .map(|shape| shape.words().to_owned())
+                .unwrap_or_default()
+        };
+        match reading {
+            Reading::Damaged => {
+                return Err(Error::DamagedSecret {
+                    length: selector.length(),
+                    shape: shape(),
+                });
+            }
+            Reading::NoSecret => {
+                return Err(Error::NotASecret {
+                    length: selector.length(),
+                    shape: shape(),
+                });
+            }
+            Reading::Secret(_) | Reading::Words { .. } | Reading::Many => readings.push(reading),
+        }
+    }
+    Ok(readings)
+}
+
+/// The rows that a filter lets through, in key order, `most` and one more of them at most.
+///
+/// # Errors
+///
+/// When there are none, or its owner is more than one.
+async fn find_filtered(desk: &Desk, filter: &Filter, most: usize) -> Result<Vec<TokenRow>, Error> {
+    let statement = desk.statements().list(SortKey::Key, false)?;
+    let mut values = filter.values(&desk.bound, desk.identity.as_of)?;
+    let limit = i64::try_from(most)
+        .ok()
+        .and_then(|most| most.checked_add(1));
+    values.push((Box::new(limit), Type::INT8));
+    let found = desk.session.read(&statement, &borrowed(&values)).await?;
+    let name = &desk.bound.adapter.name;
+    let mut rows = Vec::with_capacity(found.len());
+    for row in &found {
+        rows.push(TokenRow::read(row, name)?);
+    }
+    if rows.is_empty() {
+        return Err(Error::NothingMatches(describe_filter(desk, filter)));
+    }
+    if let Some(owner) = &filter.owner {
+        one_owner(owner, &rows)?;
+    }
+    // The database's own order depends on its collation.
+    rows.sort_unstable_by(|one, other| one.token.key.cmp(&other.token.key));
+    Ok(rows)
+}
+
+/// A login may be somebody else's address: nobody means to end the tokens of both.
+fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
+    let mut found: BTreeMap<&str, &Owner> = BTreeMap::new();
+    for row in rows {
+        if let Some(owner) = &row.token.owner {
+            found.entry(&owner.id).or_insert(owner);
+        }
+    }
+    if found.len() < 2 {
+        return Ok(());
+    }
+    Err(Error::AmbiguousOwner {
+        owner: owner.to_owned(),
+        found: found.into_values().cloned().collect(),
     })
 }
 
@@ -131,7 +219,7 @@ fn names(
                     && token.kind == desk.bound.adapter.token.default_kind
                     && owner.is_none_or(|owner| is_owner(owner, token)))
         }
-        Reading::Damaged | Reading::NoSecret | Reading::Swept | Reading::FromFile => false,
+        Reading::Damaged | Reading::NoSecret | Reading::Many => false,
     }
 }
 
@@ -202,7 +290,7 @@ async fn find(
                 keys.extend(key.clone());
                 labels.extend(label.clone());
             }
-            Reading::Damaged | Reading::NoSecret | Reading::Swept | Reading::FromFile => {}
+            Reading::Damaged | Reading::NoSecret | Reading::Many => {}
         }
     }
     find_rows(desk, &keys, &labels, owner).await

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::filter::Filter;
 use super::plan_file::FromFile;
 use super::sweep::Swept;
 use crate::adapter::{KeyShape, SecretParts, SecretShape};
@@ -22,6 +23,8 @@ pub enum Selector {
     Swept(Swept),
     /// What a plan file names, and nothing else.
     FromFile(FromFile),
+    /// Everything that a filter lets through.
+    Filtered(Filter),
 }
 
 impl std::fmt::Debug for Selector {
@@ -33,6 +36,7 @@ impl std::fmt::Debug for Selector {
             Self::Pasted(_) => f.write_str("Pasted"),
             Self::Swept(_) => f.write_str("Swept"),
             Self::FromFile(_) => f.write_str("FromFile"),
+            Self::Filtered(_) => f.write_str("Filtered"),
         }
     }
 }
@@ -51,10 +55,8 @@ pub(super) enum Reading {
     Damaged,
     /// Pasted, but no secret.
     NoSecret,
-    /// Chosen by a sweep.
-    Swept,
-    /// Chosen when the plan was made.
-    FromFile,
+    /// Chosen by a sweep, by a filter, or when a plan was made: many at once, and none of them a word.
+    Many,
 }
 
 impl Selector {
@@ -73,7 +75,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) | Self::FromFile(_) => "",
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) => "",
         }
     }
 
@@ -82,8 +84,7 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
-            (Self::Swept(_), _) => return Reading::Swept,
-            (Self::FromFile(_), _) => return Reading::FromFile,
+            (Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_), _) => return Reading::Many,
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -107,8 +108,7 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
-            Self::Swept(_) => Reading::Swept,
-            Self::FromFile(_) => Reading::FromFile,
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) => Reading::Many,
         }
     }
 
@@ -117,6 +117,8 @@ impl Selector {
         match (self, reading) {
             (Self::Swept(swept), _) => swept.describe(),
             (Self::FromFile(file), _) => file.describe(),
+            // Needs the adapter: see `resolve::describe`.
+            (Self::Filtered(_), _) => "a filter".to_owned(),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

@@ -59,6 +59,7 @@ impl ShowToken {
             desk,
             std::slice::from_ref(&self.selector),
             self.owner.as_deref(),
+            usize::MAX,
         )
         .await?;
         let Some((row, secret)) = resolved.rows.into_iter().next() else {

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::error::Error;
-use crate::adapter::SortKey;
+use crate::adapter::{SortKey, With};
 use crate::db::referencing;
 
 /// Files that are statements as they stand, each with its name.
@@ -63,11 +63,14 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
         ("sql/doctor/release.sql", rendered.release()?),
-        ("sql/tokens/expire.sql", rendered.expire(true)?),
+        (
+            "sql/tokens/expire.sql",
+            rendered.expire(true, With::Companions)?,
+        ),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",
-            Some(rendered.delete(&references, true)?),
+            Some(rendered.delete(&references, true, With::Companions)?),
         ),
     ];
     let as_they_stand = |files: &[(&'static str, &str)]| -> Vec<_> {

@@ -2,7 +2,7 @@
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
-use crate::model::{Blocker, Finding, Signal, Token};
+use crate::model::{Blocker, Finding, Owner, Signal, Token};
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
@@ -107,7 +107,7 @@ pub(super) fn listed(tokens: &[Token]) -> String {
 
 /// Differences on one line: a few hundred of them are read by nobody, and the count is.
 pub(super) fn first_of(differences: &[String]) -> String {
-    const FIRST: usize = 100;
+    const FIRST: usize = 20;
     let mut told: Vec<&str> = differences.iter().take(FIRST).map(String::as_str).collect();
     let more = differences.len().saturating_sub(FIRST);
     let rest = format!("and {more} more");
@@ -115,6 +115,29 @@ pub(super) fn first_of(differences: &[String]) -> String {
         told.push(&rest);
     }
     told.join("; ")
+}
+
+pub(super) fn at_least(cut: bool) -> &'static str {
+    if cut { "at least " } else { "" }
+}
+
+/// Owners to choose from: the first few of them, by what tells them apart.
+pub(super) fn owners(found: &[Owner]) -> String {
+    const FIRST: usize = 5;
+    let mut names: Vec<String> = found
+        .iter()
+        .take(FIRST)
+        .map(|owner| {
+            let login = owner.login.as_deref().unwrap_or("no such owner");
+            let email = owner.email.as_deref().filter(|email| !email.is_empty());
+            let email = email.map(|email| format!(", {email}")).unwrap_or_default();
+            format!("{} ({login}{email})", owner.id)
+        })
+        .collect();
+    if found.len() > FIRST {
+        names.push(format!("and {} more", found.len() - FIRST));
+    }
+    names.join(", ")
 }
 
 pub(super) fn named(suspects: &[String]) -> String {

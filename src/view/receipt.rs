@@ -7,6 +7,10 @@ use super::escape::visible;
 use super::time::zoned;
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, Verdict};
 
+/// Rows that are told one by one at most; of more than that only the first few are.
+const SHOWN: usize = 50;
+const FIRST: usize = 20;
+
 /// Writes the receipt of a mutation.
 ///
 /// # Errors
@@ -23,10 +27,12 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         target: _,
         environment: _,
     } = receipt;
-    for change in changes {
+    let shown = |all: usize| if all > SHOWN { FIRST } else { SHOWN };
+    for change in changes.iter().take(shown(changes.len())) {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
     }
-    for token in unchanged {
+    more(out, changes.len(), operation)?;
+    for token in unchanged.iter().take(shown(unchanged.len())) {
         let when = token
             .expires_at
             .map(|time| format!(" since {}", zoned(time)))
@@ -41,6 +47,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
             token.state, token.kind, token.key
         );
         writeln!(out, "{}", visible(&line))?;
+    }
+    if unchanged.len() > SHOWN {
+        writeln!(out, "… {} already dead in all", unchanged.len())?;
     }
     read_back(out, *verdict)?;
     if operation.outcome == Outcome::Planned {
@@ -82,6 +91,22 @@ fn read_back(out: &mut dyn Write, verdict: Option<Verdict>) -> io::Result<()> {
         ),
         Some(Verdict::Gone) => writeln!(out, "{READ}: the row is gone"),
     }
+}
+
+/// How many changed where not all are told, and where all of them stand.
+fn more(out: &mut dyn Write, all: usize, operation: &Operation) -> io::Result<()> {
+    if all <= SHOWN {
+        return Ok(());
+    }
+    let more = all - FIRST;
+    if operation.outcome == Outcome::Planned {
+        return writeln!(out, "… and {more} more rows, {all} in all");
+    }
+    writeln!(
+        out,
+        "… and {more} more rows, {all} in all: `breakglass audit show {}`",
+        operation.id
+    )
 }
 
 fn change_line(operation: &Operation, change: &Change) -> String {

@@ -237,8 +237,8 @@ fn the_operator_may_prepare_every_statement_but_those_of_the_hash() {
             .iter()
             .any(|stem| name == format!("tokens/{stem}.sql"));
         // Rights are looked at when a plan is made, not when it is parsed.
-        let nulls = ["null"; 8].join(", ");
-        let count = (1..=8)
+        let nulls = ["null"; 16].join(", ");
+        let count = (1..=16)
             .rev()
             .find(|n| statement.contains(&format!("${n}")))
             .unwrap_or(0);

@@ -15,6 +15,12 @@ pub(in crate::cli) enum Approval {
     Word,
     /// For a delete: by the key of each token, typed or given with `--confirm`.
     Keys(Vec<String>),
+    /// For what a filter or an owner leads to: by the number of tokens, typed or, with `--yes`,
+    /// expected on the command line.
+    Count {
+        /// Whether `--expect` was given. The number itself is held against the plan before.
+        expected: bool,
+    },
 }
 
 impl Approval {
@@ -31,6 +37,7 @@ impl Approval {
         match self {
             Self::Word => args.yes,
             Self::Keys(confirm) => !confirm.is_empty(),
+            Self::Count { expected } => args.yes && *expected,
         }
     }
 }
@@ -71,6 +78,8 @@ pub(super) async fn approve(
         Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
+        Approval::Count { .. } if approval.is_given(args) => None,
+        Approval::Count { .. } => confirm_count(run, &planned).await?,
     };
     match refusal {
         None => Ok(planned),
@@ -92,6 +101,27 @@ fn question(planned: &Planned) -> String {
         .or(policy.target.as_ref())
         .unwrap_or(&planned.identity().database.name);
     format!("{tokens} on {place}: {}?", planned.plan().action)
+}
+
+/// Many tokens want their number: whoever types it has read it.
+async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Failure> {
+    let number = planned.plan().tokens.len();
+    let tokens = if number == 1 { "token" } else { "tokens" };
+    let verb = match planned.plan().action {
+        Action::Expire => "expires",
+        Action::Delete => "deletes for good",
+    };
+    let policy = planned.policy();
+    let place = policy.environment.as_ref().map(|named| &named.name);
+    let place = place.or(policy.target.as_ref());
+    let place = place
+        .map(|place| format!(" in {place}"))
+        .unwrap_or_default();
+    let what = planned.selector();
+    let question = format!("this {verb} {number} {tokens}{place} ({what}); type the number");
+    let typed = prompt::any_line(&run.interrupt, &question).await?;
+    let is_it = typed.trim().parse() == Ok(number);
+    Ok((!is_it).then_some(Error::Declined))
 }
 
 /// A delete wants each key, typed or given with `--confirm`.

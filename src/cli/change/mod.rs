@@ -2,6 +2,7 @@
 
 mod approve;
 mod attempt;
+mod extent;
 mod tell;
 mod unattended;
 
@@ -19,6 +20,7 @@ use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, Request};
 
 pub(super) use approve::Approval;
+pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -61,6 +63,8 @@ pub(super) struct Wanted {
     pub(super) expect: Option<usize>,
     /// An end in the future, instead of now.
     pub(super) ends_at: Option<DateTime<Utc>>,
+    /// How far it goes.
+    pub(super) extent: Extent,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -95,6 +99,8 @@ async fn plan(
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,
+        max_rows: wanted.extent.max_rows,
+        leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
         dry_run: args.dry_run,

@@ -171,6 +171,7 @@ impl Planned {
             adapter: _,
             tokens,
             companions,
+            leaves_companions,
             cascades,
         } = &self.plan;
         let request = &self.request;
@@ -207,6 +208,7 @@ impl Planned {
             app_actor: request.app_actor.clone(),
             tokens: tokens.clone(),
             companions: companions.clone(),
+            leaves_companions: *leaves_companions,
             cascades: cascades.clone(),
         };
         Ok(file.seal())

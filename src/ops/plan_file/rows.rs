@@ -28,6 +28,7 @@ impl FromFile {
             action,
             tokens,
             companions,
+            leaves_companions,
             cascades,
             ..
         } = self.plan();
@@ -36,6 +37,7 @@ impl FromFile {
             adapter: desk.bound.adapter.name.clone(),
             tokens: tokens.clone(),
             companions: companions.clone(),
+            leaves_companions: *leaves_companions,
             cascades: cascades.clone(),
         };
         let mut now = compare(desk, &plan).await?;
