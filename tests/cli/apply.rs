@@ -1,8 +1,6 @@
 //! `apply` that does what the plan says: the rows, the record, the receipt, whoever planned it.
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a helper that finds no value fails its test"
 )]
@@ -14,6 +12,41 @@ use super::plan_file::Plan;
 use super::remove::{Before, REASON, coder, column, operator};
 use crate::support::config::File;
 use crate::support::{Invocation, Template, TestDatabase, seed};
+
+/// What is on record of the plan of [`another_operator_applies_what_one_planned`].
+#[track_caller]
+fn is_recorded_as_planned(operation: &Value, plan: &Plan, role: &str) {
+    let planned = plan.json();
+    let of = |name: &str| planned[name].as_str().unwrap();
+    let by = |name: &str| planned["planned_by"][name].as_str().unwrap();
+    let expected = [
+        ("action", json!("expire")),
+        ("outcome", json!("applied")),
+        ("db_user", json!(role)),
+        ("reason", json!(REASON)),
+        ("ticket", json!("INC-42")),
+        (
+            "selector",
+            json!(format!(
+                "plan {} by {} on {}: build-cache",
+                of("operation"),
+                by("os_user"),
+                by("host")
+            )),
+        ),
+        ("plan_digest", json!(of("digest"))),
+        ("parent_id", Value::Null),
+        ("application_audit", json!("written")),
+        ("secret_verified", Value::Null),
+        ("planned", json!(1)),
+        ("matched", json!(1)),
+        ("changed", json!(1)),
+        ("unchanged", json!(0)),
+    ];
+    for (field, value) in expected {
+        assert_eq!(operation[field], value, "{field}");
+    }
+}
 
 #[test]
 fn another_operator_applies_what_one_planned() {
@@ -34,10 +67,10 @@ fn another_operator_applies_what_one_planned() {
     let operation = database.operation();
     let id = operation["id"].as_str().unwrap();
     assert_ne!(id, of("operation"), "a request of its own");
-    let planner = &planned["planned_by"];
+    let by = &planned["planned_by"];
     let (user, host) = (
-        planner["os_user"].as_str().unwrap(),
-        planner["host"].as_str().unwrap(),
+        by["os_user"].as_str().unwrap(),
+        by["host"].as_str().unwrap(),
     );
     output
         .success()
@@ -67,31 +100,7 @@ fn another_operator_applies_what_one_planned() {
         "{output}"
     );
 
-    let expected = [
-        ("action", json!("expire")),
-        ("outcome", json!("applied")),
-        ("db_user", json!(role)),
-        ("reason", json!(REASON)),
-        ("ticket", json!("INC-42")),
-        (
-            "selector",
-            json!(format!(
-                "plan {} by {user} on {host}: build-cache",
-                of("operation")
-            )),
-        ),
-        ("plan_digest", json!(of("digest"))),
-        ("parent_id", Value::Null),
-        ("application_audit", json!("written")),
-        ("secret_verified", Value::Null),
-        ("planned", json!(1)),
-        ("matched", json!(1)),
-        ("changed", json!(1)),
-        ("unchanged", json!(0)),
-    ];
-    for (field, value) in expected {
-        assert_eq!(operation[field], value, "{field}");
-    }
+    is_recorded_as_planned(&operation, &plan, &role);
     let second = "expires_at = (select occurred_at - interval '1 s' from breakglass.operation)";
     assert_eq!(column(&database, seed::HOT, second), "t");
     assert_eq!(column(&database, seed::HOT, rest), rest_before);

@@ -2,86 +2,79 @@
 
 use super::plan_file::Plan;
 use super::remove::{Before, REASON, coder};
-use crate::support::{breakglass, seed};
+use crate::support::{TestDatabase, breakglass, seed};
 
 const EXPIRE: &str = "expire? [y/N]";
+
+/// Asserts that it is a usage error, also where nothing could be connected to.
+#[track_caller]
+fn is_usage(database: &TestDatabase, plan: &Plan, words: &[&str], told: &str) {
+    let output = plan.apply(database, words).run();
+    output.code(2).says(told);
+    assert_eq!(output.stdout, "");
+    let nowhere = [
+        "apply",
+        &plan.path(),
+        "-d",
+        "host=/nonexistent dbname=x user=x",
+    ];
+    let output = breakglass().args(nowhere).args(words.to_vec()).run();
+    output.code(2).says(told);
+}
 
 #[test]
 fn without_a_terminal_everything_is_said_before_anything_is_touched() {
     let database = coder();
     let plan = Plan::nowhere();
     plan.make(&database, &["build-cache"]).run().success();
-    let deleting = Plan::of(&database, &["build-cache", "--delete"]);
-    let digest = deleting.digest();
     let before = Before::of(&database);
-    for (plan, words, told) in [
-        (
-            &plan,
-            &["--yes"][..],
-            "error: --reason is required without a terminal\nhint: add `--reason 'why'`",
-        ),
-        (
-            &plan,
-            &["--yes", "--reason", ""],
-            "error: --reason is empty",
-        ),
-        (
-            &plan,
-            &["--reason", REASON],
-            "error: there is no terminal to ask on\nhint: add `--yes`",
-        ),
-        (
-            &plan,
-            &["--reason", REASON, "--yes", "--confirm", seed::HOT],
-            "error: --confirm goes with a plan that deletes, and this one expires",
-        ),
-        (
-            &plan,
-            &["--reason", REASON, "--yes", "--cancel-blocker"],
-            "error: --cancel-blocker asks, and there is no terminal",
-        ),
-        (
-            &plan,
-            &["--reason", &seed::token_of(seed::HOT), "--yes"],
-            "error: --reason holds something of the shape of a secret",
-        ),
-        (
-            &deleting,
-            &["--yes"],
-            "error: the plan deletes, which needs more than --yes without a terminal\nhint: add `--digest DIGEST --yes`",
-        ),
-        (
-            &deleting,
-            &["--digest", &digest],
-            "error: the plan deletes, which needs more than --yes",
-        ),
-        (
-            &deleting,
-            &["--yes", "--digest", &digest[..16]],
-            "a digest has 64 hexadecimal digits; a part of one pins nothing",
-        ),
-        (
-            &deleting,
-            &["--yes", "--digest", &format!("{digest}0")],
-            "a digest has 64 hexadecimal digits",
-        ),
-        (
-            &deleting,
-            &["--yes", "--digest", ""],
-            "a digest has 64 hexadecimal digits",
-        ),
+    let refused = |words: &[&str], told: &str| is_usage(&database, &plan, words, told);
+    refused(
+        &["--yes"],
+        "error: --reason is required without a terminal\nhint: add `--reason 'why'`",
+    );
+    refused(&["--yes", "--reason", ""], "error: --reason is empty");
+    let why = ["--reason", REASON];
+    let and = |words: &[&'static str]| [&why[..], words].concat();
+    refused(
+        &why,
+        "error: there is no terminal to ask on\nhint: add `--yes`",
+    );
+    refused(
+        &and(&["--yes", "--confirm", seed::HOT]),
+        "error: --confirm goes with a plan that deletes, and this one expires",
+    );
+    refused(
+        &and(&["--yes", "--cancel-blocker"]),
+        "error: --cancel-blocker asks, and there is no terminal",
+    );
+    let secret = seed::token_of(seed::HOT);
+    refused(
+        &["--reason", &secret, "--yes"],
+        "error: --reason holds something of the shape of a secret",
+    );
+    before.is_all(&database);
+}
+
+#[test]
+fn without_a_terminal_yes_alone_deletes_nothing() {
+    let database = coder();
+    let plan = Plan::of(&database, &["build-cache", "--delete"]);
+    let before = Before::of(&database);
+    let refused = |words: &[&str], told: &str| is_usage(&database, &plan, words, told);
+    let digest = plan.digest();
+    let more = "error: the plan deletes, which needs more than --yes without a terminal\nhint: add `--digest DIGEST --yes`";
+    refused(&["--yes"], more);
+    refused(&["--digest", &digest], more);
+    let part = "a digest has 64 hexadecimal digits; a part of one pins nothing";
+    for other in [
+        "",
+        &digest[..16],
+        &digest[1..],
+        &format!("{digest}0"),
+        &format!("{}g", &digest[1..]),
     ] {
-        let output = plan.apply(&database, words).run();
-        output.code(2).says(told);
-        assert_eq!(output.stdout, "");
-        // Also where nothing could be connected to.
-        let nowhere = breakglass().args([
-            "apply",
-            &plan.path(),
-            "-d",
-            "host=/nonexistent dbname=x user=x",
-        ]);
-        nowhere.args(words.to_vec()).run().code(2);
+        refused(&["--yes", "--digest", other], part);
     }
     before.is_all(&database);
 }

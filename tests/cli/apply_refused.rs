@@ -27,6 +27,9 @@ fn unconnected(plan: &Plan) -> Output {
         .run()
 }
 
+/// What somebody writes into a plan.
+type Forgery = fn(&mut Value);
+
 /// A plan with something else in it and a digest that fits: one that somebody wrote by hand.
 fn forged(plan: &Plan, change: impl FnOnce(&mut Value)) -> Plan {
     let mut document = plan.json();
@@ -67,7 +70,7 @@ fn what_is_no_plan_is_a_usage_error_that_names_the_file_and_the_place() {
             "is not valid JSON: trailing characters at line ",
         ),
         (
-            text.replacen("\n", "\n \"digest\": \"\",\n", 1),
+            text.replacen('\n', "\n \"digest\": \"\",\n", 1),
             "is not valid JSON: the member \"digest\" stands there twice at line 4 column 10",
         ),
         (
@@ -100,6 +103,10 @@ fn what_is_no_plan_is_a_usage_error_that_names_the_file_and_the_place() {
             .says("hint: ");
         assert_eq!(output.stdout, "");
     }
+}
+
+#[test]
+fn what_is_no_plan_is_told_to_programs_too() {
     let invalid = Plan::nowhere();
     fs::write(invalid.file(), b"{\"plan_file\": \"\xff\"}").unwrap();
     unconnected(&invalid)
@@ -183,7 +190,6 @@ fn a_forged_plan_shows_what_is_so_or_is_refused() {
     let database = coder();
     let plan = Plan::of(&database, &["build-cache"]);
     let shows = "token `d4o6FQe5QT` is not what the file shows of it, although its columns are";
-    type Forgery = fn(&mut Value);
     let forgeries: [(Forgery, &str); 10] = [
         (|p| p["tokens"][0]["token"]["label"] = "old".into(), shows),
         (
@@ -228,6 +234,13 @@ fn a_forged_plan_shows_what_is_so_or_is_refused() {
         let refused = before.plus(&database, "refused", told);
         assert_eq!(refused["plan_digest"], plan.digest());
     }
+    assert!(database.is_alive(seed::HOT) && database.is_alive(seed::RELEASE));
+}
+
+#[test]
+fn a_forged_plan_that_is_hollow_is_none() {
+    let database = coder();
+    let plan = Plan::of(&database, &["build-cache"]);
     let hollow: [(Forgery, &str); 6] = [
         (
             |p| p["tokens"] = json!([]),
@@ -263,7 +276,6 @@ fn a_forged_plan_shows_what_is_so_or_is_refused() {
             .code(2)
             .says(&format!("error: plan file `{}` {told}", plan.path()));
     }
-    assert!(database.is_alive(seed::HOT) && database.is_alive(seed::RELEASE));
 }
 
 /// What somebody writes into a plan does not move the cursor of whoever looks at it.

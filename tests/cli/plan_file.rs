@@ -1,6 +1,7 @@
 //! `tokens rm --plan-file`: what is written, and that nothing else happens.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
@@ -95,6 +96,55 @@ fn is_usage(output: &Output, text: &str, file: &Plan) {
     assert!(file.neighbours().is_empty(), "{:?}", file.neighbours());
 }
 
+/// The plan for the one token that `build-cache` means, with what differs from run to run as it was
+/// written.
+fn expected(database: &TestDatabase, written: &Value) -> Value {
+    let text = |name: &str| written[name].as_str().expect(name).to_owned();
+    let owner = column(database, seed::HOT, "user_id");
+    let time = |what: &str| {
+        let what =
+            format!("to_char({what} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+        column(database, seed::HOT, &what)
+    };
+    let pinned = |what: &str| {
+        column(
+            database,
+            seed::HOT,
+            &format!("({what} at time zone 'UTC')::text || '+00'"),
+        )
+    };
+    json!({
+        "plan_file": 1, "digest": text("digest"), "operation": text("operation"),
+        "planned_by": { "os_user": written["planned_by"]["os_user"], "host": written["planned_by"]["host"], "db_role": "postgres" },
+        "planned_at": text("planned_at"), "valid_until": text("valid_until"),
+        "tool_version": env!("CARGO_PKG_VERSION"),
+        "database": {
+            "system_identifier": database.value("select system_identifier from pg_control_system()"),
+            "name": database.name(),
+        },
+        "adapter": { "name": "coder", "sha256": written["adapter"]["sha256"], "schema": "public" },
+        "action": "expire", "ends_at": null, "selector": "build-cache", "reason": REASON, "ticket": "INC-42",
+        "application_audit": true, "app_actor": null,
+        "tokens": [{
+            "token": {
+                "adapter": "coder", "kind": "token", "key": seed::HOT, "label": "build-cache",
+                "owner": { "id": owner, "login": "ci-runner", "email": written["tokens"][0]["token"]["owner"]["email"] },
+                "state": "active", "created_at": time("created_at"),
+                "last_used_at": written["tokens"][0]["token"]["last_used_at"], "expires_at": time("expires_at"),
+                "details": written["tokens"][0]["token"]["details"],
+            },
+            "effect": "change",
+            "fixed": {
+                "allow_list": "{*:*}", "created_at": pinned("created_at"), "lifetime_seconds": column(database, seed::HOT, "lifetime_seconds"),
+                "login_type": "token", "scopes": "{coder:all}", "token_name": "build-cache", "user_id": owner,
+            },
+            "vital": { "expires_at": pinned("expires_at") },
+            "secret": "not_given",
+        }],
+        "companions": [], "cascades": [],
+    })
+}
+
 #[test]
 fn a_plan_is_written_with_everything_in_it_and_nothing_is_changed() {
     let database = coder();
@@ -137,50 +187,7 @@ fn a_plan_is_written_with_everything_in_it_and_nothing_is_changed() {
     );
     assert_eq!(database.value(&age), "t");
     output.says(&format!("operation {}, plan ", text("operation")));
-    let owner = column(&database, seed::HOT, "user_id");
-    let time = |what: &str| {
-        let what =
-            format!("to_char({what} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
-        column(&database, seed::HOT, &what)
-    };
-    let pinned = |what: &str| {
-        column(
-            &database,
-            seed::HOT,
-            &format!("({what} at time zone 'UTC')::text || '+00'"),
-        )
-    };
-    let expected = json!({
-        "plan_file": 1, "digest": text("digest"), "operation": text("operation"),
-        "planned_by": { "os_user": written["planned_by"]["os_user"], "host": written["planned_by"]["host"], "db_role": "postgres" },
-        "planned_at": text("planned_at"), "valid_until": text("valid_until"),
-        "tool_version": env!("CARGO_PKG_VERSION"),
-        "database": {
-            "system_identifier": database.value("select system_identifier from pg_control_system()"),
-            "name": database.name(),
-        },
-        "adapter": { "name": "coder", "sha256": written["adapter"]["sha256"], "schema": "public" },
-        "action": "expire", "ends_at": null, "selector": "build-cache", "reason": REASON, "ticket": "INC-42",
-        "application_audit": true, "app_actor": null,
-        "tokens": [{
-            "token": {
-                "adapter": "coder", "kind": "token", "key": seed::HOT, "label": "build-cache",
-                "owner": { "id": owner, "login": "ci-runner", "email": written["tokens"][0]["token"]["owner"]["email"] },
-                "state": "active", "created_at": time("created_at"),
-                "last_used_at": written["tokens"][0]["token"]["last_used_at"], "expires_at": time("expires_at"),
-                "details": written["tokens"][0]["token"]["details"],
-            },
-            "effect": "change",
-            "fixed": {
-                "allow_list": "{*:*}", "created_at": pinned("created_at"), "lifetime_seconds": column(&database, seed::HOT, "lifetime_seconds"),
-                "login_type": "token", "scopes": "{coder:all}", "token_name": "build-cache", "user_id": owner,
-            },
-            "vital": { "expires_at": pinned("expires_at") },
-            "secret": "not_given",
-        }],
-        "companions": [], "cascades": [],
-    });
-    assert_eq!(written, expected);
+    assert_eq!(written, expected(&database, &written));
     let sha256 = text("digest");
     assert!(sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let adapter = breakglass::model::hex(&<sha2::Sha256 as sha2::Digest>::digest(
