@@ -15,6 +15,7 @@ mod expression;
 mod file;
 mod key;
 mod names;
+mod owners;
 mod quote;
 mod record;
 mod release;

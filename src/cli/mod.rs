@@ -17,6 +17,7 @@ mod format;
 mod init;
 mod justify;
 mod meter;
+mod owners;
 mod prompt;
 mod reading;
 mod remove;
@@ -145,6 +146,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Owners(owners) => owners::run(run, owners.command).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

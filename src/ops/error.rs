@@ -110,6 +110,15 @@ pub enum Error {
         /// Whom it names.
         found: Vec<Owner>,
     },
+    /// No owner has this key, login or email.
+    #[error("no owner `{0}` is known")]
+    NoSuchOwner(String),
+    /// Nothing of an owner is alive.
+    #[error("no token of owner `{0}` is alive")]
+    NothingOfOwner(String),
+    /// The adapter knows no owners.
+    #[error("adapter `{0}` does not say whom a token acts for")]
+    NoOwners(String),
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {

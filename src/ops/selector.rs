@@ -22,6 +22,8 @@ pub enum Selector {
     Swept(Swept),
     /// Everything that a filter lets through.
     Filtered(Filter),
+    /// Everything that lets an owner in: key, login or email.
+    Owner(String),
 }
 
 impl std::fmt::Debug for Selector {
@@ -33,6 +35,7 @@ impl std::fmt::Debug for Selector {
             Self::Pasted(_) => f.write_str("Pasted"),
             Self::Swept(_) => f.write_str("Swept"),
             Self::Filtered(_) => f.write_str("Filtered"),
+            Self::Owner(_) => f.write_str("Owner"),
         }
     }
 }
@@ -71,7 +74,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) | Self::Filtered(_) => "",
+            Self::Swept(_) | Self::Filtered(_) | Self::Owner(_) => "",
         }
     }
 
@@ -80,7 +83,7 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
-            (Self::Swept(_) | Self::Filtered(_), _) => return Reading::Many,
+            (Self::Swept(_) | Self::Filtered(_) | Self::Owner(_), _) => return Reading::Many,
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -104,7 +107,7 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
-            Self::Swept(_) | Self::Filtered(_) => Reading::Many,
+            Self::Swept(_) | Self::Filtered(_) | Self::Owner(_) => Reading::Many,
         }
     }
 
@@ -114,6 +117,7 @@ impl Selector {
             (Self::Swept(swept), _) => swept.describe(),
             // Needs the adapter: see `resolve::describe`.
             (Self::Filtered(_), _) => "a filter".to_owned(),
+            (Self::Owner(name), _) => format!("everything of owner {name}"),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),
