@@ -10,7 +10,7 @@ use super::wording::{
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-use crate::model::{Blocker, Finding, Owner, Signal, Token};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +107,8 @@ pub enum Error {
     AmbiguousOwner {
         /// What was given.
         owner: String,
-        /// Whom it names.
-        found: Vec<Owner>,
+        /// Whom it names, each with what tells them apart.
+        found: Vec<String>,
     },
     /// No owner has this key, login or email.
     #[error("no owner `{0}` is known")]

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::plan::companions;
 use super::token_row::{TokenRow, object};
 use super::watch::watched;
+use super::wording;
 use crate::db;
 use crate::model::{CompanionRow, Owner, Token};
 
@@ -156,7 +157,10 @@ pub(super) async fn find_owner(desk: &Desk, name: &str) -> Result<OwnerRow, Erro
     if found.len() > 1 {
         return Err(Error::AmbiguousOwner {
             owner: name.to_owned(),
-            found: found.into_iter().map(|row| row.owner).collect(),
+            found: found
+                .iter()
+                .map(|row| wording::owner(&row.owner, &row.details))
+                .collect(),
         });
     }
     if let Some(owner) = found.pop() {

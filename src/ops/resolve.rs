@@ -11,8 +11,9 @@ use super::owners::{closure, find_owner};
 use super::selector::{Reading, Selector};
 use super::sweep::find_swept;
 use super::token_row::TokenRow;
+use super::wording;
 use crate::adapter::{KeyShape, SecretParts, SortKey};
-use crate::model::{Owner, SecretCheck, Token};
+use crate::model::{SecretCheck, Token};
 
 /// The rows that were named, in key order, and how.
 #[derive(Debug)]
@@ -214,10 +215,10 @@ fn one_more(most: usize) -> Option<i64> {
 
 /// A login may be somebody else's address: nobody means to end the tokens of both.
 fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
-    let mut found: BTreeMap<&str, &Owner> = BTreeMap::new();
-    for row in rows {
-        if let Some(owner) = &row.token.owner {
-            found.entry(&owner.id).or_insert(owner);
+    let mut found: BTreeMap<&str, &Token> = BTreeMap::new();
+    for TokenRow { token, .. } in rows {
+        if let Some(owner) = &token.owner {
+            found.entry(&owner.id).or_insert(token);
         }
     }
     if found.len() < 2 {
@@ -225,8 +226,22 @@ fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
     }
     Err(Error::AmbiguousOwner {
         owner: owner.to_owned(),
-        found: found.into_values().cloned().collect(),
+        found: found
+            .into_values()
+            .map(about_owner)
+            .collect(),
     })
+}
+
+/// The owner of a token, with the details that the adapter shows of it.
+fn about_owner(token: &Token) -> String {
+    let details = token.details.iter();
+    let details = details
+        .filter_map(|(name, value)| Some((name.strip_prefix("owner_")?.to_owned(), value.clone())));
+    let owner = token.owner.as_ref();
+    owner
+        .map(|owner| wording::owner(owner, &details.collect()))
+        .unwrap_or_default()
 }
 
 /// Whether a row is what a selector means: a key names its row whatever the kind, a label means
