@@ -172,6 +172,9 @@ pub struct OwnerTable {
     /// Further columns to show, as `owner_<column>`.
     #[serde(default)]
     pub details: Vec<String>,
+    /// What still lets an owner in when every token is dead, and what ends it.
+    #[serde(default)]
+    pub out_of_reach: Vec<String>,
 }
 
 /// When things happened to a token.

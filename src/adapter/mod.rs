@@ -16,6 +16,7 @@ mod expression;
 mod file;
 mod key;
 mod names;
+mod owners;
 mod quote;
 mod record;
 mod release;

@@ -13,8 +13,10 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 18] = templates![
+const TEMPLATES: &[(&str, &str)] = &templates![
     "doctor/release.sql",
+    "owners/find.sql",
+    "owners/closure.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",

@@ -11,6 +11,7 @@ use super::demo::Demo;
 use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
+use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
@@ -48,6 +49,9 @@ pub(super) enum Command {
     /// List, show and remove tokens
     #[command(alias = "token")]
     Tokens(Tokens),
+    /// Show or end everything that lets somebody in
+    #[command(alias = "owner")]
+    Owners(Owners),
     /// Carry out a plan that `tokens rm --plan-file` wrote: exactly its rows, or nothing
     #[command(after_help = APPLY_EXAMPLE)]
     Apply(Box<ApplyArgs>),
@@ -82,8 +86,16 @@ const REMOVE_EXAMPLE: &str = "\
 SELECTOR is id:KEY, name:NAME, owner:LOGIN together with --name, or a bare word: a secret by its
 shape, else a key or a name. `-` reads a secret from standard input, or asks for it.
 
+A filter stands in the place of selectors and means live tokens, of the default kind unless --kind
+says otherwise, or of all kinds with --owner. It acts when the number of tokens is typed, or given by
+--expect N together with --yes; that holds for --delete too, where nobody could name every key.
+--include-expired adds the dead ones to the number: they are left as they are, but companions of
+theirs that live are ended, and --delete removes them.
+
 Examples:
   breakglass tokens rm build-cache --reason 'hot loop, INC-42'
+  breakglass tokens rm --owner alice --dry-run
+  breakglass tokens rm --name 'ci-*' --unused-for 90d --expect 12 --yes --reason 'INC-42'
   pbpaste | breakglass tokens rm - --yes --reason 'leaked in a CI log'
   breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'
   breakglass tokens rm build-cache --plan-file plan.json";
@@ -131,6 +143,12 @@ pub(super) enum TokensCommand {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Owners {
+    #[command(subcommand)]
+    pub(super) command: OwnersCommand,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Audit {
     #[command(subcommand)]
     pub(super) command: AuditCommand,
@@ -157,6 +175,10 @@ impl Cli {
                 TokensCommand::Show(show) => show.output == SingleFormat::Json,
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
                 TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
+            },
+            Command::Owners(owners) => match &owners.command {
+                OwnersCommand::Show(show) => matches!(show.output, Format::Json | Format::Jsonl),
+                OwnersCommand::Cut(cut) => cut.output == SingleFormat::Json,
             },
             Command::Apply(apply) => apply.output == SingleFormat::Json,
             Command::Audit(audit) => match &audit.command {

@@ -18,6 +18,7 @@ mod format;
 mod init;
 mod justify;
 mod meter;
+mod owners;
 mod plan_file;
 mod prompt;
 mod reading;
@@ -148,6 +149,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
         Command::Apply(args) => apply::apply(run, *args).await,
+        Command::Owners(owners) => owners::run(run, owners.command).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

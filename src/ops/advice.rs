@@ -29,6 +29,9 @@ impl Error {
             Self::NotKept { .. } => "not_kept",
             Self::NothingMatches(_) => "nothing_matches",
             Self::AmbiguousOwner { .. } => "ambiguous_owner",
+            Self::NoSuchOwner(_) => "no_such_owner",
+            Self::NothingOfOwner(_) => "nothing_of_owner",
+            Self::NoOwners(_) => "no_owners",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
@@ -111,6 +114,11 @@ impl Error {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
             Self::AmbiguousOwner { .. } => "give the owner's id",
+            Self::NoSuchOwner(_) => {
+                "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
+            }
+            Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
+            Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"

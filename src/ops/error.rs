@@ -11,7 +11,7 @@ use super::wording::{
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-use crate::model::{Blocker, Finding, Owner, Signal, Token};
+use crate::model::{Blocker, Finding, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +108,18 @@ pub enum Error {
     AmbiguousOwner {
         /// What was given.
         owner: String,
-        /// Whom it names.
-        found: Vec<Owner>,
+        /// Whom it names, each with what tells them apart.
+        found: Vec<String>,
     },
+    /// No owner has this key, login or email.
+    #[error("no owner `{0}` is known")]
+    NoSuchOwner(String),
+    /// Nothing of an owner is alive.
+    #[error("no token of owner `{0}` is alive")]
+    NothingOfOwner(String),
+    /// The adapter knows no owners.
+    #[error("adapter `{0}` does not say whom a token acts for")]
+    NoOwners(String),
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {

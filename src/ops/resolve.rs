@@ -7,11 +7,13 @@ use tokio_postgres::types::Type;
 use super::desk::Desk;
 use super::error::Error;
 use super::filter::{Filter, borrowed};
+use super::owners::{closure, find_owner};
 use super::selector::{Reading, Selector};
 use super::sweep::find_swept;
 use super::token_row::TokenRow;
+use super::wording;
 use crate::adapter::{KeyShape, SecretParts, SortKey};
-use crate::model::{Owner, SecretCheck, Token};
+use crate::model::{SecretCheck, Token};
 
 /// The rows that were named, in key order, and how.
 #[derive(Debug)]
@@ -78,6 +80,7 @@ pub(super) async fn resolve(
                 selector: describe_filter(desk, filter),
             });
         }
+        [Selector::Owner(name)] => return find_of_owner(desk, name, most).await,
         _ => {}
     }
     let keys = desk.statements().key_shape();
@@ -163,10 +166,7 @@ fn read_all(desk: &Desk, selectors: &[Selector]) -> Result<Vec<Reading>, Error> 
 async fn find_filtered(desk: &Desk, filter: &Filter, most: usize) -> Result<Vec<TokenRow>, Error> {
     let statement = desk.statements().list(SortKey::Key, false)?;
     let mut values = filter.values(&desk.bound, desk.identity.as_of)?;
-    let limit = i64::try_from(most)
-        .ok()
-        .and_then(|most| most.checked_add(1));
-    values.push((Box::new(limit), Type::INT8));
+    values.push((Box::new(one_more(most)), Type::INT8));
     let found = desk.session.read(&statement, &borrowed(&values)).await?;
     let name = &desk.bound.adapter.name;
     let mut rows = Vec::with_capacity(found.len());
@@ -184,12 +184,41 @@ async fn find_filtered(desk: &Desk, filter: &Filter, most: usize) -> Result<Vec<
     Ok(rows)
 }
 
+/// Everything that lets an owner in, in key order, `most` and one more row of it at most.
+///
+/// # Errors
+///
+/// When the owner is nobody or several, or nothing of theirs is alive.
+async fn find_of_owner(desk: &Desk, name: &str, most: usize) -> Result<Resolved, Error> {
+    let owner = find_owner(desk, name).await?.owner;
+    let rows = closure(desk, &owner.id, one_more(most)).await?;
+    if rows.is_empty() {
+        return Err(Error::NothingOfOwner(name.to_owned()));
+    }
+    let login = owner.login.unwrap_or_else(|| name.to_owned());
+    Ok(Resolved {
+        cut: rows.len() > most,
+        rows: rows
+            .into_iter()
+            .map(|row| (row, SecretCheck::NotGiven))
+            .collect(),
+        selector: format!("everything of owner {login} ({})", owner.id),
+    })
+}
+
+/// A limit that lets one row too many through; `None` is no limit.
+fn one_more(most: usize) -> Option<i64> {
+    i64::try_from(most)
+        .ok()
+        .and_then(|most| most.checked_add(1))
+}
+
 /// A login may be somebody else's address: nobody means to end the tokens of both.
 fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
-    let mut found: BTreeMap<&str, &Owner> = BTreeMap::new();
-    for row in rows {
-        if let Some(owner) = &row.token.owner {
-            found.entry(&owner.id).or_insert(owner);
+    let mut found: BTreeMap<&str, &Token> = BTreeMap::new();
+    for TokenRow { token, .. } in rows {
+        if let Some(owner) = &token.owner {
+            found.entry(&owner.id).or_insert(token);
         }
     }
     if found.len() < 2 {
@@ -197,8 +226,19 @@ fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
     }
     Err(Error::AmbiguousOwner {
         owner: owner.to_owned(),
-        found: found.into_values().cloned().collect(),
+        found: found.into_values().map(about_owner).collect(),
     })
+}
+
+/// The owner of a token, with the details that the adapter shows of it.
+fn about_owner(token: &Token) -> String {
+    let details = token.details.iter();
+    let details = details
+        .filter_map(|(name, value)| Some((name.strip_prefix("owner_")?.to_owned(), value.clone())));
+    let owner = token.owner.as_ref();
+    owner
+        .map(|owner| wording::owner(owner, &details.collect()))
+        .unwrap_or_default()
 }
 
 /// Whether a row is what a selector means: a key names its row whatever the kind, a label means

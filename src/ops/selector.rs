@@ -25,6 +25,8 @@ pub enum Selector {
     FromFile(FromFile),
     /// Everything that a filter lets through.
     Filtered(Filter),
+    /// Everything that lets an owner in: key, login or email.
+    Owner(String),
 }
 
 impl std::fmt::Debug for Selector {
@@ -37,6 +39,7 @@ impl std::fmt::Debug for Selector {
             Self::Swept(_) => f.write_str("Swept"),
             Self::FromFile(_) => f.write_str("FromFile"),
             Self::Filtered(_) => f.write_str("Filtered"),
+            Self::Owner(_) => f.write_str("Owner"),
         }
     }
 }
@@ -75,7 +78,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) => "",
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => "",
         }
     }
 
@@ -84,7 +87,9 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
-            (Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_), _) => return Reading::Many,
+            (Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_), _) => {
+                return Reading::Many;
+            }
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -108,7 +113,9 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
-            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) => Reading::Many,
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => {
+                Reading::Many
+            }
         }
     }
 
@@ -119,6 +126,7 @@ impl Selector {
             (Self::FromFile(file), _) => file.describe(),
             // Needs the adapter: see `resolve::describe`.
             (Self::Filtered(_), _) => "a filter".to_owned(),
+            (Self::Owner(name), _) => format!("everything of owner {name}"),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

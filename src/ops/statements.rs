@@ -62,6 +62,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/sweep.sql", rendered.sweep(true)?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
+        ("sql/owners/find.sql", rendered.owners_find()?),
+        ("sql/owners/closure.sql", Some(rendered.owners_closure()?)),
         ("sql/doctor/release.sql", rendered.release()?),
         (
             "sql/tokens/expire.sql",

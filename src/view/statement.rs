@@ -103,6 +103,9 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
     if let Some(audit) = &adapter.application_audit {
         field("application log", &audit.table)?;
     }
+    for text in adapter.owner.iter().flat_map(|owner| &owner.out_of_reach) {
+        field("out of reach", text)?;
+    }
     for survivor in &adapter.survivors {
         field("does not kill", &survivor.text)?;
     }

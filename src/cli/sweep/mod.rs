@@ -83,7 +83,7 @@ pub(super) struct SweepArgs {
     #[arg(long, requires = "kill")]
     pub(super) no_companions: bool,
     /// At most so many tokens in one transaction, 50000 if not given
-    #[arg(long, value_name = "N", requires = "kill")]
+    #[arg(long, value_name = "N", requires = "kill", value_parser = Extent::rows())]
     pub(super) max_rows: Option<usize>,
     /// Leave the application's own audit log alone
     #[arg(long, requires = "kill")]
