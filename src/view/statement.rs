@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::escape::visible;
 use super::table::draw;
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, StillAlive};
 
 /// Writes a list of adapters; `fits` is the one that matched the database, if one was asked.
 ///
@@ -90,6 +90,18 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
             "expire",
             &format!("not possible: {}", why.as_deref().unwrap_or_default()),
         )?,
+    }
+    let settle = &adapter.settle;
+    if !settle.window.is_zero() {
+        field(
+            "watched for",
+            &format!("{} s after the commit", settle.window.as_secs_f64()),
+        )?;
+    }
+    if let Some(StillAlive::Delete) = settle.still_alive {
+        let why = settle.why.as_deref();
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        field("written back", &format!("--delete{why}"))?;
     }
     for companion in &adapter.companions {
         field(
