@@ -260,6 +260,8 @@ fn an_operation_in_json_has_exactly_these_fields() {
             "id",
             "parent_id",
             "cause",
+            "batch",
+            "ends_at",
             "action",
             "outcome",
             "occurred_at",

@@ -11,12 +11,13 @@ use tokio_postgres::Error;
 use super::show::installed;
 use crate::support::TestDatabase;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "operation",
     "change",
     "observation",
     "signal",
     "signal_result",
+    "batch",
 ];
 
 /// One row in each of the tables, written as the superuser.
@@ -29,9 +30,12 @@ fn filled() -> TestDatabase {
          {}; \
          insert into breakglass.signal (operation_id, pid, backend_start, signal) \
              values ('{SIGNAL_ID}', 1, now(), 'cancel'); \
+         {}; \
+         insert into breakglass.batch (operation_id, number, keys) values ('{RUN_ID}', 1, '{{k}}'); \
          insert into breakglass.signal_result (operation_id, result) values ('{SIGNAL_ID}', 'sent')",
         operation(""),
-        signal("")
+        signal(""),
+        run("")
     ));
     database
 }
@@ -39,6 +43,16 @@ fn filled() -> TestDatabase {
 const ID: &str = "01990000-0000-7000-8000-000000000001";
 
 const SIGNAL_ID: &str = "01990000-0000-7000-8000-000000000002";
+
+const RUN_ID: &str = "01990000-0000-7000-8000-000000000003";
+
+/// An insert of the whole operation that begins a run, with some columns set otherwise.
+fn run(other: &str) -> String {
+    const WHOLE: &str = "id = '01990000-0000-7000-8000-000000000003', action = 'expire', \
+        outcome = 'begun', adapter = 'coder', reason = 'why', selector = 'x', plan_digest = 'd', \
+        planned = 1, tool_version = '0'";
+    insert(WHOLE, other)
+}
 
 /// An insert of the whole operation of a signal, with some columns set otherwise.
 fn signal(other: &str) -> String {
@@ -74,6 +88,7 @@ fn rewrites(table: &str) -> [String; 6] {
         "operation" => "selector",
         "signal" => "state",
         "signal_result" => "detail",
+        "batch" => "keys[1]",
         _ => "key",
     };
     [
@@ -85,7 +100,7 @@ fn rewrites(table: &str) -> [String; 6] {
         ),
         format!("truncate breakglass.{table} cascade"),
         "truncate breakglass.operation, breakglass.change, breakglass.observation, \
-         breakglass.signal, breakglass.signal_result"
+         breakglass.signal, breakglass.signal_result, breakglass.batch"
             .to_owned(),
     ]
 }
@@ -117,7 +132,7 @@ fn a_rewrite_is_refused_even_for_a_superuser() {
         ),
         before
     );
-    assert_eq!((before.0.len(), before.1.len(), before.2.len()), (2, 1, 1));
+    assert_eq!((before.0.len(), before.1.len(), before.2.len()), (3, 1, 1));
 }
 
 #[test]
@@ -179,7 +194,7 @@ const HALF_OPERATIONS: &str = "\
 operation_has_known_action: action = 'forget'
 operation_has_known_outcome: outcome = 'planned'
 operation_parent_has_cause: parent_id = gen_random_uuid()
-operation_parent_has_cause: cause = 'batch'
+operation_parent_has_cause: cause = 'batch', batch = 1
 operation_has_known_cause: parent_id = gen_random_uuid(), cause = 'whim'
 operation_has_known_application_audit: application_audit = 'perhaps'
 operation_has_list_of_cascades: cascades = '{}'
@@ -211,6 +226,39 @@ operation_without_effect_says_why: outcome = 'failed', error = 'x', changed = 0
 operation_pkey: reason = 'again'
 operation_announces_only_signals: outcome = 'announced'
 operation_signal_is_for_a_blocked_one: parent_id = gen_random_uuid(), cause = 'blocked'
+operation_batch_has_number: parent_id = gen_random_uuid(), cause = 'batch'
+operation_batch_has_number: batch = 1
+operation_batch_has_number: parent_id = gen_random_uuid(), cause = 'batch', batch = 0
+operation_only_a_restore_is_caused_by_one: parent_id = gen_random_uuid(), cause = 'restore'
+operation_restore_names_the_restored: action = 'restore', companions_dead = 0
+operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore'
+operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore', companions_dead = 0, companions_changed = 2
+operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore', companions_dead = 0, changed = 2
+operation_only_an_expire_ends_later: action = 'delete', ends_at = now()
+";
+
+/// The same for the operation that begins a run.
+const HALF_RUNS: &str = "\
+operation_begin_is_whole: parent_id = gen_random_uuid(), cause = 're-apply'
+operation_begin_is_whole: adapter = null
+operation_begin_is_whole: reason = null
+operation_begin_is_whole: reason = '  '
+operation_begin_is_whole: plan_digest = null
+operation_begin_is_whole: planned = 0
+operation_begin_is_whole: matched = 1
+operation_begin_is_whole: changed = 1
+operation_begin_is_whole: error = 'but'
+operation_announces_only_signals: action = 'cancel_blocker', parent_id = gen_random_uuid(), cause = 'blocked', adapter = null, plan_digest = null, planned = null
+";
+
+/// Batches of a run, as the values of a row.
+const HALF_BATCHES: &str = "\
+batch_pkey: RUN, 1, '{k}'
+batch_belongs_to_operation: gen_random_uuid(), 1, '{k}'
+batch_belongs_to_operation: ID, 1, '{k}'
+batch_number_is_from_one: RUN, 0, '{k}'
+batch_has_keys: RUN, 2, '{}'
+batch_has_keys: RUN, 2, '{k,null}'
 ";
 
 /// The same for the operation of a signal.
@@ -221,7 +269,7 @@ operation_announcement_is_whole: reason = '  '
 operation_announcement_is_whole: error = 'but'
 operation_parent_has_cause: parent_id = null
 operation_signal_is_for_a_blocked_one: parent_id = null, cause = null
-operation_signal_is_for_a_blocked_one: cause = 'batch'
+operation_signal_is_for_a_blocked_one: cause = 're-apply'
 operation_signal_counts_nothing: planned = 1
 operation_signal_counts_nothing: matched = 1
 operation_signal_counts_nothing: changed = 0
@@ -293,8 +341,13 @@ fn violations() -> Vec<(&'static str, String)> {
         let id = "id = gen_random_uuid()";
         (name, signal(&format!("{id}, {other}")))
     });
+    let runs = lines(HALF_RUNS).map(|(name, other)| {
+        let id = "id = gen_random_uuid()";
+        (name, run(&format!("{id}, {other}")))
+    });
     let values = |text: &str| {
         let text = text.replace("SIGNAL", &format!("'{SIGNAL_ID}'"));
+        let text = text.replace("RUN", &format!("'{RUN_ID}'"));
         text.replace("ID", &format!("'{ID}'"))
     };
     let rows = |table: &str, columns: &str, row: &str| {
@@ -311,8 +364,12 @@ fn violations() -> Vec<(&'static str, String)> {
         let columns = "operation_id, result, detail";
         (name, rows("signal_result", columns, row))
     });
+    let batches = lines(HALF_BATCHES)
+        .map(|(name, row)| (name, rows("batch", "operation_id, number, keys", row)));
     let signals: Vec<_> = signals.chain(targets).chain(results).collect();
     operations
+        .chain(runs)
+        .chain(batches)
         .chain(changes)
         .chain(observations)
         .chain(signals)
@@ -335,7 +392,26 @@ fn a_half_filled_record_is_refused_by_the_constraint_for_it() {
     );
     let all: BTreeSet<String> = constraints.into_iter().flatten().flatten().collect();
     assert_eq!(tried, all, "every constraint has an insert that it refuses");
-    assert_eq!(database.operations().len(), 2);
+    assert_eq!(database.operations().len(), 3);
+}
+
+#[test]
+fn a_batch_of_a_run_is_done_once() {
+    let database = filled();
+    let session = database.session();
+    let batch = |other: &str| {
+        operation(&format!(
+            "id = gen_random_uuid(), parent_id = '{RUN_ID}', cause = 'batch', batch = 1{other}"
+        ))
+    };
+    let failed = ", outcome = 'failed', error = 'x', changed = 0, companions_changed = 0";
+    session.execute(&batch(failed));
+    session.execute(&batch(failed));
+    session.execute(&batch(""));
+    let error = session.try_execute(&batch("")).expect_err("it is done");
+    assert_eq!(violated(&error), "operation_batch_is_done_once");
+    session.execute(&batch(failed));
+    session.execute(&batch(", batch = 2"));
 }
 
 #[test]

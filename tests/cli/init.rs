@@ -13,6 +13,7 @@ pub(super) fn init(database: &TestDatabase, arguments: &[&str]) -> Output {
 
 const APPLIED: &str = "applied migration V1__audit_log\n\
                        applied migration V2__cancel_blocker\n\
+                       applied migration V3__restore_batch_schedule\n\
                        the application is one that adapter `coder` knows\n";
 pub(super) const UP_TO_DATE: &str = "schema breakglass is up to date\n\
                           the application is one that adapter `coder` knows\n";
@@ -31,6 +32,7 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
     assert_eq!(
         tables,
         [
+            "batch",
             "change",
             "observation",
             "operation",
@@ -44,7 +46,11 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
         history,
         [
             [Some("1".to_owned()), Some("audit_log".to_owned())],
-            [Some("2".to_owned()), Some("cancel_blocker".to_owned())]
+            [Some("2".to_owned()), Some("cancel_blocker".to_owned())],
+            [
+                Some("3".to_owned()),
+                Some("restore_batch_schedule".to_owned())
+            ]
         ]
     );
     assert_eq!(database.application_rows(), before);
@@ -122,7 +128,7 @@ fn six_at_once_install_once() {
     );
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "2"
+        "3"
     );
 }
 
@@ -157,7 +163,7 @@ fn many_that_meet_by_chance_are_safe_too() {
     }
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "2"
+        "3"
     );
 }
 
@@ -211,9 +217,9 @@ fn a_newer_schema_is_refused() {
     let database = installed();
     database.execute(
         "insert into breakglass.schema_history (version, name, applied_on, checksum) \
-         select 3, 'later', applied_on, '1' from breakglass.schema_history where version = 1",
+         select 99, 'later', applied_on, '1' from breakglass.schema_history where version = 1",
     );
-    assert_refused(&database, "is version 3, newer than this build's 2");
+    assert_refused(&database, "is version 99, newer than this build's 3");
 }
 
 #[test]

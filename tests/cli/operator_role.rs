@@ -39,11 +39,13 @@ pub(super) fn rights(database: &TestDatabase, role: &str) -> String {
 
 pub(super) const OWN: &str = "\
 breakglass usage
+breakglass.batch insert: keys number operation_id
+breakglass.batch select
 breakglass.change insert: after before key kind label operation_id owner_id owner_login relation state_after state_before
 breakglass.change select
 breakglass.observation insert: detail key operation_id verdict
 breakglass.observation select
-breakglass.operation insert: action adapter app_actor application_audit cascades cause changed companions_changed companions_dead companions_planned error host id matched os_user outcome parent_id plan_digest planned reason secret_verified selector server_host server_port still_alive system_identifier ticket tool_version unchanged
+breakglass.operation insert: action adapter app_actor application_audit batch cascades cause changed companions_changed companions_dead companions_planned ends_at error host id matched os_user outcome parent_id plan_digest planned reason secret_verified selector server_host server_port still_alive system_identifier ticket tool_version unchanged
 breakglass.operation select
 breakglass.schema_history select
 breakglass.signal insert: application backend_start backend_type client_address operation_id pid role signal state transaction_start

@@ -148,7 +148,8 @@ fn an_expire_is_recorded_with_all_its_fields() {
     let operation = database.operation();
     let id = operation["id"].as_str().unwrap();
     let expected = json!({
-        "id": id, "parent_id": null, "cause": null, "occurred_at": operation["occurred_at"],
+        "id": id, "parent_id": null, "cause": null, "batch": null, "ends_at": null,
+        "occurred_at": operation["occurred_at"],
         "action": "expire", "outcome": "applied", "adapter": "coder",
         "os_user": operation["os_user"], "host": operation["host"], "db_user": "postgres",
         "client_address": null, "backend_pid": operation["backend_pid"], "xid": operation["xid"],
@@ -212,7 +213,8 @@ fn the_receipt_in_json_tells_what_is_recorded() {
     let expected = json!({
         "schema": 1,
         "operation": {
-            "id": operation["id"], "parent_id": null, "cause": null, "action": "expire", "outcome": "applied",
+            "id": operation["id"], "parent_id": null, "cause": null,
+            "batch": null, "ends_at": null, "action": "expire", "outcome": "applied",
             "occurred_at": receipt["operation"]["occurred_at"], "adapter": "coder",
             "actor": {
                 "os_user": operation["os_user"], "host": operation["host"], "db_user": "postgres",
