@@ -95,13 +95,12 @@ impl<'a> Looking<'a> {
     }
 
     async fn read(&mut self, session: &Session, whole: bool) -> Result<Look, Error> {
-        let statement = match &self.statement {
-            Some(statement) => statement,
-            None => {
-                let knows_cluster = self.desk.identity.database.system_identifier.is_some();
-                let statement = self.desk.statements().alive(knows_cluster)?;
-                self.statement.insert(statement)
-            }
+        let statement = if let Some(statement) = &self.statement {
+            statement
+        } else {
+            let knows_cluster = self.desk.identity.database.system_identifier.is_some();
+            let statement = self.desk.statements().alive(knows_cluster)?;
+            self.statement.insert(statement)
         };
         let gone = self.expected == Expected::Gone;
         let parameters: [db::Parameter<'_>; 3] = [

@@ -23,7 +23,7 @@ impl Story {
                 .collect(),
             Ended::Through | Ended::Unseen(_) | Ended::Interrupted => HashMap::new(),
         };
-        let unseen = self.unseen(window);
+        let unseen = Self::unseen(window);
         let over = over(window);
         let verdict = |key: &str| match (alive.get(key), self.given_up.get(key), &unseen) {
             (Some(detail), _, _) => (Verdict::Resurrected, self.still(detail)),
@@ -60,10 +60,11 @@ impl Story {
     }
 
     /// Why nobody knows of any token.
-    fn unseen(&self, window: &Window) -> Option<String> {
+    fn unseen(window: &Window) -> Option<String> {
         let seen = match window.looks {
             0 => String::new(),
-            _ => format!("; until then{}", over(window)),
+            1 => "; dead at one look".to_owned(),
+            _ => format!("; dead{}", over(window)),
         };
         match &window.ended {
             Ended::Through => None,

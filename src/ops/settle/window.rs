@@ -185,9 +185,10 @@ impl Window {
 /// Whether an error may be another one, or none, at the next look: a wire that was cut, a failover.
 fn passes(error: &Error) -> bool {
     match error {
-        Error::Standby | Error::OtherDatabase(_) => true,
         Error::Database(db::Error::Server(server)) => server.fatal || server.kind == Kind::Shutdown,
-        Error::Database(
+        Error::Standby
+        | Error::OtherDatabase(_)
+        | Error::Database(
             db::Error::Open(_)
             | db::Error::Lost(_)
             | db::Error::Deadline(_)
