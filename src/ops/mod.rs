@@ -18,6 +18,7 @@ mod explain;
 mod grants;
 mod install;
 mod list;
+mod observe;
 mod plan;
 mod policy;
 mod record;

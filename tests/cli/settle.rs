@@ -1,4 +1,9 @@
 //! The settle window: for how long it is watched, what it finds, and how it is told.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that finds no value fails its test"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -355,19 +360,7 @@ fn a_writer_that_never_stops_is_told_with_the_command_that_ends_it() {
             .map(|again| &again["id"])
             .collect::<Vec<_>>()
     );
-    // Only one of the two is: the other was watched to its end.
-    let expected = serde_json::json!([{
-        "key": seed::HOT, "verdict": "resurrected",
-        "detail": "active, after it was killed again 3 times",
-    }]);
-    assert_eq!(receipt["unsettled"], expected);
-    let seen = seen_of(&database, first);
-    assert!(
-        seen.iter()
-            .any(|seen| seen[0] == seed::RELEASE && seen[1] == "dead"),
-        "{seen:?}"
-    );
-    assert_eq!(seen.len(), 5);
+    one_of_two_is_alive(&database, first, &receipt);
     let command = format!(
         "breakglass tokens rm id:{HOT} --delete --confirm {HOT} --reason '{REASON}' --ticket 'it'\\''s INC-42'",
         HOT = seed::HOT
@@ -382,6 +375,22 @@ fn a_writer_that_never_stops_is_told_with_the_command_that_ends_it() {
     let command = command.replacen("breakglass", env!("CARGO_BIN_EXE_breakglass"), 1);
     typed.args(["-c", &command]).run().success();
     assert!(!database.has_token(seed::HOT));
+}
+
+/// The other one was watched to its end.
+fn one_of_two_is_alive(database: &TestDatabase, first: &Value, receipt: &Value) {
+    let expected = serde_json::json!([{
+        "key": seed::HOT, "verdict": "resurrected",
+        "detail": "active, after it was killed again 3 times",
+    }]);
+    assert_eq!(receipt["unsettled"], expected);
+    let seen = seen_of(database, first);
+    assert!(
+        seen.iter()
+            .any(|seen| seen[0] == seed::RELEASE && seen[1] == "dead"),
+        "{seen:?}"
+    );
+    assert_eq!(seen.len(), 5);
 }
 
 #[test]

@@ -63,11 +63,10 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a seed that nobody sees is of no use")]
 fn every_write_back_within_the_window_is_found() {
     let replays = variable("BREAKGLASS_REPLAYS").unwrap_or(60);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = variable("BREAKGLASS_SEED").unwrap_or(clock.as_millis() as u64);
+    let seed = variable("BREAKGLASS_SEED").unwrap_or(u64::try_from(clock.as_millis()).unwrap());
     println!("BREAKGLASS_REPLAYS={replays} BREAKGLASS_SEED={seed}");
     let mut cluster = private_cluster();
     let database = TestDatabase::on(&cluster, Template::Coder);
@@ -85,11 +84,8 @@ fn every_write_back_within_the_window_is_found() {
     thread::scope(|scope| {
         for _worker in 0..WORKERS {
             scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= replays {
-                        break;
-                    }
+                let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                for number in numbers.take_while(|number| *number < replays) {
                     let random = Random(seed ^ number.wrapping_mul(0x5851_f42d_4c95_7f2d));
                     let replay = Replay::run(&database, number, random, &to_commit_us);
                     replay.check(&database, &tally);
@@ -233,17 +229,7 @@ impl Replay {
             }
         }
         tally.killed_again += again.len() as u64;
-        // Each is on record, under its parent.
-        let children = format!(
-            "select count(*) from breakglass.operation where parent_id = {} and cause = 're-apply'",
-            literal(first)
-        );
-        assert_eq!(database.value(&children), again.len().to_string(), "{name}");
-        let seen = format!(
-            "select count(*) from breakglass.observation where verdict = 'resurrected' and operation_id = {}",
-            literal(first)
-        );
-        assert_eq!(database.value(&seen), again.len().to_string(), "{name}");
+        recorded(database, first, again.len());
         // What is alive now was written back after the last look, or at the same time.
         if database.is_alive(&key) {
             let late = written
@@ -267,7 +253,7 @@ enum Moment {
 
 impl Moment {
     fn random(random: &mut Random, to_commit: &AtomicU64) -> Self {
-        let window = WINDOW.as_micros() as u64;
+        let window = u64::try_from(WINDOW.as_micros()).expect("it is short");
         let to_commit = to_commit.load(Ordering::Relaxed);
         match random.below(4) {
             // Anywhere.
@@ -331,4 +317,18 @@ fn committed(database: &TestDatabase, operation: &Value) -> f64 {
         literal(operation)
     );
     commit_time(database, &database.value(&xid))
+}
+
+/// Every resurrection is on record, and the operation that killed again, under its parent.
+fn recorded(database: &TestDatabase, first: &Value, again: usize) {
+    let first = literal(first);
+    let children = format!(
+        "select count(*) from breakglass.operation where parent_id = {first} and cause = 're-apply'"
+    );
+    assert_eq!(database.value(&children), again.to_string());
+    let seen = format!(
+        "select count(*) from breakglass.observation \
+          where verdict = 'resurrected' and operation_id = {first}"
+    );
+    assert_eq!(database.value(&seen), again.to_string());
 }

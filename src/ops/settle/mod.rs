@@ -12,20 +12,17 @@ mod window;
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::{Value, json};
-use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::desk::Desk;
 use super::error::Error;
+use super::observe::observe;
 use super::plan::Planned;
-use crate::db::{self, Change, Isolation, UnderWay};
+use crate::db::UnderWay;
 use crate::model::{Action, Reapplied, Settled, TokenVerdict, Verdict};
 use look::Sighting;
 use re_apply::{Again, re_apply};
 use window::{Ended, Watch};
-
-const OBSERVE: &str = include_str!("../../../sql/audit/observe.sql");
 
 /// How often what came back to life is killed again. What is written back more often has a writer
 /// that nobody wins against this way.
@@ -132,7 +129,7 @@ impl Story {
                 detail: sighting.detail.clone(),
             })
             .collect();
-        if record(desk, operation, seen.iter()).await.is_err() {
+        if observe(desk, operation, seen.iter()).await.is_err() {
             self.unrecorded.extend(seen);
         }
     }
@@ -153,7 +150,7 @@ impl Story {
         operation: Uuid,
         last: &[TokenVerdict],
     ) -> Result<(), Error> {
-        record(desk, operation, self.unrecorded.iter().chain(last)).await?;
+        observe(desk, operation, self.unrecorded.iter().chain(last)).await?;
         let mut later: HashSet<&str> = HashSet::new();
         for reapplied in self.reapplied.iter().rev() {
             let keys: HashSet<&str> = reapplied.keys.iter().map(String::as_str).collect();
@@ -163,7 +160,7 @@ impl Story {
                 let seen: Vec<TokenVerdict> = seen
                     .map(|seen| again(seen, later.contains(seen.key.as_str())))
                     .collect();
-                record(desk, reapplied.operation, seen.iter()).await?;
+                observe(desk, reapplied.operation, seen.iter()).await?;
             }
             later.extend(keys);
         }
@@ -182,29 +179,4 @@ fn again(last: &TokenVerdict, came_back: bool) -> TokenVerdict {
     } else {
         last.clone()
     }
-}
-
-async fn record(
-    desk: &Desk,
-    operation: Uuid,
-    seen: impl Iterator<Item = &TokenVerdict>,
-) -> Result<(), Error> {
-    let database = desk.database.uninterrupted();
-    let session = database.session().await?;
-    let rows: Vec<Value> = seen
-        .map(|seen| json!({ "key": seen.key, "verdict": seen.verdict.as_str(), "detail": seen.detail }))
-        .collect();
-    let expected = i32::try_from(rows.len()).unwrap_or(i32::MAX);
-    let rows = Value::Array(rows);
-    let parameters: [db::Parameter<'_>; 2] = [(&operation, Type::UUID), (&rows, Type::JSONB)];
-    let change = Change::apply(
-        &session,
-        &desk.identity,
-        Isolation::Latest,
-        OBSERVE,
-        &parameters,
-    )
-    .await?;
-    let proof = change.recorded_observations(expected)??;
-    Ok(change.commit(proof).await.map_err(db::Error::from)?)
 }
