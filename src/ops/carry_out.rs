@@ -1,6 +1,8 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -114,12 +116,11 @@ impl Planned {
         seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
         let (verdict, settled) = seen.unzip();
-        let untouched = self.plan.tokens.iter().filter(|planned| {
-            !changes.iter().any(|change| {
-                change.relation == self.desk.bound.token.display_name()
-                    && change.key == planned.token.key
-            })
-        });
+        let relation = self.desk.bound.token.display_name();
+        let of_tokens = changes.iter().filter(|change| change.relation == relation);
+        let touched: HashSet<&str> = of_tokens.map(|change| change.key.as_str()).collect();
+        let tokens = self.plan.tokens.iter();
+        let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
         Receipt {
             schema: JSON_SCHEMA,
