@@ -40,6 +40,18 @@ pub enum With {
     Nothing,
 }
 
+impl With {
+    /// Whether companions are left as they are.
+    #[must_use]
+    pub fn unless(leaves_companions: bool) -> Self {
+        if leaves_companions {
+            Self::Nothing
+        } else {
+            Self::Companions
+        }
+    }
+}
+
 /// Why a statement could not be rendered: a defect of the adapter or of a template.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -190,6 +202,22 @@ impl<'a> Statements<'a> {
             self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
         );
         Ok(Some(render("tokens/companions.sql", &context)?))
+    }
+
+    /// `sql/tokens/alive.sql`, which also says of which cluster the answer is, where the role may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive(&self, knows_cluster: bool, with: With) -> Result<String, RenderError> {
+        let mut context = self.context()?;
+        let companions: Vec<_> = match with {
+            With::Companions => self.bound.companions.iter().collect(),
+            With::Nothing => Vec::new(),
+        };
+        context.insert("companions", self.companion_values(&companions)?);
+        context.insert("knows_cluster", Value::from(knows_cluster));
+        Ok(render("tokens/alive.sql", &context)?)
     }
 
     /// `sql/tokens/cascades.sql`; `None` where nothing references the token table.

@@ -18,6 +18,7 @@ const TEMPLATES: &[(&str, &str)] = &templates![
     "owners/find.sql",
     "owners/closure.sql",
     "tokens/actor.sql",
+    "tokens/alive.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
     "tokens/filtered.sql",

@@ -9,6 +9,7 @@ mod operation;
 mod plan;
 mod plan_file;
 mod receipt;
+mod settled;
 mod strict_json;
 mod sweep;
 mod token;
@@ -24,6 +25,7 @@ pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
 pub use receipt::Receipt;
+pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
 

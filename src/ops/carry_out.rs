@@ -11,14 +11,14 @@ use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::{explain, other_cascades};
 use super::plan::Planned;
-use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
+use super::settle::settle;
 use super::watch::watched;
 use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
     Action, Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner,
-    Receipt,
+    Receipt, Settled, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -46,6 +46,16 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let (operation, changes) = self.change().await?;
+        if operation.outcome == Outcome::Planned {
+            return Ok(self.receipt(operation, changes, None));
+        }
+        let settled = settle(self, operation.id).await;
+        Ok(self.receipt(operation, changes, Some(settled)))
+    }
+
+    /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
+    pub(super) async fn change(&mut self) -> Result<(Operation, Vec<ChangedRow>), Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -93,27 +103,25 @@ impl Planned {
                 outcome: Outcome::Planned,
                 ..operation
             };
-            return Ok(self.receipt(operation, changes, None));
+            return Ok((operation, changes));
         }
         let interrupt = self.desk.database.interrupt().clone();
-        let committing = interrupt.begin(UnderWay::Commit(operation.id));
+        let _committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
-        drop(committing);
-        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let verdict = read_back(&self.desk, &self.plan, operation.id).await;
-        Ok(self.receipt(operation, changes, Some(verdict)))
+        Ok((operation, changes))
     }
 
     fn receipt(
         &self,
         operation: Operation,
         changes: Vec<ChangedRow>,
-        verdict: Option<crate::model::Verdict>,
+        seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
+        let (verdict, settled) = seen.unzip();
         let token_table = self.desk.bound.token.display_name();
         let touched: HashSet<&str> = changes
             .iter()
@@ -129,6 +137,7 @@ impl Planned {
             changes,
             unchanged,
             verdict,
+            settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
             target: self.policy.target.clone(),
             environment: self

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use super::assemble::{companions, retain_left};
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::{companions, retain_left};
 use super::resolve::find_rows;
 use super::token_row::TokenRow;
 use crate::db::{interference, referencing};
@@ -185,7 +185,7 @@ fn name(planned: &PlannedToken) -> String {
 }
 
 /// The columns that differ, with before and after.
-fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+pub(super) fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
     let text = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) => "null".to_owned(),

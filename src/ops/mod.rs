@@ -6,6 +6,7 @@
 
 mod actor;
 mod advice;
+mod assemble;
 mod audit;
 mod cancel_blocker;
 mod carry_out;
@@ -20,16 +21,17 @@ mod filter;
 mod grants;
 mod install;
 mod list;
+mod observe;
 mod owners;
 mod plan;
 mod plan_file;
 mod policy;
-mod read_back;
 mod record;
 mod request;
 mod resolve;
 mod rights;
 mod selector;
+mod settle;
 mod show;
 mod statements;
 mod sweep;

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::types::Type;
 
+use super::assemble::companions;
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::companions;
 use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::wording;

@@ -1,6 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
 use super::actor::find_actor;
+use super::assemble::{assemble, live_companions, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
@@ -11,14 +12,10 @@ use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, describe_filter, resolve};
 use super::selector::Selector;
-use super::token_row::object;
 use super::watch::watched;
-use super::{delete, expire};
-use crate::adapter::{Bound, ForeignKey, With};
+use crate::adapter::{Bound, With};
 use crate::db::{Identity, Session};
-use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
-};
+use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
 #[derive(Debug)]
@@ -190,15 +187,8 @@ impl Request {
         let leaves_companions = self
             .file_to_apply()
             .map_or(self.leave_companions, |file| file.plan().leaves_companions);
-        let with = if leaves_companions {
-            With::Nothing
-        } else {
-            With::Companions
-        };
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written, with)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written, with).await?,
-        };
+        let with = With::unless(leaves_companions);
+        let (statement, references) = statement(desk, self.action, written, with).await?;
         let (plan, left) = match self.file_to_apply() {
             Some(file) => {
                 self.check_size(policy, file.plan().tokens.len(), false)?;
@@ -210,7 +200,10 @@ impl Request {
                 };
                 (plan, left)
             }
-            None => self.look_up(desk, policy, known, &references).await?,
+            None => {
+                let rows = self.resolve(desk, policy, known).await?.rows;
+                assemble(desk, self.action, rows, &references, leaves_companions).await?
+            }
         };
         let checks = plan.tokens.iter().map(|planned| planned.secret);
         known.secret_verified = secret_verified(checks);
@@ -219,54 +212,6 @@ impl Request {
         }
         known.planned = Some(plan.tokens.len());
         Ok((plan, left, statement))
-    }
-
-    /// The plan that the selectors lead to.
-    async fn look_up(
-        &self,
-        desk: &Desk,
-        policy: &Policy,
-        known: &mut Known,
-        references: &[ForeignKey],
-    ) -> Result<(Plan, Vec<CompanionRow>), Error> {
-        let resolved = self.resolve(desk, policy, known).await?;
-        let tokens: Vec<PlannedToken> = resolved
-            .rows
-            .into_iter()
-            .map(|(row, secret)| PlannedToken {
-                effect: match self.action {
-                    Action::Expire => expire::effect(&row.token),
-                    Action::Delete => Effect::Change,
-                },
-                token: row.token,
-                fixed: row.fixed,
-                vital: row.vital,
-                secret,
-            })
-            .collect();
-        let keys: Vec<String> = tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
-        let mut companions = live_companions(desk, &keys).await?;
-        let mut left = Vec::new();
-        let mut cascades = Vec::new();
-        if self.action == Action::Delete {
-            cascades = delete::cascades(desk, references, &keys).await?;
-            retain_left(desk, references, &mut companions);
-        }
-        if self.leave_companions {
-            std::mem::swap(&mut left, &mut companions);
-        }
-        let plan = Plan {
-            action: self.action,
-            adapter: desk.bound.adapter.name.clone(),
-            tokens,
-            companions,
-            leaves_companions: self.leave_companions,
-            cascades,
-        };
-        Ok((plan, left))
     }
 
     /// Whether the application's own audit log takes part.
@@ -294,49 +239,12 @@ impl Request {
     }
 }
 
-/// Those of them that are alive.
-async fn live_companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let mut found = companions(desk, keys).await?;
-    found.retain(|companion| !companion.dead);
-    Ok(found)
-}
-
-/// Leaves those companions that a delete does not take along by its foreign keys.
-pub(super) fn retain_left(
-    desk: &Desk,
-    references: &[ForeignKey],
-    companions: &mut Vec<CompanionRow>,
-) {
-    let left = desk.statements().left_by_delete(references);
-    companions.retain(|companion| {
-        left.iter()
-            .any(|(_, relation)| relation.display_name() == companion.relation)
-    });
-}
-
 /// `None` when no secret was given, false when any could not be compared.
 fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
     checks
         .filter(|check| *check != SecretCheck::NotGiven)
         .map(|check| check == SecretCheck::Verified)
         .reduce(|a, b| a && b)
-}
-
-/// The rows that must die with the tokens, dead ones included.
-pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let statement = desk.statements().companions()?;
-    desk.read_by_keys(statement, keys, |row| {
-        Ok(CompanionRow {
-            name: row.try_get("name")?,
-            relation: row.try_get("relation")?,
-            key: row.try_get("key")?,
-            token: row.try_get("token")?,
-            state: row.try_get("state")?,
-            dead: row.try_get("dead")?,
-            vital: object(row, "vital")?,
-        })
-    })
-    .await
 }
 
 impl Planned {

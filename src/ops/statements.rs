@@ -69,6 +69,10 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             "sql/tokens/expire.sql",
             rendered.expire(true, With::Companions)?,
         ),
+        (
+            "sql/tokens/alive.sql",
+            Some(rendered.alive(true, With::Companions)?),
+        ),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

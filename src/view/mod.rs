@@ -14,6 +14,7 @@ mod owner;
 mod plan;
 mod plan_file;
 mod receipt;
+mod settled;
 mod statement;
 mod sweep;
 mod table;
