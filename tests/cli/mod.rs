@@ -24,6 +24,7 @@ mod doctor_rights;
 mod doctor_schema;
 mod doctor_server;
 mod doctor_tables;
+mod doctor_writes;
 mod filter;
 mod help;
 mod in_house;

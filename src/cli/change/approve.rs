@@ -75,7 +75,7 @@ pub(super) async fn approve(
     }
     let refusal = match approval {
         Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, "expire?").await? => None,
+        Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
         Approval::Count { .. } if approval.is_given(args) => None,
@@ -85,6 +85,22 @@ pub(super) async fn approve(
         None => Ok(planned),
         Some(error) => Err(planned.decline(error).await.into()),
     }
+}
+
+/// What the yes is about: somebody with six terminals open answers in one of them.
+fn question(planned: &Planned) -> String {
+    let tokens = match planned.plan().tokens.as_slice() {
+        [token] => format!("token {}", view::shown_key(&token.token.key)),
+        tokens => format!("{} tokens", tokens.len()),
+    };
+    let policy = planned.policy();
+    let place = policy
+        .environment
+        .as_ref()
+        .map(|environment| &environment.name)
+        .or(policy.target.as_ref())
+        .unwrap_or(&planned.identity().database.name);
+    format!("{tokens} on {place}: {}?", planned.plan().action)
 }
 
 /// Many tokens want their number: whoever types it has read it.
