@@ -32,6 +32,7 @@ mod show;
 mod statements;
 mod sweep;
 mod token_row;
+mod verify;
 mod watch;
 mod wording;
 
