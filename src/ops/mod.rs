@@ -36,6 +36,7 @@ mod show;
 mod statements;
 mod sweep;
 mod token_row;
+mod verify;
 mod watch;
 mod wording;
 

@@ -1,6 +1,7 @@
 //! Selectors to rows: what was named, and what a pasted secret proves.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use tokio_postgres::types::Type;
 
@@ -11,6 +12,7 @@ use super::owners::{closure, find_owner};
 use super::selector::{Reading, Selector};
 use super::sweep::find_swept;
 use super::token_row::TokenRow;
+use super::verify::{check, compare, may_read_secret};
 use super::wording;
 use crate::adapter::{KeyShape, SecretParts, SortKey};
 use crate::model::{SecretCheck, Token};
@@ -88,12 +90,12 @@ pub(super) async fn resolve(
     look_up_secrets(desk, &mut readings).await?;
     let rows = find(desk, &readings, owner).await?;
     let mut chosen: BTreeMap<String, (TokenRow, SecretCheck)> = BTreeMap::new();
+    let by_word = ByWord::of(&rows);
     let mut words = Vec::new();
+    let mut given = Vec::new();
     for (selector, reading) in selectors.iter().zip(&readings) {
-        let matching: Vec<&TokenRow> = rows
-            .iter()
-            .filter(|row| names(desk, &keys, reading, owner, &row.token))
-            .collect();
+        let mut matching = by_word.candidates(reading);
+        matching.retain(|row| names(desk, &keys, reading, owner, &row.token));
         let row = match matching.as_slice() {
             [row] => *row,
             [] => return Err(Error::NoSuchToken(selector.describe(reading, false))),
@@ -108,7 +110,7 @@ pub(super) async fn resolve(
             }
         };
         words.push(selector.describe(reading, true));
-        let check = verify(desk, reading, &row.token.key).await?;
+        let check = check(desk, reading, &row.token.key, &mut given);
         let entry = chosen
             .entry(row.token.key.clone())
             .or_insert_with(|| (row.clone(), check));
@@ -116,6 +118,7 @@ pub(super) async fn resolve(
             entry.1 = check;
         }
     }
+    compare(desk, &given).await?;
     Ok(Resolved {
         rows: chosen.into_values().collect(),
         selector: join(owner, words.into_iter()),
@@ -241,6 +244,50 @@ fn about_owner(token: &Token) -> String {
         .unwrap_or_default()
 }
 
+/// Rows by what can name them.
+struct ByWord<'a> {
+    keys: BTreeMap<&'a str, &'a TokenRow>,
+    labels: HashMap<&'a str, Vec<&'a TokenRow>>,
+}
+
+impl<'a> ByWord<'a> {
+    fn of(rows: &'a [TokenRow]) -> Self {
+        let keys = rows.iter().map(|row| (row.token.key.as_str(), row));
+        let mut labels: HashMap<&str, Vec<&TokenRow>> = HashMap::new();
+        for row in rows {
+            if let Some(label) = &row.token.label {
+                labels.entry(label).or_default().push(row);
+            }
+        }
+        Self {
+            keys: keys.collect(),
+            labels,
+        }
+    }
+
+    /// The rows that a selector may mean, in key order: those whose key begins so, since the
+    /// beginning of a digest names it, and those with that label.
+    fn candidates(&self, reading: &Reading) -> Vec<&'a TokenRow> {
+        let (key, label) = match reading {
+            Reading::Secret(parts) => (parts.key.as_deref(), None),
+            Reading::Words { key, label } => (key.as_deref(), label.as_deref()),
+            Reading::Damaged | Reading::NoSecret | Reading::Many => (None, None),
+        };
+        let labelled = label.and_then(|label| self.labels.get(label));
+        let mut found: Vec<&TokenRow> = labelled.cloned().unwrap_or_default();
+        if let Some(key) = key {
+            let from = self
+                .keys
+                .range::<str, _>((Bound::Included(key), Bound::Unbounded));
+            let with_it = from.take_while(|(name, _)| name.starts_with(key));
+            found.extend(with_it.map(|(_, row)| *row));
+        }
+        found.sort_unstable_by(|one, other| one.token.key.cmp(&other.token.key));
+        found.dedup_by(|one, other| one.token.key == other.token.key);
+        found
+    }
+}
+
 /// Whether a row is what a selector means: a key names its row whatever the kind, a label means
 /// the default kind.
 fn names(
@@ -358,48 +405,4 @@ pub(super) async fn find_rows(
         .iter()
         .map(|row| TokenRow::read(row, name))
         .collect::<Result<_, _>>()?)
-}
-
-/// Whether the role may read what the application stores of a secret.
-pub(super) fn may_read_secret(desk: &Desk) -> bool {
-    let column = desk
-        .bound
-        .secret_column()
-        .and_then(|column| desk.bound.token.columns.get(column));
-    column.is_some_and(|column| column.may_select)
-}
-
-/// Compares a pasted secret with the stored hash, where the role may.
-async fn verify(desk: &Desk, reading: &Reading, key: &str) -> Result<SecretCheck, Error> {
-    let Reading::Secret(parts) = reading else {
-        return Ok(SecretCheck::NotGiven);
-    };
-    // Where the key is the digest of the secret, finding the row was the comparison.
-    let Some(digest) = &parts.digest else {
-        return Ok(SecretCheck::Verified);
-    };
-    if !may_read_secret(desk) {
-        return Ok(SecretCheck::NotVerified);
-    }
-    let Some(statement) = desk.statements().verify()? else {
-        return Ok(SecretCheck::NotVerified);
-    };
-    let (keys, digests) = (vec![key], vec![digest.as_str()]);
-    let rows = desk
-        .session
-        .read(
-            &statement,
-            &[(&keys, Type::TEXT_ARRAY), (&digests, Type::TEXT_ARRAY)],
-        )
-        .await?;
-    let verified = rows
-        .first()
-        .map(|row| row.try_get::<_, Option<bool>>("verified"))
-        .transpose();
-    match verified.map_err(crate::db::Error::from)?.flatten() {
-        Some(true) => Ok(SecretCheck::Verified),
-        Some(false) | None => Err(Error::WrongSecret {
-            key: key.to_owned(),
-        }),
-    }
 }

@@ -1,4 +1,8 @@
 //! `tokens rm` by filter: which rows, the number that it wants, what goes along, how many at most.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails the test that called it"
+)]
 
 use std::collections::BTreeSet;
 
@@ -249,8 +253,10 @@ fn on_a_terminal_the_number_is_typed() {
     let database = coder();
     let wanted = keys_where(&database, &format!("{GRACE} and {ALIVE}"), "k.id");
     let number = wanted.len().to_string();
-    let question =
-        format!("this expires {number} tokens (--owner grace --kind all); type the number");
+    let question = format!(
+        "this expires {number} tokens on {} (--owner grace --kind all); type the number",
+        database.name()
+    );
     for answer in ["y", "yes", "", "1", &format!("{number}0")] {
         let before = Before::of(&database);
         // Neither of the two by itself replaces it.
@@ -292,7 +298,7 @@ fn the_question_names_the_environment() {
     let invocation = invocation.args(["--delete", "--reason", REASON, "--target", "prod"]);
     let mut terminal = invocation.on_terminal(250);
     terminal.expect("this deletes for good ");
-    terminal.expect(" tokens in production (--owner grace --kind all); type the number");
+    terminal.expect(" tokens on production (--owner grace --kind all); type the number");
     let before = Before::of(&database);
     terminal.send_line("no");
     terminal.finish().code(1);
@@ -466,6 +472,29 @@ fn a_row_that_comes_after_the_plan_is_not_touched() {
     let named =
         database.value("select count(*)::text from breakglass.change where key = 'newcomer01'");
     assert_eq!(named, "0");
+}
+
+/// Secrets are compared in one round trip, and one that is wrong stops all of them.
+#[test]
+fn many_pasted_secrets_are_compared_together() {
+    let database = coder();
+    let keys = keys_where(&database, ALIVE, "k.id");
+    let secrets: Vec<String> = keys.iter().map(|key| seed::token_of(key)).collect();
+    let mut wrong = secrets.clone();
+    wrong.push(format!("{}-{}", keys[7], seed::secret_of(&keys[8])));
+    let before = Before::of(&database);
+    let pasted = |secrets: &[String]| {
+        let invocation = rm(&database, &["-", "--yes", "-o", "json"]);
+        invocation.stdin(secrets.join("\n")).run()
+    };
+    let output = pasted(&wrong);
+    output
+        .code(1)
+        .says(&format!("not the one of token `{}`", keys[7]));
+    before.plus(&database, "refused", "the stored hash differs");
+    let receipt = pasted(&secrets).success().json();
+    assert_eq!(receipt["operation"]["changed"], keys.len());
+    assert_eq!(receipt["operation"]["secret_verified"], true);
 }
 
 /// A row that was changed after the plan was shown stops all of it.
