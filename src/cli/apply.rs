@@ -18,7 +18,7 @@ use super::reading::Named;
 use crate::model::{Action, PlanFile, PlanFileError};
 use crate::ops::{Context, Error, FromFile, PlanError, Recording, Refusal, Selector};
 
-/// A larger file is no plan of ours: one of 50,000 tokens has about 60 MB.
+/// A larger file is no plan of ours: one of 50,000 tokens has some 40 MB.
 const LARGEST: u64 = 512 << 20;
 
 #[derive(Debug, Args)]
