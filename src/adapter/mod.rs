@@ -20,6 +20,7 @@ mod record;
 mod release;
 mod render;
 mod secret;
+mod settle;
 mod template;
 
 pub use audit::{ActorTable, ApplicationAudit};
@@ -31,6 +32,7 @@ pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
 pub use secret::{KeyShape, SecretParts, SecretShape};
+pub use settle::{Settle, StillAlive, WindowError, parse_window};
 
 pub(crate) use quote::Sql;
 pub(crate) use template::{Context, fill, install};

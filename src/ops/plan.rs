@@ -8,9 +8,10 @@ use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
-use super::token_row::object;
+use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::{delete, expire};
+use crate::adapter::ForeignKey;
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -125,48 +126,10 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
-        };
+        let (statement, references) = statement(desk, self.action, written).await?;
         let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let tokens: Vec<PlannedToken> = resolved
-            .rows
-            .into_iter()
-            .map(|(row, secret)| PlannedToken {
-                effect: match self.action {
-                    Action::Expire => expire::effect(&row.token),
-                    Action::Delete => Effect::Change,
-                },
-                token: row.token,
-                fixed: row.fixed,
-                vital: row.vital,
-                secret,
-            })
-            .collect();
-        let keys: Vec<String> = tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
-        let mut companions = companions(desk, &keys).await?;
-        companions.retain(|companion| !companion.dead);
-        let mut cascades = Vec::new();
-        if self.action == Action::Delete {
-            cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
-            companions.retain(|companion| {
-                left.iter()
-                    .any(|(_, relation)| relation.display_name() == companion.relation)
-            });
-        }
-        let plan = Plan {
-            action: self.action,
-            adapter: desk.bound.adapter.name.clone(),
-            tokens,
-            companions,
-            cascades,
-        };
+        let plan = assemble(desk, self.action, resolved.rows, &references).await?;
         known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
         Ok((plan, statement))
@@ -195,6 +158,62 @@ impl Request {
             ApplicationAudit::NotGranted
         }
     }
+}
+
+/// The statement of an action, and for a delete what points at the token table.
+pub(super) async fn statement(
+    desk: &Desk,
+    action: Action,
+    application_audit: bool,
+) -> Result<(String, Vec<ForeignKey>), Error> {
+    match action {
+        Action::Expire => Ok((expire::statement(desk, application_audit)?, Vec::new())),
+        Action::Delete => delete::statement(desk, application_audit).await,
+    }
+}
+
+/// What an action is to do with these rows, and what dies with them.
+pub(super) async fn assemble(
+    desk: &Desk,
+    action: Action,
+    rows: Vec<(TokenRow, SecretCheck)>,
+    references: &[ForeignKey],
+) -> Result<Plan, Error> {
+    let tokens: Vec<PlannedToken> = rows
+        .into_iter()
+        .map(|(row, secret)| PlannedToken {
+            effect: match action {
+                Action::Expire => expire::effect(&row.token),
+                Action::Delete => Effect::Change,
+            },
+            token: row.token,
+            fixed: row.fixed,
+            vital: row.vital,
+            secret,
+        })
+        .collect();
+    let keys: Vec<String> = tokens
+        .iter()
+        .map(|planned| planned.token.key.clone())
+        .collect();
+    let mut companions = companions(desk, &keys).await?;
+    companions.retain(|companion| !companion.dead);
+    let mut cascades = Vec::new();
+    if action == Action::Delete {
+        cascades = delete::cascades(desk, references, &keys).await?;
+        let left = desk.statements().left_by_delete(references);
+        companions.retain(|companion| {
+            left.iter()
+                .any(|(_, relation)| relation.display_name() == companion.relation)
+        });
+    }
+    Ok(Plan {
+        action,
+        adapter: desk.bound.adapter.name.clone(),
+        tokens,
+        companions,
+        cascades,
+    })
 }
 
 /// `None` when no secret was given, false when any could not be compared.
