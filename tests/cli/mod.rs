@@ -45,6 +45,8 @@ mod prompt;
 mod remove;
 mod remove_refused;
 mod select;
+mod settle;
+mod settle_again;
 mod show;
 mod show_selector;
 mod sweep;
