@@ -239,62 +239,6 @@ impl Request {
     }
 }
 
-/// The statement of an action, and for a delete what points at the token table.
-pub(super) async fn statement(
-    desk: &Desk,
-    action: Action,
-    application_audit: bool,
-) -> Result<(String, Vec<ForeignKey>), Error> {
-    match action {
-        Action::Expire => Ok((expire::statement(desk, application_audit)?, Vec::new())),
-        Action::Delete => delete::statement(desk, application_audit).await,
-    }
-}
-
-/// What an action is to do with these rows, and what dies with them.
-pub(super) async fn assemble(
-    desk: &Desk,
-    action: Action,
-    rows: Vec<(TokenRow, SecretCheck)>,
-    references: &[ForeignKey],
-) -> Result<Plan, Error> {
-    let tokens: Vec<PlannedToken> = rows
-        .into_iter()
-        .map(|(row, secret)| PlannedToken {
-            effect: match action {
-                Action::Expire => expire::effect(&row.token),
-                Action::Delete => Effect::Change,
-            },
-            token: row.token,
-            fixed: row.fixed,
-            vital: row.vital,
-            secret,
-        })
-        .collect();
-    let keys: Vec<String> = tokens
-        .iter()
-        .map(|planned| planned.token.key.clone())
-        .collect();
-    let mut companions = companions(desk, &keys).await?;
-    companions.retain(|companion| !companion.dead);
-    let mut cascades = Vec::new();
-    if action == Action::Delete {
-        cascades = delete::cascades(desk, references, &keys).await?;
-        let left = desk.statements().left_by_delete(references);
-        companions.retain(|companion| {
-            left.iter()
-                .any(|(_, relation)| relation.display_name() == companion.relation)
-        });
-    }
-    Ok(Plan {
-        action,
-        adapter: desk.bound.adapter.name.clone(),
-        tokens,
-        companions,
-        cascades,
-    })
-}
-
 /// `None` when no secret was given, false when any could not be compared.
 fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
     checks
