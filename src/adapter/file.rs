@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
+use super::settle::Settle;
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -46,6 +47,9 @@ pub struct Adapter {
     /// What is particular about deleting.
     #[serde(default)]
     pub delete: Delete,
+    /// What may come back to life after the commit, and for how long that is watched.
+    #[serde(default)]
+    pub settle: Settle,
     /// Rows that must die with a token.
     #[serde(default, rename = "companion")]
     pub companions: Vec<Companion>,
@@ -67,6 +71,9 @@ pub struct Adapter {
     /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
+    /// sha256 in hex of the file's text: of two files, which one this is.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// How to recognise the application's database.
@@ -169,6 +176,9 @@ pub struct OwnerTable {
     /// Further columns to show, as `owner_<column>`.
     #[serde(default)]
     pub details: Vec<String>,
+    /// What still lets an owner in when every token is dead, and what ends it.
+    #[serde(default)]
+    pub out_of_reach: Vec<String>,
 }
 
 /// When things happened to a token.
@@ -233,6 +243,8 @@ pub struct Dead {
     pub column: String,
     /// What must hold of it.
     pub when: When,
+    /// The constant of `eq` and `not_eq`, as the column's type reads it.
+    pub text: Option<String>,
 }
 
 /// What must hold of a column for the token to be dead.
@@ -247,6 +259,22 @@ pub enum When {
     False,
     /// It is not null.
     NotNull,
+    /// It is null.
+    Null,
+    /// It is a number greater than zero.
+    GtZero,
+    /// It is the rule's `text`; null is not.
+    Eq,
+    /// It is something else than the rule's `text`; null is not.
+    NotEq,
+}
+
+impl When {
+    /// Whether it compares with a constant.
+    #[must_use]
+    pub const fn compares(self) -> bool {
+        matches!(self, Self::Eq | Self::NotEq)
+    }
 }
 
 /// How to make a token stop working.
@@ -261,13 +289,33 @@ pub struct Expire {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected true, false, \"now\" or \"now_minus_1s\""
+    expecting = "expected true, false, \"now\", \"now_minus_1s\", { text = \"…\" } or { null = true }"
 )]
 pub enum Set {
     /// A switch.
     Flag(bool),
     /// A word.
     Word(SetWord),
+    /// A constant.
+    Text(SetText),
+    /// Nothing.
+    Null(SetNull),
+}
+
+/// A constant that a column is set to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetText {
+    /// As the column's type reads it, whatever type that is.
+    pub text: String,
+}
+
+/// A column is set to null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetNull {
+    /// Always true.
+    pub null: bool,
 }
 
 impl fmt::Display for Set {
@@ -276,6 +324,8 @@ impl fmt::Display for Set {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Word(SetWord::Now) => f.write_str("now"),
             Self::Word(SetWord::NowMinusOneSecond) => f.write_str("now - 1 s"),
+            Self::Text(SetText { text }) => write!(f, "'{text}'"),
+            Self::Null(_) => f.write_str("null"),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::secret::KeyShape;
 use super::template::{Context, nested, render};
+use super::with::With;
 use crate::model::Action;
 
 /// What a list is sorted by.
@@ -31,15 +32,6 @@ pub enum SortKey {
     Expires,
 }
 
-/// What a change takes along with the tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum With {
-    /// Their companions, such as refresh tokens.
-    Companions,
-    /// Nothing but what the database's own foreign keys say.
-    Nothing,
-}
-
 /// Why a statement could not be rendered: a defect of the adapter or of a template.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -49,16 +41,6 @@ pub enum RenderError {
     /// A template asks for what nobody gave.
     #[error("cannot render a statement")]
     Template(#[from] Error),
-}
-
-impl With {
-    /// What is left of the companions.
-    fn of<T>(self, companions: Vec<T>) -> Vec<T> {
-        match self {
-            Self::Companions => companions,
-            Self::Nothing => Vec::new(),
-        }
-    }
 }
 
 /// The statements that an adapter leads to on one database.
@@ -101,15 +83,6 @@ impl<'a> Statements<'a> {
     /// When the adapter cannot be rendered.
     pub fn keys(&self) -> Result<String, RenderError> {
         Ok(render("tokens/keys.sql", &self.context()?)?)
-    }
-
-    /// `sql/tokens/alive.sql`.
-    ///
-    /// # Errors
-    ///
-    /// When the adapter cannot be rendered.
-    pub fn alive(&self) -> Result<String, RenderError> {
-        Ok(render("tokens/alive.sql", &self.context()?)?)
     }
 
     /// `sql/tokens/verify.sql`; `None` where there is no stored hash to compare with.
@@ -208,6 +181,22 @@ impl<'a> Statements<'a> {
             self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
         );
         Ok(Some(render("tokens/companions.sql", &context)?))
+    }
+
+    /// `sql/tokens/alive.sql`, which also says of which cluster the answer is, where the role may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive(&self, knows_cluster: bool, with: With) -> Result<String, RenderError> {
+        let mut context = self.context()?;
+        let companions: Vec<_> = match with {
+            With::Companions => self.bound.companions.iter().collect(),
+            With::Nothing => Vec::new(),
+        };
+        context.insert("companions", self.companion_values(&companions)?);
+        context.insert("knows_cluster", Value::from(knows_cluster));
+        Ok(render("tokens/alive.sql", &context)?)
     }
 
     /// `sql/tokens/cascades.sql`; `None` where nothing references the token table.

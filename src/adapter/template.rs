@@ -13,9 +13,12 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 19] = templates![
+const TEMPLATES: &[(&str, &str)] = &templates![
     "doctor/release.sql",
+    "owners/find.sql",
+    "owners/closure.sql",
     "tokens/actor.sql",
+    "tokens/alive.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
     "tokens/filtered.sql",
@@ -31,8 +34,8 @@ const TEMPLATES: [(&str, &str); 19] = templates![
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/sweep.sql",
-    "tokens/alive.sql",
     "tokens/keys.sql",
+    "tokens/constant.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

@@ -188,6 +188,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 operation,
                 changes,
                 observations,
+                caused,
                 signal,
                 run,
                 failed,
@@ -199,6 +200,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     operation,
                     changes,
                     observations,
+                    caused,
                     signal: signal.as_ref(),
                     run: run.as_ref(),
                     failed: run.as_ref().map(|_| failed.as_slice()),
@@ -216,6 +218,8 @@ struct Document<'a> {
     operation: &'a Operation,
     changes: &'a [Change],
     observations: &'a [Observation],
+    /// The operations that it caused.
+    caused: &'a [Operation],
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'a SignalRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]

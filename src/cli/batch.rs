@@ -137,6 +137,9 @@ pub(super) async fn carry_on(
     if let Some(hint) = error.as_ref().and_then(Error::hint) {
         run.screen.note(&format!("hint: {hint}"));
     }
+    if let Some(advice) = &receipt.advice {
+        run.screen.note(&format!("hint: {advice}"));
+    }
     if let Some(resume) = &receipt.resume {
         run.screen.note(&format!("hint: `{resume}` does the rest"));
     }

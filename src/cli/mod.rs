@@ -2,6 +2,7 @@
 //! [`crate::ops`], asks what has to be asked, and shows what comes back.
 
 mod adapters;
+mod apply;
 mod args;
 mod audit;
 mod bar;
@@ -19,6 +20,8 @@ mod format;
 mod init;
 mod justify;
 mod meter;
+mod owners;
+mod plan_file;
 mod prompt;
 mod reading;
 mod remove;
@@ -148,6 +151,8 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Apply(args) => apply::apply(run, *args).await,
+        Command::Owners(owners) => owners::run(run, owners.command).await,
         Command::Resume(args) => resume::resume(run, args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,

@@ -5,14 +5,15 @@ use clap::Args;
 use super::Run;
 use super::batch::{BatchArgs, WantedRun, run_batches, tell_run};
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets,
-    request, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, only_plan,
+    refuse_recorded_secrets, request, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
 use super::filter::FilterArgs;
 use super::format::SingleFormat;
 use super::justify;
+use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
 use crate::ops::{Filter, Kinds, Selector};
@@ -37,6 +38,8 @@ pub(super) struct RemoveArgs {
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
     #[command(flatten)]
+    pub(super) plan: PlanFileArgs,
+    #[command(flatten)]
     pub(super) extent: Extent,
     #[command(flatten)]
     pub(super) batch: BatchArgs,
@@ -55,6 +58,22 @@ impl RemoveArgs {
         } else {
             Action::Expire
         }
+    }
+
+    /// How the operator says yes.
+    fn approval(&self, is_filtered: bool) -> Result<Approval, Failure> {
+        if !is_filtered {
+            return Ok(Approval::of(self.action(), &self.confirm));
+        }
+        if !self.confirm.is_empty() {
+            return Err(Failure::usage(
+                "--confirm is for tokens that are named one by one",
+                "a filter is confirmed by its number: `--expect N --yes`",
+            ));
+        }
+        Ok(Approval::Count {
+            expected: self.expect.is_some(),
+        })
     }
 
     /// What the filter lets through; `None` where tokens are named one by one.
@@ -118,21 +137,13 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     let action = args.action();
     let filtered = args.filtered()?;
-    let approval = match &filtered {
-        None => Approval::of(action, &args.confirm),
-        Some(_) if !args.confirm.is_empty() => {
-            return Err(Failure::usage(
-                "--confirm is for tokens that are named one by one",
-                "a filter is confirmed by its number: `--expect N --yes`",
-            ));
-        }
-        Some(_) => Approval::Count {
-            expected: args.expect.is_some(),
-        },
-    };
+    let approval = args.approval(filtered.is_some())?;
     let size = args.batch.size(&args.change, filtered.is_some())?;
     let pasted = args.selectors.iter().any(|word| word == "-");
-    check_unattended(run, &args.change, &approval, pasted)?;
+    match &args.plan.plan_file {
+        Some(path) => check_plan_file(path, &args.change)?,
+        None => check_unattended(run, &args.change, &approval, pasted)?,
+    }
     let context = run.connecting.context(&run.interrupt)?;
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
@@ -147,7 +158,10 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     {
         refuse_secrets(&context, "owner:", Some(word))?;
     }
-    justify::check(run, &args.change, &context.policy)?;
+    match &args.plan.plan_file {
+        Some(_) => justify::check_given(&args.change, &context.policy)?,
+        None => justify::check(run, &args.change, &context.policy)?,
+    }
     let named = match filtered {
         Some(filter) => Named {
             selectors: vec![Selector::Filtered(filter)],
@@ -159,16 +173,22 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         action,
         named,
         expect: args.expect,
+        ends_at: None,
         extent: args.extent,
         approval,
     };
+    if let Some(path) = &args.plan.plan_file {
+        let planned = only_plan(run, &args.change, &context, wanted).await?;
+        return write_plan(run, path, &args, &planned);
+    }
     if let Some(size) = size {
-        let request = request(run, &args.change, &context, &wanted).await?;
+        let approval = wanted.approval.clone();
+        let request = request(run, &args.change, &context, wanted).await?;
         let wanted = WantedRun {
             request,
             size,
             pace: args.batch.pace.pace(),
-            approval: &wanted.approval,
+            approval: &approval,
         };
         let (exit, receipt) = run_batches(run, &args.change, &context, wanted).await?;
         return tell_run(run, args.output, exit, &receipt);

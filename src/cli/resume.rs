@@ -1,5 +1,7 @@
 //! `resume`: going on with a run of batches.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Run;
@@ -10,6 +12,7 @@ use super::failure::Failure;
 use super::format::SingleFormat;
 use super::prompt;
 use super::reading::refuse_secrets;
+use crate::adapter::parse_window;
 use crate::model::{JSON_SCHEMA, RunReceipt};
 use crate::ops::{self, Resume};
 use crate::view;
@@ -30,6 +33,10 @@ pub(super) struct ResumeArgs {
     pub(super) yes: bool,
     #[command(flatten)]
     pub(super) pace: PaceArgs,
+    /// How long to watch at the end that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
     /// How to write the receipt
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
@@ -61,6 +68,7 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         id: args.operation.clone(),
         reason: args.reason.clone(),
         ticket: args.ticket.clone(),
+        settle: args.settle,
         os_user: actor(),
         host: host_name(),
     };
@@ -97,7 +105,10 @@ fn nothing_left(run: &ops::Run) -> RunReceipt {
         seconds: 0.0,
         failed: Vec::new(),
         verdict: None,
+        watched_for_ms: 0,
+        looks: 0,
         alive: Vec::new(),
+        advice: None,
         still_works: run.planned().still_works(),
         stopped: None,
         resume: None,

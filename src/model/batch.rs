@@ -121,8 +121,18 @@ pub struct RunReceipt {
     /// The worst that was seen of the batches that this command did and, when the run was over, of all
     /// of them; `None` where nothing was committed.
     pub verdict: Option<Verdict>,
-    /// Tokens that were alive when they were looked at last; the first of them.
+    /// From the first look at all tokens when the run was over to the last one, in milliseconds; 0
+    /// for one look.
+    #[serde(default)]
+    pub watched_for_ms: u64,
+    /// How often all were looked at then.
+    #[serde(default)]
+    pub looks: u32,
+    /// Tokens that were seen alive then; the first of them.
     pub alive: Vec<String>,
+    /// What to type next where some were.
+    #[serde(default)]
+    pub advice: Option<String>,
     /// What this did not kill, from the adapter.
     pub still_works: Vec<String>,
     /// Why it ended before all batches were tried.

@@ -104,6 +104,12 @@ impl Plan {
             .collect()
     }
 
+    /// The same, for a statement.
+    #[must_use]
+    pub fn owned_keys(&self) -> Vec<String> {
+        self.keys().into_iter().map(str::to_owned).collect()
+    }
+
     /// How many tokens the operation is expected to change.
     #[must_use]
     pub fn changes(&self) -> usize {

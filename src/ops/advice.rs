@@ -29,6 +29,9 @@ impl Error {
             Self::NotKept { .. } => "not_kept",
             Self::NothingMatches(_) => "nothing_matches",
             Self::AmbiguousOwner { .. } => "ambiguous_owner",
+            Self::NoSuchOwner(_) => "no_such_owner",
+            Self::NothingOfOwner(_) => "nothing_of_owner",
+            Self::NoOwners(_) => "no_owners",
             Self::NoFilter => "no_filter",
             Self::TooManyBatches { .. } => "too_many_batches",
             Self::NotARun { .. } => "not_a_run",
@@ -45,6 +48,7 @@ impl Error {
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
+            Self::Plan(error) => error.code(),
             Self::ChangedSinceShown(_) => "changed_since_shown",
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
@@ -74,6 +78,7 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Plan(error) => Some(error.hint()),
             Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
             Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
             Self::NothingMatches(filter) => Some(format!(
@@ -115,6 +120,11 @@ impl Error {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
             Self::AmbiguousOwner { .. } => "give the owner's id",
+            Self::NoSuchOwner(_) => {
+                "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
+            }
+            Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
+            Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -141,7 +151,7 @@ impl Error {
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {
-                "look at it again with `breakglass tokens show`, and run the command again"
+                "look at it again with `breakglass tokens show`, and run the command again; a plan file has to be made anew"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",

@@ -18,6 +18,7 @@ const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
+const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
 
 /// Which operations are wanted. What is `None` is not filtered by.
@@ -52,6 +53,9 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
+    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
+    /// of a run, whose batches `run` and `failed` sum up.
+    pub caused: Vec<Operation>,
     /// Which session it signalled.
     pub signal: Option<SignalRecord>,
     /// How far it has come, for the beginning of a run.
@@ -114,6 +118,11 @@ impl ShowOperation {
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
+        // A run may have caused a hundred thousand, and its own summary tells of its batches.
+        let caused = match operation.outcome {
+            Outcome::Begun => Vec::new(),
+            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+        };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
             Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
@@ -128,6 +137,7 @@ impl ShowOperation {
                 .iter()
                 .map(observation_of)
                 .collect::<Result<_, _>>()?,
+            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
             failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
             run: run.map(|run| run.progress().clone()),

@@ -9,16 +9,16 @@ use tokio_postgres::types::Type;
 
 use super::desk::Desk;
 use super::error::{Error, Refusal};
-use super::explain::explain;
+use super::explain::{explain, other_cascades};
 use super::plan::Planned;
-use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
+use super::settle::settle;
 use super::watch::watched;
 use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
-    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
-    Outcome, Owner, Receipt,
+    Action, Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner,
+    Receipt, Settled, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -46,6 +46,16 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let (operation, changes) = self.change().await?;
+        if operation.outcome == Outcome::Planned {
+            return Ok(self.receipt(operation, changes, None));
+        }
+        let settled = settle(self, operation.id).await;
+        Ok(self.receipt(operation, changes, Some(settled)))
+    }
+
+    /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
+    pub(super) async fn change(&mut self) -> Result<(Operation, Vec<ChangedRow>), Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -81,36 +91,43 @@ impl Planned {
                 &found,
             )));
         }
+        if let (Some(file), Some(now)) = (self.request.file_to_apply(), operation.occurred_at)
+            && let Err(expired) = file.check_time(now)
+        {
+            change.roll_back().await?;
+            return Err(expired.into());
+        }
         if self.request.dry_run {
             change.roll_back().await?;
             let operation = Operation {
                 outcome: Outcome::Planned,
                 ..operation
             };
-            return Ok(self.receipt(operation, changes, None));
+            return Ok((operation, changes));
         }
         let interrupt = self.desk.database.interrupt().clone();
-        let committing = interrupt.begin(UnderWay::Commit(operation.id));
+        let _committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
-        drop(committing);
-        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let verdict = read_back(&self.desk, &self.plan, operation.id).await;
-        Ok(self.receipt(operation, changes, Some(verdict)))
+        Ok((operation, changes))
     }
 
     fn receipt(
         &self,
         operation: Operation,
         changes: Vec<ChangedRow>,
-        verdict: Option<crate::model::Verdict>,
+        seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
-        let relation = self.desk.bound.token.display_name();
-        let of_tokens = changes.iter().filter(|change| change.relation == relation);
-        let touched: HashSet<&str> = of_tokens.map(|change| change.key.as_str()).collect();
+        let (verdict, settled) = seen.unzip();
+        let token_table = self.desk.bound.token.display_name();
+        let touched: HashSet<&str> = changes
+            .iter()
+            .filter(|change| change.relation == token_table)
+            .map(|change| change.key.as_str())
+            .collect();
         let tokens = self.plan.tokens.iter();
         let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
@@ -120,6 +137,7 @@ impl Planned {
             changes,
             unchanged,
             verdict,
+            settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
             target: self.policy.target.clone(),
             environment: self
@@ -230,23 +248,6 @@ impl Planned {
             }),
         }
     }
-}
-
-/// What a delete would take along now, where it is not what was shown.
-fn other_cascades(shown: &[Cascade], found: &[Cascade]) -> Vec<String> {
-    let rows = |rows: Option<i64>| rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-    let others = found.iter().filter(|cascade| !shown.contains(cascade));
-    others
-        .map(|cascade| {
-            let before = shown.iter().find(|before| before.constraint == cascade.constraint);
-            let before = rows(before.and_then(|before| before.rows));
-            format!(
-                "what the delete takes along of {} was changed after it was shown ({before} -> {} rows)",
-                cascade.relation,
-                rows(cascade.rows)
-            )
-        })
-        .collect()
 }
 
 /// The operation as the statement recorded it.

@@ -5,14 +5,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::plan_file::PlanError;
 use super::policy::Unmet;
 use super::wording::{
-    at_least, holders, installed_words, listed, named, owners, roots, signalled, unfit,
+    at_least, first_of, holders, installed_words, listed, named, owners, roots, signalled, unfit,
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-use crate::model::{Blocker, Finding, Outcome, Owner, Signal, Token};
+use crate::model::{Blocker, Finding, Outcome, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -109,9 +110,18 @@ pub enum Error {
     AmbiguousOwner {
         /// What was given.
         owner: String,
-        /// Whom it names.
-        found: Vec<Owner>,
+        /// Whom it names, each with what tells them apart.
+        found: Vec<String>,
     },
+    /// No owner has this key, login or email.
+    #[error("no owner `{0}` is known")]
+    NoSuchOwner(String),
+    /// Nothing of an owner is alive.
+    #[error("no token of owner `{0}` is alive")]
+    NothingOfOwner(String),
+    /// The adapter knows no owners.
+    #[error("adapter `{0}` does not say whom a token acts for")]
+    NoOwners(String),
     /// Batches are of what a filter lets through.
     #[error("--batch-size goes with a filter: few tokens that are named go in one transaction")]
     NoFilter,
@@ -224,8 +234,11 @@ pub enum Error {
     /// Another database answers than the one that was shown.
     #[error("another database answers than the one that was shown: {0}")]
     OtherDatabase(String),
+    /// A plan file is not written, or not carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// Rows are not as they were shown.
-    #[error("{}", .0.join("; "))]
+    #[error("{}", first_of(.0))]
     ChangedSinceShown(Vec<String>),
     /// The database did not do what the statement says.
     #[error("the database did not change {relation} as planned{}", named(.suspects))]
@@ -349,6 +362,7 @@ impl Error {
             | Self::UnknownKind { .. }
             | Self::NotKept { .. }
             | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
+            Self::Plan(error) if error.is_usage() => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,
             Self::DoneAfterAll { .. } => Class::NotConfirmed,
             _ => Class::Refused,

@@ -1,23 +1,21 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
 use super::actor::find_actor;
+use super::assemble::{assemble, live_companions, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
 use super::filter::list_command;
+use super::plan_file::FromFile;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, describe_filter, resolve};
 use super::selector::Selector;
-use super::token_row::{TokenRow, object};
 use super::watch::watched;
-use super::{delete, expire};
-use crate::adapter::{ForeignKey, With};
-use crate::db::Identity;
-use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
-};
+use crate::adapter::{Bound, ForeignKey, With};
+use crate::db::{Identity, Session};
+use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck};
 
 /// What a selector ends with where companions are left as they are.
 pub(super) const NO_COMPANIONS: &str = " --no-companions";
@@ -42,7 +40,12 @@ impl Request {
     ///
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
-        let mut known = Known::default();
+        let file = self.file_to_apply().map(FromFile::plan);
+        let mut known = Known {
+            plan_digest: file.map(|file| file.digest.clone()),
+            planned: file.map(|file| file.tokens.len()),
+            ..Known::default()
+        };
         let desk = self.open(context, &mut known).await?;
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
@@ -78,10 +81,10 @@ impl Request {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(self, known, None, &context.database, error).await),
         };
-        match context.detect(&session).await {
+        match self.detect(context, &session, &identity).await {
             Ok(bound) => Ok(context.desk(session, identity, bound)),
             Err(error) => {
-                known.selector = format!("{} selectors, unread", self.selectors.len());
+                known.selector = self.unread();
                 Err(refuse(self, known, Some(&identity), &context.database, error).await)
             }
         }
@@ -97,6 +100,28 @@ impl Request {
         Ok(policy.check_ticket(self.ticket.as_deref())?)
     }
 
+    /// Chooses the adapter; for a plan file on its own database, and the one that it was made with.
+    async fn detect(
+        &self,
+        context: &Context,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Bound, Error> {
+        if let Some(file) = self.file_to_apply() {
+            file.check_database(identity)?;
+            file.check_adapters(&context.adapters)?;
+        }
+        context.detect(session).await
+    }
+
+    /// How the selectors may be told where no adapter says what is a secret.
+    fn unread(&self) -> String {
+        self.file_to_apply().map_or_else(
+            || format!("{} selectors, unread", self.selectors.len()),
+            FromFile::describe,
+        )
+    }
+
     /// Leads the selectors to rows, not more of them than there may be.
     async fn resolve(
         &self,
@@ -107,51 +132,9 @@ impl Request {
         let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
         known.selector = self.told(resolved.selector.clone());
-        let planned = resolved.rows.len();
-        if policy.is_too_large(planned) {
-            return Err(Error::TooManyRows {
-                planned,
-                cut: resolved.cut,
-                most: policy.max_rows.unwrap_or_default(),
-                target: policy.target.clone().unwrap_or_default(),
-            });
-        }
-        if planned > self.max_rows {
-            return Err(Error::OverMaxRows {
-                planned,
-                cut: resolved.cut,
-                most: self.max_rows,
-            });
-        }
-        if let Some(expected) = self
-            .expect
-            .filter(|expected| *expected != resolved.rows.len())
-        {
-            return Err(Error::Expected {
-                expected,
-                found: resolved.rows.len(),
-            });
-        }
+        self.check_size(policy, resolved.rows.len(), resolved.cut)?;
+        self.check_expected(resolved.rows.len())?;
         Ok(resolved)
-    }
-
-    /// Checks how many tokens a run of batches has, of which none is too large for a transaction.
-    pub(super) fn check_number(&self, policy: &Policy, planned: usize) -> Result<(), Error> {
-        if policy.is_too_large(planned) {
-            return Err(Error::TooManyRows {
-                planned,
-                cut: false,
-                most: policy.max_rows.unwrap_or_default(),
-                target: policy.target.clone().unwrap_or_default(),
-            });
-        }
-        match self.expect.filter(|expected| *expected != planned) {
-            Some(expected) => Err(Error::Expected {
-                expected,
-                found: planned,
-            }),
-            None => Ok(()),
-        }
     }
 
     /// How the targets were named, with what else decides over the rows.
@@ -170,10 +153,25 @@ impl Request {
         known: &mut Known,
     ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
         let (statement, references) = self.prepare(desk, known).await?;
-        let resolved = self.resolve(desk, policy, known).await?;
-        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let (plan, left) = self.plan_of(desk, &references, resolved.rows).await?;
-        known.plan_digest = Some(plan.digest());
+        let leaves_companions = self.leaves_companions();
+        let (plan, left) = if let Some(file) = self.file_to_apply() {
+            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let plan = file.over_rows(desk, &references).await?;
+            let left = if leaves_companions {
+                live_companions(desk, &plan.owned_keys()).await?
+            } else {
+                Vec::new()
+            };
+            (plan, left)
+        } else {
+            let rows = self.resolve(desk, policy, known).await?.rows;
+            assemble(desk, self.action, rows, &references, leaves_companions).await?
+        };
+        let checks = plan.tokens.iter().map(|planned| planned.secret);
+        known.secret_verified = secret_verified(checks);
+        if self.file_to_apply().is_none() {
+            known.plan_digest = Some(plan.digest());
+        }
         known.planned = Some(plan.tokens.len());
         Ok((plan, left, statement))
     }
@@ -187,6 +185,9 @@ impl Request {
     ) -> Result<(String, Vec<ForeignKey>), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
+        if let Some(file) = self.file_to_apply() {
+            file.check(desk)?;
+        }
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -196,66 +197,14 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let with = if self.leave_companions {
-            With::Nothing
-        } else {
-            With::Companions
-        };
-        match self.action {
-            Action::Expire => Ok((expire::statement(desk, written, with)?, Vec::new())),
-            Action::Delete => delete::statement(desk, written, with).await,
-        }
+        let with = With::unless(self.leaves_companions());
+        statement(desk, self.action, written, with).await
     }
 
-    /// What will be done to some rows and to what goes with them, and the live companions that are left.
-    pub(super) async fn plan_of(
-        &self,
-        desk: &Desk,
-        references: &[ForeignKey],
-        rows: Vec<(TokenRow, SecretCheck)>,
-    ) -> Result<(Plan, Vec<CompanionRow>), Error> {
-        let tokens: Vec<PlannedToken> = rows
-            .into_iter()
-            .map(|(row, secret)| PlannedToken {
-                effect: match self.action {
-                    Action::Expire => expire::effect(&row.token),
-                    Action::Delete => Effect::Change,
-                },
-                token: row.token,
-                fixed: row.fixed,
-                vital: row.vital,
-                secret,
-            })
-            .collect();
-        let keys: Vec<String> = tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
-        let mut companions = companions(desk, &keys).await?;
-        companions.retain(|companion| !companion.dead);
-        let mut left = Vec::new();
-        let mut cascades = Vec::new();
-        if self.action == Action::Delete {
-            cascades = delete::cascades(desk, references, &keys).await?;
-            let stays = desk.statements().left_by_delete(references);
-            companions.retain(|companion| {
-                stays
-                    .iter()
-                    .any(|(_, relation)| relation.display_name() == companion.relation)
-            });
-        }
-        if self.leave_companions {
-            std::mem::swap(&mut left, &mut companions);
-        }
-        let plan = Plan {
-            action: self.action,
-            adapter: desk.bound.adapter.name.clone(),
-            tokens,
-            companions,
-            leaves_companions: self.leave_companions,
-            cascades,
-        };
-        Ok((plan, left))
+    /// Whether companions are left as they are; a plan file says so itself.
+    fn leaves_companions(&self) -> bool {
+        self.file_to_apply()
+            .map_or(self.leave_companions, |file| file.plan().leaves_companions)
     }
 
     /// Whether the application's own audit log takes part.
@@ -291,28 +240,17 @@ fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
         .reduce(|a, b| a && b)
 }
 
-/// The rows that must die with the tokens, dead ones included.
-pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let statement = desk.statements().companions()?;
-    desk.read_by_keys(statement, keys, |row| {
-        Ok(CompanionRow {
-            name: row.try_get("name")?,
-            relation: row.try_get("relation")?,
-            key: row.try_get("key")?,
-            token: row.try_get("token")?,
-            state: row.try_get("state")?,
-            dead: row.try_get("dead")?,
-            vital: object(row, "vital")?,
-        })
-    })
-    .await
-}
-
 impl Planned {
     /// The rows.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// sha256 in hex of the plan; for one from a file, of the file.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.known.plan_digest.as_deref().unwrap_or_default()
     }
 
     /// The request.
@@ -374,7 +312,8 @@ impl Planned {
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {
-        self.plan.changes() > 0 || !self.plan.companions.is_empty()
+        let mut companions = self.plan.companions.iter();
+        self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
     }
 
     /// What stays alive whatever is done here, from the adapter, and the companions that are left.

@@ -1,9 +1,12 @@
 //! One request of one actor to change tokens.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::plan_file::FromFile;
 use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, Actor, ApplicationAudit, Cause, Finding, Operation, Outcome};
@@ -38,6 +41,8 @@ pub struct Request {
     pub reason: String,
     /// The ticket that asked for it.
     pub ticket: Option<String>,
+    /// How long the tokens are watched after the commit; `None` for as long as the adapter says.
+    pub settle: Option<Duration>,
     /// Do the work and roll it back.
     pub dry_run: bool,
     /// Whether the application's own audit log is written where it can be.
@@ -65,6 +70,14 @@ pub(super) struct Known {
 }
 
 impl Request {
+    /// The plan file that is to be carried out.
+    pub(super) fn file_to_apply(&self) -> Option<&FromFile> {
+        match self.selectors.as_slice() {
+            [Selector::FromFile(file)] => Some(file),
+            _ => None,
+        }
+    }
+
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
         let Known {

@@ -1,5 +1,7 @@
 //! Going on with a run of batches, from its record alone.
 
+use std::time::Duration;
+
 use super::audit::ShowOperation;
 use super::batch::{Run, RunState};
 use super::desk::Context;
@@ -18,6 +20,8 @@ pub struct Resume {
     pub reason: Option<String>,
     /// The ticket that asks for it; `None` is the run's own.
     pub ticket: Option<String>,
+    /// How long the tokens are watched at the end; `None` for as long as the adapter says.
+    pub settle: Option<Duration>,
     /// The operating system's user that asks.
     pub os_user: Option<String>,
     /// The host that it asks from.
@@ -72,6 +76,7 @@ impl Resume {
             id: _,
             reason,
             ticket,
+            settle,
             os_user,
             host,
         } = self;
@@ -91,6 +96,7 @@ impl Resume {
                 .or_else(|| operation.reason.clone())
                 .unwrap_or_default(),
             ticket: ticket.or_else(|| operation.ticket.clone()),
+            settle,
             dry_run: false,
             application_audit: operation.application_audit != Some(ApplicationAudit::Off),
             app_actor: operation.actor.app_actor.clone(),

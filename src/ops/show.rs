@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::assemble::companions;
 use super::audit::ListOperations;
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::companions;
 use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;

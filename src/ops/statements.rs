@@ -49,6 +49,8 @@ const AFTER: [(&str, &str); 10] = files![
 pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Error> {
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
+    let constants = rendered.constants()?.into_iter();
+    let constants = constants.map(|constant| ("sql/tokens/constant.sql", Some(constant.statement)));
     let adapted = [
         (
             "sql/tokens/list.sql",
@@ -60,10 +62,16 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/sweep.sql", rendered.sweep(true)?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
+        ("sql/owners/find.sql", rendered.owners_find()?),
+        ("sql/owners/closure.sql", Some(rendered.owners_closure()?)),
         ("sql/doctor/release.sql", rendered.release()?),
         (
             "sql/tokens/expire.sql",
             rendered.expire(true, With::Companions)?,
+        ),
+        (
+            "sql/tokens/alive.sql",
+            Some(rendered.alive(true, With::Companions)?),
         ),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
@@ -79,8 +87,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     };
     let mut found = as_they_stand(&BEFORE);
     found.extend(
-        adapted
-            .into_iter()
+        constants
+            .chain(adapted)
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
     found.extend(as_they_stand(&AFTER));

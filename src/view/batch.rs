@@ -105,7 +105,10 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         seconds,
         failed,
         verdict,
+        watched_for_ms,
+        looks,
         alive,
+        advice: _,
         still_works: _,
         stopped,
         resume: _,
@@ -141,6 +144,11 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         Some(Verdict::Scheduled) => writeln!(
             out,
             "read back on fresh connections: they end as set, alive until then"
+        )?,
+        Some(_) if run.is_complete() && *watched_for_ms > 0 => writeln!(
+            out,
+            "read back on fresh connections: all dead, at each of {looks} looks over {}",
+            super::settled::seconds(*watched_for_ms)
         )?,
         Some(_) if run.is_complete() => {
             writeln!(out, "read back on fresh connections: all dead")?;

@@ -141,7 +141,7 @@ fn statements(output: &Output) -> Vec<(String, String)> {
         .collect()
 }
 
-const EVERYWHERE: [&str; 10] = [
+const EVERYWHERE: [&str; 12] = [
     "session/begin.sql",
     "session/limits.sql",
     "tokens/list.sql",
@@ -150,6 +150,8 @@ const EVERYWHERE: [&str; 10] = [
     "tokens/sweep.sql",
     "tokens/companions.sql",
     "tokens/actor.sql",
+    "owners/find.sql",
+    "owners/closure.sql",
     "tokens/expire.sql",
     "tokens/delete.sql",
 ];

@@ -164,6 +164,7 @@ fn the_audit_log_tells_of_a_run() {
         .args(["audit", "show", &run, "-o", "json"])
         .run();
     assert_eq!(show.json()["run"]["batches_left"], 1);
+    assert_eq!(show.json()["caused"], Value::Array(Vec::new()));
     assert_eq!(show.json()["failed"][0]["batch"], 2);
     assert_eq!(show.json()["operation"]["changed"], 100);
     let listed = |flags: &[&str]| {
@@ -565,4 +566,90 @@ fn a_run_of_another_database_is_not_resumed() {
         .says("is of adapter coder in database")
         .says("connect to where it belongs");
     assert_eq!((other.bulk_alive(), other.changes().len()), (150, 0));
+}
+
+#[test]
+fn a_run_is_watched_over_the_settle_window_at_its_end() {
+    let database = coder(200);
+    let running = rm(&database, 200)
+        .args(["-o", "json", "--settle", "2s"])
+        .start();
+    database.wait_for(
+        "select count(*) = 2 from breakglass.observation as s
+           join breakglass.operation as o on o.id = s.operation_id
+          where s.key in ('b000000001', 'b000000200')",
+    );
+    database.execute(
+        "update api_keys set expires_at = now() + interval '1 day' where id = 'b000000001'",
+    );
+    let output = running.wait();
+    output.code(5).says(
+        "hint: run `breakglass tokens rm id:b000000001 --reason 'leak, INC-7'` again, or, if they come back once more, \
+         `breakglass tokens rm id:b000000001 --delete --confirm b000000001 --reason 'leak, INC-7'`",
+    );
+    let receipt = output.json();
+    assert_eq!(receipt["verdict"], "resurrected");
+    assert_eq!(receipt["alive"], serde_json::json!(["b000000001"]));
+    let (watched, looks) = (&receipt["watched_for_ms"], &receipt["looks"]);
+    assert!(watched.as_u64() >= Some(2_000), "{receipt}");
+    assert!(looks.as_u64() >= Some(3), "{receipt}");
+    // However often it was seen.
+    let seen = "select string_agg(verdict || ' ' || detail, ', ' order by id) from breakglass.observation where key = 'b000000001'";
+    assert_eq!(
+        database.value(seen),
+        "dead expired, resurrected active at the end of the run"
+    );
+}
+
+#[test]
+fn the_window_of_a_run_is_the_adapters_and_that_of_resume_too() {
+    let database = coder(150);
+    forbid(&database, "b000000150");
+    rm(&database, 150).settling().run().code(5);
+    allow(&database);
+    let output = resume(&database, &run_of(&database))
+        .args(["-o", "json"])
+        .settling()
+        .run();
+    let receipt = output.success().json();
+    assert_eq!(receipt["verdict"], "dead");
+    let watched = receipt["watched_for_ms"].as_u64();
+    assert!((Some(3_000)..Some(20_000)).contains(&watched), "{receipt}");
+}
+
+#[test]
+fn a_ctrl_c_ends_the_watch_of_a_run_and_nothing_else() {
+    let database = coder(150);
+    let running = rm(&database, 150)
+        .args(["-o", "json", "--settle", "50s"])
+        .start();
+    database.wait_for("select count(*) = 150 from breakglass.observation");
+    running.signal("INT");
+    let output = running.wait();
+    output.code(5);
+    let receipt = output.json();
+    assert_eq!(receipt["verdict"], "unknown");
+    assert_eq!(receipt["run"]["batches_done"], 2);
+    let stopped = receipt["stopped"].as_str();
+    assert!(
+        stopped.is_some_and(|stopped| stopped.ends_with("interrupted")),
+        "{receipt}"
+    );
+    assert_each_once(&database, 150);
+    assert_eq!(database.bulk_alive(), 0);
+}
+
+#[test]
+fn a_run_has_no_plan_file() {
+    let database = coder(0);
+    let records = database.operations().len();
+    let filter = ["tokens", "rm", "--name", "bulk-*", "--batch-size", "100"];
+    database
+        .breakglass()
+        .args(filter)
+        .args(["--reason", "leak", "--plan-file", "plan.json"])
+        .run()
+        .code(2)
+        .says("--plan-file");
+    assert_eq!(database.operations().len(), records);
 }

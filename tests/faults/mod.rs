@@ -12,6 +12,8 @@ mod layers;
 mod pooler;
 mod promises;
 mod proxy;
+mod replays;
 mod runs;
 mod server;
+mod settle;
 mod targets;

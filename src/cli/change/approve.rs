@@ -75,7 +75,7 @@ pub(super) async fn approve(
     }
     let refusal = match approval {
         Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, "expire?").await? => None,
+        Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
         Approval::Count { .. } if approval.is_given(args) => None,
@@ -95,17 +95,32 @@ async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Fa
         Action::Expire => "expires",
         Action::Delete => "deletes for good",
     };
-    let policy = planned.policy();
-    let place = policy.environment.as_ref().map(|named| &named.name);
-    let place = place.or(policy.target.as_ref());
-    let place = place
-        .map(|place| format!(" in {place}"))
-        .unwrap_or_default();
-    let what = planned.selector();
-    let question = format!("this {verb} {number} {tokens}{place} ({what}); type the number");
+    let (place, what) = (place(planned), planned.selector());
+    let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
     let typed = prompt::any_line(&run.interrupt, &question).await?;
     let is_it = typed.trim().parse() == Ok(number);
     Ok((!is_it).then_some(Error::Declined))
+}
+
+/// What the yes is about: somebody with six terminals open answers in one of them.
+fn question(planned: &Planned) -> String {
+    let tokens = match planned.plan().tokens.as_slice() {
+        [token] => format!("token {}", view::shown_key(&token.token.key)),
+        tokens => format!("{} tokens", tokens.len()),
+    };
+    let place = place(planned);
+    format!("{tokens} on {place}: {}?", planned.plan().action)
+}
+
+/// Where it is: the environment, else the target, else the database.
+fn place(planned: &Planned) -> &str {
+    let policy = planned.policy();
+    policy
+        .environment
+        .as_ref()
+        .map(|environment| &environment.name)
+        .or(policy.target.as_ref())
+        .unwrap_or(&planned.identity().database.name)
 }
 
 /// A delete wants each key, typed or given with `--confirm`.

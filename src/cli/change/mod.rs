@@ -7,6 +7,9 @@ mod extent;
 mod tell;
 mod unattended;
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use clap::Args;
 use uuid::Uuid;
 
@@ -16,6 +19,7 @@ use super::failure::Failure;
 use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
+use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, Request};
 
@@ -51,6 +55,10 @@ pub(super) struct ChangeArgs {
     /// blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
+    /// How long to watch after the commit that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
 }
 
 /// What is to be done, and what has to be said for it.
@@ -62,6 +70,8 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// An end in the future, instead of now.
+    pub(super) ends_at: Option<DateTime<Utc>>,
     /// How far it goes.
     pub(super) extent: Extent,
     /// How the operator says yes.
@@ -76,9 +86,20 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
-    let request = request(run, args, context, &wanted).await?;
-    let planned = attempt::plan(run, args, context, request).await?;
-    approved(run, args, context, planned, &wanted.approval).await
+    let approval = wanted.approval.clone();
+    let planned = plan(run, args, context, wanted).await?;
+    approved(run, args, context, planned, &approval).await
+}
+
+/// Plans what was named, from the reason to the rows.
+async fn plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
+    let request = request(run, args, context, wanted).await?;
+    attempt::plan(run, args, context, request).await
 }
 
 /// The request, with its reason and ticket from flags or asked for.
@@ -86,7 +107,7 @@ pub(super) async fn request(
     run: &Run,
     args: &ChangeArgs,
     context: &Context,
-    wanted: &Wanted,
+    wanted: Wanted,
 ) -> Result<Request, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
     Ok(Request {
@@ -94,20 +115,38 @@ pub(super) async fn request(
         parent: None,
         batch: None,
         action: wanted.action,
-        ends_at: None,
-        selectors: wanted.named.selectors.clone(),
-        owner: wanted.named.owner.clone(),
+        ends_at: wanted.ends_at,
+        selectors: wanted.named.selectors,
+        owner: wanted.named.owner,
         expect: wanted.expect,
         max_rows: wanted.extent.max_rows,
         leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
+        settle: args.settle,
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
     })
+}
+
+/// Plans what was named and shows it, and that is all: nothing of it is asked or recorded.
+pub(super) async fn only_plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
+    let args = ChangeArgs {
+        dry_run: true,
+        ..args.clone()
+    };
+    let approval = wanted.approval.clone();
+    let planned = plan(run, &args, context, wanted).await?;
+    approve::show(run, &args, &planned, &approval);
+    Ok(planned)
 }
 
 /// Shows a plan, asks about it, and carries it out.

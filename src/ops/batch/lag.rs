@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_standby_is_as_far_behind_as_the_server_was_ahead_of_it() {
         let now = Instant::now();
-        let mut lag = Lag::new(Duration::from_secs(5), Duration::from_secs(60));
+        let mut lag = Lag::new(Duration::from_secs(5), Duration::from_mins(1));
         let mark = |seconds, written| (now - Duration::from_secs(seconds), written);
         lag.marks = [mark(9, 100), mark(6, 200), mark(1, 300)].into();
         let behind = |replayed, told| lag.lag(now, 300, replayed, told).as_secs();

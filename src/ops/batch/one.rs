@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -12,9 +11,11 @@ use uuid::Uuid;
 use super::run::{Run, Source};
 use super::state::{Counts, counts};
 use crate::db::{self, Identity, Kind};
-use crate::model::{Cause, SecretCheck, Verdict};
-use crate::ops::error::Error;
-use crate::ops::read_back::observe;
+use crate::model::{Cause, FailedBatch, Outcome, SecretCheck, TokenVerdict, Verdict};
+use crate::ops::assemble::assemble;
+use crate::ops::error::{Error, Recording};
+use crate::ops::observe::observe;
+use crate::ops::record::refuse;
 use crate::ops::request::Request;
 use crate::ops::resolve::find_rows;
 use crate::ops::watch::watched;
@@ -34,6 +35,12 @@ pub(super) struct Done {
     pub(super) seen: Option<Verdict>,
     /// Whether this command did it.
     pub(super) here: bool,
+}
+
+/// A batch that is not done.
+pub(super) struct Undone {
+    pub(super) failed: FailedBatch,
+    pub(super) error: Error,
 }
 
 /// The tokens of a batch, or what became of it.
@@ -113,9 +120,15 @@ impl Run {
         let planning = async {
             let rows = find_rows(desk, &keys, &[], None).await?;
             let rows = rows.into_iter().map(|row| (row, SecretCheck::NotGiven));
-            request
-                .plan_of(desk, &self.references, rows.collect())
-                .await
+            let leaves_companions = request.leave_companions;
+            assemble(
+                desk,
+                request.action,
+                rows.collect(),
+                &self.references,
+                leaves_companions,
+            )
+            .await
         };
         let (plan, left) = watched(&desk.database, &desk.session, planning).await?;
         let there: HashSet<&str> = plan
@@ -156,17 +169,15 @@ impl Run {
     }
 
     async fn observe_gone(&self, operation: Uuid, gone: &[String]) -> Result<(), Error> {
-        let seen: Value = gone
+        let seen: Vec<TokenVerdict> = gone
             .iter()
-            .map(|key| {
-                json!({
-                    "key": key,
-                    "verdict": Verdict::Gone.as_str(),
-                    "detail": "the row was not there any more when its batch came",
-                })
+            .map(|key| TokenVerdict {
+                key: key.clone(),
+                verdict: Verdict::Gone,
+                detail: "the row was not there any more when its batch came".to_owned(),
             })
             .collect();
-        observe(&self.planned.desk, operation, &seen, gone.len()).await
+        observe(&self.planned.desk, operation, seen.iter()).await
     }
 
     /// The operation of a batch. A dry run leaves no run that it could belong to.
@@ -177,6 +188,8 @@ impl Run {
             parent: (!dry_run).then_some((self.operation.id, Cause::Batch)),
             batch: (!dry_run).then_some(number),
             expect: None,
+            // The whole run is watched at its end.
+            settle: Some(Duration::ZERO),
             ..self.request.clone()
         }
     }
@@ -189,6 +202,58 @@ impl Run {
             first.map_or("", String::as_str),
             last.map_or("", String::as_str)
         )
+    }
+
+    /// Records that a batch is not done, unless the record says otherwise.
+    pub(super) async fn undone(
+        &mut self,
+        number: i32,
+        id: Uuid,
+        keys: &[String],
+        error: Error,
+    ) -> Result<Done, Box<Undone>> {
+        let request = self.request_of(number, id);
+        let mut known = self.known.clone();
+        known.selector = self.selector_of(number, keys);
+        known.plan_digest = None;
+        known.planned = (!keys.is_empty()).then_some(keys.len());
+        let desk = &self.planned.desk;
+        let refusal = refuse(
+            &request,
+            &known,
+            Some(&desk.identity),
+            &desk.database,
+            error,
+        )
+        .await;
+        if let Error::DoneAfterAll { .. } = refusal.error
+            && let Ok(recorded) = self.recorded(number).await
+            && let Some(done) = recorded.done
+        {
+            return Ok(Done {
+                seen: Some(Verdict::Unknown),
+                here: true,
+                ..done
+            });
+        }
+        let end = |key: Option<&String>| key.cloned().unwrap_or_default();
+        let failed = FailedBatch {
+            batch: number,
+            tokens: self.state.tokens(number),
+            first_key: end(keys.first()),
+            last_key: end(keys.last()),
+            operation: (refusal.recording == Recording::Recorded).then_some(refusal.operation),
+            outcome: if refusal.error.is_refusal() {
+                Outcome::Refused
+            } else {
+                Outcome::Failed
+            },
+            error: refusal.error.to_string(),
+        };
+        Err(Box::new(Undone {
+            failed,
+            error: refusal.error,
+        }))
     }
 
     /// Opens another connection to the same database, and waits for it for as long as for the outcome

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::keys::Keys;
 use crate::adapter::ForeignKey;
 use crate::db::{self, Identity};
-use crate::model::{Finding, Owner, Plan, hex};
+use crate::model::{Finding, Plan, hex};
 use crate::ops::desk::{Context, Desk};
 use crate::ops::error::{Error, Refusal};
 use crate::ops::filter::Filter;
@@ -16,6 +16,7 @@ use crate::ops::plan::Planned;
 use crate::ops::policy::Policy;
 use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
+use crate::ops::resolve::{find_rows, one_owner};
 use crate::ops::selector::Selector;
 use crate::ops::watch::watched;
 
@@ -113,13 +114,15 @@ impl Request {
     ) -> Result<(Keys, BTreeMap<String, Count>), Error> {
         let statement = desk.statements().keys()?;
         let values = filter.values(&desk.bound, desk.identity.as_of)?;
-        let mut owners: Vec<String> = Vec::new();
+        // Each with a token of theirs.
+        let mut owners: Vec<(String, String)> = Vec::new();
         let mut keys = Keys::default();
         let mut kinds: BTreeMap<String, Count> = BTreeMap::new();
         let rows = desk.session.stream(&statement, values).await?;
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.try_next().await? {
-            keys.push(row.try_get("key").map_err(db::Error::from)?);
+            let key: &str = row.try_get("key").map_err(db::Error::from)?;
+            keys.push(key);
             let kind: &str = row.try_get("kind").map_err(db::Error::from)?;
             if !kinds.contains_key(kind) {
                 kinds.insert(kind.to_owned(), Count::default());
@@ -136,19 +139,21 @@ impl Request {
             // Two are enough to be one too many.
             if let (Some(_), Some(owner)) = (&filter.owner, owner)
                 && owners.len() < 2
-                && !owners.contains(&owner)
+                && owners.iter().all(|(found, _)| *found != owner)
             {
-                owners.push(owner);
+                owners.push((owner, key.to_owned()));
             }
         }
         desk.session.end_stream().await?;
-        match (&filter.owner, owners.as_slice()) {
-            (Some(owner), found @ [_, _]) => Err(Error::AmbiguousOwner {
+        if let (Some(owner), [_, _]) = (&filter.owner, owners.as_slice()) {
+            let theirs: Vec<String> = owners.iter().map(|(_, key)| key.clone()).collect();
+            one_owner(owner, &find_rows(desk, &theirs, &[], None).await?)?;
+            return Err(Error::AmbiguousOwner {
                 owner: owner.clone(),
-                found: found.iter().map(|id| only_id(id)).collect(),
-            }),
-            _ => Ok((keys, kinds)),
+                found: owners.into_iter().map(|(id, _)| id).collect(),
+            });
         }
+        Ok((keys, kinds))
     }
 
     /// sha256 in hex over what will be done to which tokens in which batches.
@@ -172,15 +177,6 @@ struct Found {
     keys: Keys,
     kinds: BTreeMap<String, Count>,
     prepared: (String, Vec<ForeignKey>),
-}
-
-/// An owner of whom nothing else was read.
-fn only_id(id: &str) -> Owner {
-    Owner {
-        id: id.to_owned(),
-        login: None,
-        email: None,
-    }
 }
 
 impl PlannedRun {

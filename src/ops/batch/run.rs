@@ -7,21 +7,19 @@ use uuid::Uuid;
 
 use super::keys::Keys;
 use super::lag::Lag;
-use super::one::{Batch, Done, is_passing};
+use super::last_look::LastLook;
+use super::one::{Batch, Done, Undone, is_passing};
 use super::state::RunState;
 use crate::adapter::ForeignKey;
 use crate::db::{self, Kind};
-use crate::model::{
-    FailedBatch, Operation, Outcome, RunEvent, RunLine, RunProgress, RunReceipt, Verdict,
-};
-use crate::ops::error::{Error, Recording};
+use crate::model::{FailedBatch, Operation, RunEvent, RunLine, RunProgress, RunReceipt, Verdict};
+use crate::ops::error::Error;
 use crate::ops::plan::Planned;
-use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
 
 /// Connections of one batch that may break, one after the other: a statement that kills its backend
 /// must not do so for ever.
-const LOSSES: usize = 3;
+pub(super) const LOSSES: usize = 3;
 
 /// How often a batch is planned anew because the application changed one of its rows meanwhile.
 const PLANS: usize = 10;
@@ -81,12 +79,6 @@ pub struct Ended {
     /// Why it ended before all batches were tried, or why the first one of those that are not done is
     /// not.
     pub error: Option<Error>,
-}
-
-/// A batch that is not done.
-struct Undone {
-    failed: FailedBatch,
-    error: Error,
 }
 
 impl Run {
@@ -155,34 +147,30 @@ impl Run {
         self.tell(RunEvent::Begin, tell);
         let mut ended = self.all(pace, tell).await;
         let seconds = self.here.started.elapsed().as_secs_f64();
-        let mut alive = Vec::new();
         let over = self.progress().is_complete() && !self.request.dry_run;
+        let mut look = LastLook::default();
         // Where an end is in the future they are meant to be alive.
         if over && self.request.ends_at.is_none() && ended.error.is_none() {
             self.tell(RunEvent::LastLook, tell);
-            match self.last_look().await {
-                Ok(look) => {
-                    // What could not be seen then has been looked at now.
-                    if self.here.verdict == Some(Verdict::Unknown) {
-                        self.here.verdict = Some(Verdict::Dead);
-                    }
-                    if look.unknown {
-                        self.saw(Verdict::Unknown);
-                    }
-                    alive = look.alive;
-                }
-                Err(error) => {
-                    self.saw(Verdict::Unknown);
-                    ended.stopped = Some(format!("the last look failed: {error}"));
-                }
+            look = self.last_look().await;
+            // What could not be seen then has been looked at now.
+            if look.cut.is_none() && self.here.verdict == Some(Verdict::Unknown) {
+                self.here.verdict = Some(Verdict::Dead);
             }
-        }
-        if !alive.is_empty() {
-            self.saw(Verdict::Resurrected);
+            if look.unknown || look.cut.is_some() {
+                self.saw(Verdict::Unknown);
+            }
+            if !look.alive.is_empty() {
+                self.saw(Verdict::Resurrected);
+            }
+            ended.stopped = look.cut.as_ref().map(|error| match look.looks {
+                0 => format!("the last look failed: {error}"),
+                _ => format!("not watched to the end of the settle window: {error}"),
+            });
         }
         self.tell(RunEvent::End, tell);
         Ended {
-            receipt: self.receipt(seconds, alive, ended.stopped),
+            receipt: self.receipt(seconds, look, ended.stopped),
             error: ended.error,
         }
     }
@@ -341,58 +329,6 @@ impl Run {
             waited = waiting => waited,
             () = interrupt.raised() => Err(db::Error::Interrupted.into()),
         }
-    }
-
-    /// Records that a batch is not done, unless the record says otherwise.
-    async fn undone(
-        &mut self,
-        number: i32,
-        id: Uuid,
-        keys: &[String],
-        error: Error,
-    ) -> Result<Done, Box<Undone>> {
-        let request = self.request_of(number, id);
-        let mut known = self.known.clone();
-        known.selector = self.selector_of(number, keys);
-        known.plan_digest = None;
-        known.planned = (!keys.is_empty()).then_some(keys.len());
-        let desk = &self.planned.desk;
-        let refusal = refuse(
-            &request,
-            &known,
-            Some(&desk.identity),
-            &desk.database,
-            error,
-        )
-        .await;
-        if let Error::DoneAfterAll { .. } = refusal.error
-            && let Ok(recorded) = self.recorded(number).await
-            && let Some(done) = recorded.done
-        {
-            return Ok(Done {
-                seen: Some(Verdict::Unknown),
-                here: true,
-                ..done
-            });
-        }
-        let end = |key: Option<&String>| key.cloned().unwrap_or_default();
-        let failed = FailedBatch {
-            batch: number,
-            tokens: self.state.tokens(number),
-            first_key: end(keys.first()),
-            last_key: end(keys.last()),
-            operation: (refusal.recording == Recording::Recorded).then_some(refusal.operation),
-            outcome: if refusal.error.is_refusal() {
-                Outcome::Refused
-            } else {
-                Outcome::Failed
-            },
-            error: refusal.error.to_string(),
-        };
-        Err(Box::new(Undone {
-            failed,
-            error: refusal.error,
-        }))
     }
 }
 

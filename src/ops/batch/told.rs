@@ -1,8 +1,14 @@
 //! What is told of a run: a line while it goes, and a receipt at its end.
 
+use uuid::Uuid;
+
+use super::last_look::LastLook;
 use super::run::Run;
 use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt};
-use uuid::Uuid;
+use crate::ops::settle::advice_on_run;
+
+/// So many keys of tokens that are alive are told.
+const TOLD: usize = 20;
 
 impl Run {
     pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
@@ -39,11 +45,13 @@ impl Run {
     pub(super) fn receipt(
         &self,
         seconds: f64,
-        alive: Vec<String>,
+        look: LastLook,
         stopped: Option<String>,
     ) -> RunReceipt {
         let complete = self.progress().is_complete();
         let policy = &self.planned.policy;
+        let keys: Vec<&str> = look.alive.keys().map(String::as_str).collect();
+        let advice = (!keys.is_empty()).then(|| advice_on_run(&self.planned, &keys));
         RunReceipt {
             schema: JSON_SCHEMA,
             operation: self.operation.clone(),
@@ -53,7 +61,10 @@ impl Run {
             seconds: (seconds * 1000.0).round() / 1000.0,
             failed: self.failures(),
             verdict: self.here.verdict,
-            alive,
+            watched_for_ms: u64::try_from(look.watched.as_millis()).unwrap_or(u64::MAX),
+            looks: look.looks,
+            advice,
+            alive: look.alive.into_keys().take(TOLD).collect(),
             still_works: self.planned.still_works(),
             stopped,
             resume: self
