@@ -159,6 +159,12 @@ fn a_run_waits_for_a_standby_and_gives_up_in_time() {
     let database = TestDatabase::on(&primary, Template::Coder);
     database.breakglass().arg("init").run().success();
     database.add_tokens(300);
+    // However fast the machine, the third batch comes later than the standby may be behind.
+    database.execute(
+        "create function slow() returns trigger language plpgsql as $$
+         begin perform pg_sleep(0.5); return null; end $$;
+         create trigger slow after update on api_keys for each statement execute function slow()",
+    );
     let standby = Standby::of(&primary);
     let copy = standby.database(database.name());
     let session = copy.session();
