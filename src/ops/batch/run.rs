@@ -65,6 +65,8 @@ pub struct Run {
 #[derive(Debug)]
 pub(super) struct Here {
     pub(super) started: Instant,
+    /// How long the batches took; `None` while they are under way.
+    pub(super) took: Option<Duration>,
     pub(super) batches: i64,
     pub(super) tokens: i64,
     pub(super) changed: i64,
@@ -99,6 +101,7 @@ impl Run {
             source,
             here: Here {
                 started: Instant::now(),
+                took: None,
                 batches: 0,
                 tokens: 0,
                 changed: 0,
@@ -146,7 +149,8 @@ impl Run {
         self.here.started = Instant::now();
         self.tell(RunEvent::Begin, tell);
         let mut ended = self.all(pace, tell).await;
-        let seconds = self.here.started.elapsed().as_secs_f64();
+        let took = self.here.started.elapsed();
+        self.here.took = Some(took);
         let over = self.progress().is_complete() && !self.request.dry_run;
         let mut look = LastLook::default();
         // Where an end is in the future they are meant to be alive.
@@ -170,7 +174,7 @@ impl Run {
         }
         self.tell(RunEvent::End, tell);
         Ended {
-            receipt: self.receipt(seconds, look, ended.stopped),
+            receipt: self.receipt(took.as_secs_f64(), look, ended.stopped),
             error: ended.error,
         }
     }

@@ -12,7 +12,9 @@ const TOLD: usize = 20;
 
 impl Run {
     pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
-        let seconds = self.here.started.elapsed().as_secs_f64();
+        let here = &self.here;
+        let seconds = here.took.unwrap_or_else(|| here.started.elapsed());
+        let seconds = seconds.as_secs_f64();
         let done = self.progress().clone();
         #[expect(
             clippy::cast_precision_loss,
