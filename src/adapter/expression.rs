@@ -175,11 +175,19 @@ fn condition(condition: &Condition) -> Sql {
     }
 }
 
-/// Columns as one JSON object of their texts.
-pub(super) fn texts(alias: &'static str, columns: &[String]) -> Sql {
+/// Columns as one JSON object of their texts, from each of which the same value can be read again.
+pub(super) fn texts(relation: &Relation, alias: &'static str, columns: &[String]) -> Sql {
     let pairs = columns.iter().map(|column| {
+        let base = relation.columns.get(column).map(|column| &column.base);
         let (name, column) = (Sql::literal(column), Sql::column(alias, column));
-        sql!("{name}, {column}::text")
+        let is_padded =
+            base.is_some_and(|(schema, name)| schema == "pg_catalog" && name == "bpchar");
+        if is_padded {
+            // The cast to text drops the blanks at the end, which a column without a length keeps.
+            sql!("{name}, case when {column} is not null then format('%s', {column}) end")
+        } else {
+            sql!("{name}, {column}::text")
+        }
     });
     let pairs = Sql::join(pairs, ", ");
     sql!("jsonb_build_object({pairs})")

@@ -80,8 +80,8 @@ impl Statements<'_> {
                 ]),
             ),
             ("details", self.details().into()),
-            ("fixed", texts("t", &self.bound.fixed()).into()),
-            ("vital", texts("t", &self.bound.vital()).into()),
+            ("fixed", texts(token, "t", &self.bound.fixed()).into()),
+            ("vital", texts(token, "t", &self.bound.vital()).into()),
         ]))
     }
 
@@ -244,7 +244,7 @@ impl Statements<'_> {
                     "dead",
                     dead(self.bound, relation, "c", &companion.dead)?.into(),
                 ),
-                ("vital", texts("c", &columns).into()),
+                ("vital", texts(relation, "c", &columns).into()),
                 (
                     "set",
                     self.assignments(relation, &companion.expire.set)?.into(),
@@ -252,6 +252,7 @@ impl Statements<'_> {
                 (
                     "set_before",
                     texts(
+                        relation,
                         "c",
                         &companion.expire.set.keys().cloned().collect::<Vec<_>>(),
                     )

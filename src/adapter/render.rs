@@ -214,7 +214,7 @@ impl<'a> Statements<'a> {
         );
         context.insert(
             "set_before",
-            texts("t", &expire.set.keys().cloned().collect::<Vec<_>>()).into(),
+            texts(&self.bound.token, "t", &expire.set.keys().cloned().collect::<Vec<_>>()).into(),
         );
         context.insert(
             "companions",
@@ -239,7 +239,7 @@ impl<'a> Statements<'a> {
         let mut context = self.context()?;
         let left: Vec<_> = self.left_by_delete(keys);
         context.insert("companions", self.companion_values(&left)?);
-        context.insert("tracked", texts("t", &self.bound.tracked()).into());
+        context.insert("tracked", texts(&self.bound.token, "t", &self.bound.tracked()).into());
         let objects = counted(self.bound, keys, "$4").into_iter().map(|counted| {
             let (relation, constraint) = (Sql::literal(&counted.relation), Sql::literal(&counted.constraint));
             let (on_delete, count) = (Sql::literal(&counted.on_delete), counted.count);
