@@ -19,6 +19,7 @@ mod quote;
 mod record;
 mod release;
 mod render;
+mod restore;
 mod secret;
 mod template;
 
@@ -30,6 +31,7 @@ pub use detect::Choice;
 pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
+pub use restore::Columns;
 pub use secret::{KeyShape, SecretParts, SecretShape};
 
 pub(crate) use quote::Sql;

@@ -206,14 +206,7 @@ impl Statements<'_> {
                 Sql::column("c", &companion.key),
                 Sql::column("c", &companion.token),
             );
-            let columns: Vec<String> = {
-                let rules = companion.dead.iter().map(|rule| rule.column.clone());
-                let mut columns: Vec<String> =
-                    rules.chain(companion.expire.set.keys().cloned()).collect();
-                columns.sort_unstable();
-                columns.dedup();
-                columns
-            };
+            let columns = companion.vital();
             let token_type = relation
                 .columns
                 .get(&companion.token)

@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 16] = templates![
+const TEMPLATES: [(&str, &str); 21] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -29,6 +29,11 @@ const TEMPLATES: [(&str, &str); 16] = templates![
     "tokens/expire.sql",
     "tokens/delete.sql",
     "tokens/recorded.sql",
+    "tokens/restored.sql",
+    "tokens/left.sql",
+    "tokens/standing.sql",
+    "tokens/restore.sql",
+    "tokens/companions_restore.sql",
     "tokens/sweep.sql",
 ];
 

@@ -11,6 +11,7 @@ use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::remove::RemoveArgs;
+use super::restore::{RestoreArgs, TokenRestoreArgs};
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
@@ -47,6 +48,9 @@ pub(super) enum Command {
     /// List, show and remove tokens
     #[command(alias = "token")]
     Tokens(Tokens),
+    /// Put back what an operation set; that is an operation of its own
+    #[command(after_help = RESTORE_EXAMPLE)]
+    Restore(Box<RestoreArgs>),
     /// Read breakglass's own audit log
     Audit(Audit),
     /// Show which applications are known, and the SQL they lead to
@@ -93,6 +97,21 @@ Examples:
   git log -p | breakglass tokens sweep -o jsonl
   breakglass tokens sweep gitleaks.json --expire --reason 'leaked, INC-42'";
 
+const RESTORE_EXAMPLE: &str = "\
+Exactly the columns that the operation set get the values that stood there before it. A row whose
+columns changed since is refused, and a row that is gone is told. A delete cannot be restored; a
+restore can.
+
+Examples:
+  breakglass restore 0199c0de --reason 'wrong token, INC-42'
+  breakglass restore 0199c0de --force --dry-run";
+const RESTORE_TOKEN_EXAMPLE: &str = "\
+Takes back the latest operation that changed the token: only this token, and the companions that the
+operation changed with it.
+
+Example:
+  breakglass tokens restore build-cache --reason 'wrong token, INC-42'";
+
 #[derive(Debug, Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]
@@ -110,6 +129,9 @@ pub(super) enum TokensCommand {
     /// Expire tokens: they stop working now, their rows stay
     #[command(name = "rm", visible_aliases = ["remove", "expire", "delete"], after_help = REMOVE_EXAMPLE)]
     Remove(Box<RemoveArgs>),
+    /// Put back what the latest operation set on one token
+    #[command(after_help = RESTORE_TOKEN_EXAMPLE)]
+    Restore(Box<TokenRestoreArgs>),
     /// Find an application's secrets in what leaked, and tell which of them still work
     #[command(after_help = SWEEP_EXAMPLE)]
     Sweep(Box<SweepArgs>),
@@ -141,8 +163,10 @@ impl Cli {
                 TokensCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 TokensCommand::Show(show) => show.output == SingleFormat::Json,
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
+                TokensCommand::Restore(restore) => restore.how.output == SingleFormat::Json,
                 TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
             },
+            Command::Restore(restore) => restore.how.output == SingleFormat::Json,
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,

@@ -19,6 +19,7 @@ mod meter;
 mod prompt;
 mod reading;
 mod remove;
+mod restore;
 mod screen;
 mod sweep;
 mod targets;
@@ -142,8 +143,10 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::List(list) => tokens::list(run, &list).await,
             TokensCommand::Show(show) => tokens::show(run, &show).await,
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
+            TokensCommand::Restore(args) => restore::restore_token(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Restore(args) => restore::restore(run, *args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

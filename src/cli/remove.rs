@@ -75,6 +75,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     justify::check(run, &args.change, &context.policy)?;
     let wanted = Wanted {
         action,
+        restore: None,
         named: selectors(run, &args.selectors, args.name.as_ref()).await?,
         expect: args.expect,
         approval,

@@ -17,8 +17,8 @@ pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
-pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
-pub use receipt::Receipt;
+pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, SecretCheck, hex};
+pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
 

@@ -15,6 +15,7 @@ use crate::model::{
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
+const LATEST: &str = include_str!("../../sql/audit/latest.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
@@ -102,17 +103,7 @@ impl ShowOperation {
     /// When not exactly one operation begins so.
     pub async fn run(&self, session: &Session) -> Result<History, Error> {
         require_installed(session).await?;
-        let id = self.id.to_ascii_lowercase();
-        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(Error::NoSuchOperation(self.id.clone()));
-        }
-        let show = with_columns(SHOW);
-        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
-        let operation = match rows.as_slice() {
-            [row] => operation_of(row)?,
-            [] => return Err(Error::NoSuchOperation(self.id.clone())),
-            _ => return Err(Error::AmbiguousOperation(self.id.clone())),
-        };
+        let operation = self.find(session).await?;
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
@@ -130,6 +121,44 @@ impl ShowOperation {
             operation,
         })
     }
+}
+
+impl ShowOperation {
+    /// The operation alone.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one operation begins so.
+    pub(super) async fn find(&self, session: &Session) -> Result<Operation, Error> {
+        let id = self.id.to_ascii_lowercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(Error::NoSuchOperation(self.id.clone()));
+        }
+        let show = with_columns(SHOW);
+        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
+        match rows.as_slice() {
+            [row] => Ok(operation_of(row)?),
+            [] => Err(Error::NoSuchOperation(self.id.clone())),
+            _ => Err(Error::AmbiguousOperation(self.id.clone())),
+        }
+    }
+}
+
+/// The latest operation that changed a row of a table. What was applied again is part of what it was
+/// applied for, so that one is found instead.
+///
+/// # Errors
+///
+/// When the log cannot be read.
+pub(super) async fn latest_of(
+    session: &Session,
+    relation: &str,
+    key: &str,
+) -> Result<Option<Operation>, Error> {
+    let latest = with_columns(LATEST);
+    let parameters: [db::Parameter<'_>; 2] = [(&relation, Type::TEXT), (&key, Type::TEXT)];
+    let rows = session.read(&latest, &parameters).await?;
+    Ok(rows.first().map(operation_of).transpose()?)
 }
 
 /// Refuses where there is no audit log to read.

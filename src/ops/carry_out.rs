@@ -1,9 +1,12 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::desk::Desk;
 use super::error::{Error, Refusal};
@@ -12,11 +15,14 @@ use super::plan::Planned;
 use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
+use super::restore;
 use super::watch::watched;
-use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
+use crate::db::{
+    self, Change, CommitError, Identity, Isolation, Kind, Recorded, UnderWay, Unrecorded,
+};
 use crate::model::{
-    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
-    Outcome, Owner, Receipt,
+    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, DeadRow, JSON_SCHEMA,
+    Operation, Outcome, Owner, PutBack, Receipt, TakenBack, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -57,9 +63,7 @@ impl Planned {
                 Err(error) => return Err(error),
             }
         };
-        let application_audit = self.application_audit() == ApplicationAudit::Written;
-        let planned = self.plan.tokens.len();
-        let proof = match change.recorded(planned, application_audit)? {
+        let proof = match self.prove(&change)? {
             Ok(proof) => proof,
             Err(unrecorded) => {
                 // Open, it would hold the operation's id against the record of its own failure.
@@ -96,15 +100,40 @@ impl Planned {
         }
         drop(committing);
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let verdict = read_back(&self.desk, &self.plan, operation.id).await;
+        let verdict = self.read_back(operation.id).await;
         Ok(self.receipt(operation, changes, Some(verdict)))
+    }
+
+    /// Proves that the change did what was planned, and recorded itself.
+    fn prove(&self, change: &Change<'_>) -> Result<Result<Recorded, Unrecorded>, db::Error> {
+        let application_audit = self.application_audit() == ApplicationAudit::Written;
+        let planned = self.plan.tokens.len();
+        match self.request.action {
+            Action::Expire | Action::Delete => change.recorded(planned, application_audit),
+            Action::Restore => {
+                let companions = self.plan.companions.len();
+                change.recorded_restore(planned, companions, application_audit)
+            }
+        }
+    }
+
+    /// Sees what became of the rows.
+    async fn read_back(&self, operation: Uuid) -> Verdict {
+        match self.request.action {
+            Action::Expire | Action::Delete => read_back(&self.desk, &self.plan, operation).await,
+            Action::Restore => {
+                let gone = self.taken_back.as_ref().map(|it| it.gone.as_slice());
+                let gone = gone.unwrap_or_default();
+                restore::read_back(&self.desk, &self.plan, gone, operation).await
+            }
+        }
     }
 
     fn receipt(
         &self,
         operation: Operation,
         changes: Vec<ChangedRow>,
-        verdict: Option<crate::model::Verdict>,
+        verdict: Option<Verdict>,
     ) -> Receipt {
         let untouched = self.plan.tokens.iter().filter(|planned| {
             !changes.iter().any(|change| {
@@ -113,6 +142,10 @@ impl Planned {
             })
         });
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
+        let taken_back = self.taken_back.clone().map(|taken_back| TakenBack {
+            dead: self.dead_all_the_same(&changes),
+            ..taken_back
+        });
         Receipt {
             schema: JSON_SCHEMA,
             operation,
@@ -120,6 +153,7 @@ impl Planned {
             unchanged,
             verdict,
             still_works: self.still_works(),
+            taken_back,
             target: self.policy.target.clone(),
             environment: self
                 .policy
@@ -127,6 +161,27 @@ impl Planned {
                 .as_ref()
                 .map(|named| named.name.clone()),
         }
+    }
+
+    /// The tokens that were put back and are dead by themselves.
+    fn dead_all_the_same(&self, changes: &[ChangedRow]) -> Vec<DeadRow> {
+        let dead = changes
+            .iter()
+            .filter(|change| change.state_after != "active");
+        dead.map(|change| {
+            let planned = self
+                .plan
+                .put_back
+                .iter()
+                .find(|row| row.relation == change.relation && row.key == change.key);
+            DeadRow {
+                key: change.key.clone(),
+                state: change.state_after.clone(),
+                by_itself: planned.is_some_and(|row| row.state_before == "active"),
+                since: planned.and_then(|row| row.ends_at),
+            }
+        })
+        .collect()
     }
 
     /// Runs the statement, and turns a refusal by the database into what a person can use.
@@ -145,7 +200,7 @@ impl Planned {
             ..
         } = &self.desk;
         let isolation = match self.request.action {
-            Action::Expire => Isolation::Latest,
+            Action::Expire | Action::Restore => Isolation::Latest,
             Action::Delete => Isolation::Snapshot,
         };
         let change = Change::apply(session, identity, isolation, &self.statement, &parameters);
@@ -156,7 +211,10 @@ impl Planned {
                 Ok((change, operation, changes))
             }
             Err(Error::Database(error)) if error.kind() == Some(Kind::NotAsPlanned) => {
-                Err(explain(&self.desk, &self.plan).await)
+                Err(match self.request.action {
+                    Action::Expire | Action::Delete => explain(&self.desk, &self.plan).await,
+                    Action::Restore => restore::explain(&self.desk, &self.plan).await,
+                })
             }
             Err(error) => Err(error),
         }
@@ -183,28 +241,53 @@ impl Planned {
             self.desk.bound.token.schema.clone().into(),
         );
         let operation = Value::Object(operation);
+        let rows = self.plan.put_back.iter();
+        let rows: HashMap<(&str, Option<&str>, &str), &PutBack> = rows
+            .map(|row| {
+                (
+                    (
+                        row.relation.as_str(),
+                        row.companion.as_deref(),
+                        row.key.as_str(),
+                    ),
+                    row,
+                )
+            })
+            .collect();
+        let own = self.desk.bound.token.display_name();
         let tokens = self.plan.tokens.iter().map(|planned| {
+            let row = rows.get(&(own.as_str(), None, planned.token.key.as_str()));
             json!({
                 "key": planned.token.key,
                 "fixed": planned.fixed,
                 "vital": planned.vital,
                 "owner_login": planned.token.owner.as_ref().and_then(|owner| owner.login.as_ref()),
+                "before": row.map(|row| &row.before),
+                "after": row.map(|row| &row.after),
             })
         });
         let companions = self.plan.companions.iter().map(|companion| {
+            let name = (
+                companion.relation.as_str(),
+                Some(companion.name.as_str()),
+                companion.key.as_str(),
+            );
+            let row = rows.get(&name);
             json!({
                 "relation": companion.relation,
+                "name": companion.name,
+                "before": row.map(|row| &row.before),
+                "after": row.map(|row| &row.after),
                 "key": companion.key,
                 "token": companion.token,
                 "vital": companion.vital,
             })
         });
-        let keys = self
-            .plan
-            .tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
+        let planned = self.plan.tokens.iter().map(|planned| &planned.token.key);
+        // A restore may concern companions alone.
+        let of_rows = self.plan.put_back.iter().map(|row| &row.token);
+        let keys: BTreeSet<&String> = planned.chain(of_rows).collect();
+        let keys = keys.into_iter().cloned().collect();
         (operation, tokens.collect(), companions.collect(), keys)
     }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::policy::Unmet;
+use super::unrestorable::Unrestorable;
 use super::wording::{holders, installed_words, listed, named, roots, signalled, unfit};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
@@ -186,6 +187,9 @@ pub enum Error {
     /// More than one operation begins so.
     #[error("more than one operation begins with `{0}`")]
     AmbiguousOperation(String),
+    /// An operation cannot be taken back.
+    #[error(transparent)]
+    Unrestorable(#[from] Unrestorable),
     /// The operator said no.
     #[error("declined")]
     Declined,

@@ -13,31 +13,34 @@ use serde_json::{Map, Value};
 pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
     match differences(desk, plan).await {
         Ok(found) if !found.is_empty() => Error::ChangedSinceShown(found),
-        Ok(_same) => {
-            let mut suspects = Vec::new();
-            let concerned = if plan.companions.is_empty() {
-                &[][..]
-            } else {
-                &desk.bound.companions
-            };
-            let companions = concerned.iter().map(|(_, relation)| relation);
-            for relation in std::iter::once(&desk.bound.token).chain(companions) {
-                // Naming suspects is a courtesy; the refusal stands without it.
-                let found = interference(&desk.session, relation)
-                    .await
-                    .unwrap_or_default();
-                suspects.extend(
-                    found
-                        .into_iter()
-                        .map(|what| format!("{what} on {}", relation.display_name())),
-                );
-            }
-            Error::Swallowed {
-                relation: desk.bound.token.display_name(),
-                suspects,
-            }
-        }
+        Ok(_same) => suspects(desk, !plan.companions.is_empty()).await,
         Err(error) => error,
+    }
+}
+
+/// That a write was swallowed, and what may have done that.
+pub(super) async fn suspects(desk: &Desk, companions: bool) -> Error {
+    let mut suspects = Vec::new();
+    let concerned = if companions {
+        &desk.bound.companions
+    } else {
+        &[][..]
+    };
+    let companions = concerned.iter().map(|(_, relation)| relation);
+    for relation in std::iter::once(&desk.bound.token).chain(companions) {
+        // Naming suspects is a courtesy; the refusal stands without it.
+        let found = interference(&desk.session, relation)
+            .await
+            .unwrap_or_default();
+        suspects.extend(
+            found
+                .into_iter()
+                .map(|what| format!("{what} on {}", relation.display_name())),
+        );
+    }
+    Error::Swallowed {
+        relation: desk.bound.token.display_name(),
+        suspects,
     }
 }
 
@@ -54,8 +57,8 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
         match rows.iter().find(|row| row.token.key == planned.token.key) {
             None => found.push(format!("{name} is gone")),
             Some(row) => {
-                let mut columns = changed(&planned.fixed, &row.fixed);
-                columns.extend(changed(&planned.vital, &row.vital));
+                let mut columns = columns_that_differ(&planned.fixed, &row.fixed);
+                columns.extend(columns_that_differ(&planned.vital, &row.vital));
                 if !columns.is_empty() {
                     found.push(format!(
                         "{name} was changed after it was shown ({})",
@@ -102,7 +105,10 @@ fn name(planned: &PlannedToken) -> String {
 }
 
 /// The columns that differ, with before and after.
-fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+pub(super) fn columns_that_differ(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Vec<String> {
     let text = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => "null".to_owned(),

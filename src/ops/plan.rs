@@ -10,10 +10,11 @@ use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
-use super::{delete, expire};
+use super::{delete, expire, restore};
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
+    TakenBack,
 };
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -25,6 +26,7 @@ pub struct Planned {
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
+    pub(super) taken_back: Option<TakenBack>,
 }
 
 impl Request {
@@ -33,7 +35,7 @@ impl Request {
     /// # Errors
     ///
     /// When it must be refused; that is on record then, where it can be.
-    pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
+    pub async fn plan(mut self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let mut known = Known::default();
         let connected = async {
             self.check_rules(&context.policy)?;
@@ -56,7 +58,8 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement)) => Ok(Planned {
+            Ok((plan, statement, taken_back)) => Ok(Planned {
+                taken_back,
                 request: self,
                 desk,
                 plan,
@@ -109,11 +112,11 @@ impl Request {
     }
 
     async fn find(
-        &self,
+        &mut self,
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String), Error> {
+    ) -> Result<(Plan, String, Option<TakenBack>), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = describe(desk, &self.selectors, self.owner.as_deref());
         desk.check_writable()?;
@@ -125,8 +128,12 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
+        if self.action == Action::Restore {
+            let found = restore::find(self, desk, policy, known, written).await?;
+            return Ok((found.plan, found.statement, Some(found.taken_back)));
+        }
         let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
+            Action::Expire | Action::Restore => (expire::statement(desk, written)?, Vec::new()),
             Action::Delete => delete::statement(desk, written).await?,
         };
         let resolved = self.resolve(desk, policy, known).await?;
@@ -136,7 +143,7 @@ impl Request {
             .into_iter()
             .map(|(row, secret)| PlannedToken {
                 effect: match self.action {
-                    Action::Expire => expire::effect(&row.token),
+                    Action::Expire | Action::Restore => expire::effect(&row.token),
                     Action::Delete => Effect::Change,
                 },
                 token: row.token,
@@ -166,10 +173,11 @@ impl Request {
             tokens,
             companions,
             cascades,
+            put_back: Vec::new(),
         };
         known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        Ok((plan, statement, None))
     }
 
     /// Whether the application's own audit log takes part.
@@ -241,6 +249,12 @@ impl Planned {
         &self.policy
     }
 
+    /// For a restore: what is taken back, and what cannot be.
+    #[must_use]
+    pub fn taken_back(&self) -> Option<&TakenBack> {
+        self.taken_back.as_ref()
+    }
+
     /// Which database it is.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -288,7 +302,25 @@ impl Planned {
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {
-        self.plan.changes() > 0 || !self.plan.companions.is_empty()
+        match self.request.action {
+            Action::Expire | Action::Delete => {
+                self.plan.changes() > 0 || !self.plan.companions.is_empty()
+            }
+            Action::Restore => {
+                let mut rows = self.plan.put_back.iter();
+                rows.any(|row| !row.before.is_empty())
+            }
+        }
+    }
+
+    /// What it comes to: putting back what a restore changed kills as an expire does.
+    fn effect(&self) -> Action {
+        let mut rows = self.plan.put_back.iter();
+        let kills = rows.any(|row| !row.before.is_empty() && row.state_before != "active");
+        match self.request.action {
+            Action::Restore if kills => Action::Expire,
+            action => action,
+        }
     }
 
     /// What stays alive whatever is done here, from the adapter.
@@ -296,7 +328,7 @@ impl Planned {
     pub fn still_works(&self) -> Vec<String> {
         let survivors = self.desk.bound.adapter.survivors.iter();
         survivors
-            .filter(|note| note.on.contains(&self.request.action))
+            .filter(|note| note.on.contains(&self.effect()))
             .map(|note| note.text.clone())
             .collect()
     }
@@ -314,7 +346,7 @@ impl Planned {
         let notes = adapter
             .notes
             .iter()
-            .filter(|note| note.on.contains(&self.request.action));
+            .filter(|note| note.on.contains(&self.effect()));
         let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
         for kind in &adapter.kinds {
             let concerned = self

@@ -49,6 +49,7 @@ const AFTER: [(&str, &str); 10] = files![
 pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Error> {
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
+    let settable = desk.bound.settable();
     let adapted = [
         (
             "sql/tokens/list.sql",
@@ -62,6 +63,12 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/actor.sql", rendered.actor()?),
         ("sql/doctor/release.sql", rendered.release()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),
+        ("sql/tokens/left.sql", Some(rendered.left()?)),
+        (
+            "sql/tokens/standing.sql",
+            Some(rendered.standing(&settable)?),
+        ),
+        ("sql/tokens/restore.sql", rendered.restore(&settable, true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::column::{Column, detail, shown_key};
 use super::escape::visible;
+use super::restore;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{Action, ApplicationAudit, Effect, PlannedToken, SecretCheck, Token};
@@ -22,7 +23,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
         as_of: planned.identity().as_of,
         records_use: planned.records_use(),
     };
-    head(out, planned)?;
+    head(out, planned, clock)?;
     let plan = planned.plan();
     let tokens: Vec<Token> = plan
         .tokens
@@ -30,11 +31,14 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
         .take(SHOWN)
         .map(|planned| planned.token.clone())
         .collect();
-    tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
+    if !tokens.is_empty() {
+        tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
+    }
     if plan.tokens.len() > SHOWN {
         writeln!(out, "… and {} more", plan.tokens.len() - SHOWN)?;
     }
-    for companion in &plan.companions {
+    let dying = plan.companions.iter();
+    for companion in dying.filter(|_| plan.action != Action::Restore) {
         writeln!(
             out,
             "with it: {} {}",
@@ -58,14 +62,18 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             cascade.on_delete
         )?;
     }
-    for planned in plan.tokens.iter().take(SHOWN) {
-        breaks(out, planned, clock)?;
+    if let Some(taken_back) = planned.taken_back() {
+        restore::rows(out, plan, taken_back, SHOWN, clock)?;
+    } else {
+        for planned in plan.tokens.iter().take(SHOWN) {
+            breaks(out, planned, clock)?;
+        }
     }
     foot(out, planned)
 }
 
 /// Which database, which operation, and what is set.
-fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> {
     let (plan, request) = (planned.plan(), planned.request());
     writeln!(out, "{}", visible(&planned.identity().line()))?;
     writeln!(
@@ -96,6 +104,13 @@ fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
             will(request.dry_run, "delete"),
             count(plan.tokens.len())
         ),
+        Action::Restore => match planned.taken_back() {
+            Some(taken_back) => {
+                let will = will(request.dry_run, "restore");
+                restore::head(out, plan, taken_back, &will, clock)
+            }
+            None => Ok(()),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::column::shown_key;
 use super::escape::visible;
+use super::restore;
 use super::time::zoned;
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, Verdict};
 
@@ -20,11 +21,16 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         still_works: _,
+        taken_back,
         target: _,
         environment: _,
     } = receipt;
     for change in changes {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
+    }
+    if let Some(taken_back) = taken_back {
+        restore::dead(out, taken_back)?;
+        restore::left_out(out, taken_back, usize::MAX)?;
     }
     for token in unchanged {
         let when = token
@@ -36,10 +42,17 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
             .as_ref()
             .map(|label| format!(" `{label}`"))
             .unwrap_or_default();
-        let line = format!(
-            "already {}{when}: {} {}{name}, left as it is",
-            token.state, token.kind, token.key
-        );
+        let line = if operation.action == Deed::Restore {
+            format!(
+                "already as before: {} {}{name}, left as it is",
+                token.kind, token.key
+            )
+        } else {
+            format!(
+                "already {}{when}: {} {}{name}, left as it is",
+                token.state, token.kind, token.key
+            )
+        };
         writeln!(out, "{}", visible(&line))?;
     }
     read_back(out, *verdict)?;

@@ -43,6 +43,8 @@ mod pinned;
 mod prompt;
 mod remove;
 mod remove_refused;
+mod restore;
+mod restore_refused;
 mod select;
 mod show;
 mod show_selector;

@@ -21,7 +21,7 @@ impl Approval {
     /// What an action wants.
     pub(in crate::cli) fn of(action: Action, confirm: &[String]) -> Self {
         match action {
-            Action::Expire => Self::Word,
+            Action::Expire | Action::Restore => Self::Word,
             Action::Delete => Self::Keys(confirm.to_vec()),
         }
     }
@@ -68,7 +68,7 @@ pub(super) async fn approve(
     }
     let refusal = match approval {
         Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, "expire?").await? => None,
+        Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
     };
@@ -76,6 +76,11 @@ pub(super) async fn approve(
         None => Ok(planned),
         Some(error) => Err(planned.decline(error).await.into()),
     }
+}
+
+/// What is asked for yes or no.
+fn question(planned: &Planned) -> String {
+    format!("{}?", planned.request().action)
 }
 
 /// A delete wants each key, typed or given with `--confirm`.
@@ -96,7 +101,8 @@ async fn confirm_delete(
             return Ok(Some(Error::NotConfirmed(key.clone())));
         }
         let shown = view::shown_key(key);
-        let question = format!("type the key ({shown}) to delete it for good");
+        let question =
+            format!("a delete cannot be restored; type the key ({shown}) to delete it for good");
         let typed = prompt::any_line(&run.interrupt, &question).await?;
         if !planned.confirms(typed.trim(), key) {
             return Ok(Some(Error::Declined));

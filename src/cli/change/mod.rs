@@ -15,7 +15,7 @@ use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Planned, Request};
+use crate::ops::{Context, Planned, Request, Restore};
 
 pub(super) use approve::Approval;
 pub(super) use tell::{ended, tell};
@@ -52,8 +52,10 @@ pub(super) struct ChangeArgs {
 /// What is to be done, and what has to be said for it.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// Expire or delete.
+    /// Expire, delete or restore.
     pub(super) action: Action,
+    /// What is to be taken back, for a restore.
+    pub(super) restore: Option<Restore>,
     /// Which tokens.
     pub(super) named: Named,
     /// Exactly so many, or nothing.
@@ -76,6 +78,7 @@ pub(super) async fn change(
         parent: None,
         batch: None,
         action: wanted.action,
+        restore: wanted.restore,
         ends_at: None,
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,

@@ -38,6 +38,10 @@ pub(in crate::cli) fn ended(run: &Run, receipt: &Receipt) -> Exit {
         run.screen
             .note("hint: run the command again; --delete cannot be written back");
     }
+    if let Some(Verdict::Changed) = receipt.verdict {
+        run.screen
+            .note("hint: something else writes there; see what with `breakglass audit show`");
+    }
     match (receipt.operation.outcome, receipt.verdict) {
         (Outcome::Planned, _)
         | (_, None | Some(Verdict::Dead | Verdict::Scheduled | Verdict::Restored)) => Exit::Done,

@@ -289,6 +289,7 @@ async fn end(
     } = kill;
     let wanted = Wanted {
         action,
+        restore: None,
         named,
         expect,
         approval,
