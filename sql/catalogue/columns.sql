@@ -12,6 +12,8 @@ select n.nspname::text                                           as schema,
        format_type(a.atttypid, null)                             as type,
        b.nspname::text                                           as base_schema,
        b.typname::text                                           as base_type,
+       -- Not null: "character" alone would mean character(1).
+       format_type(a.atttypid, a.atttypmod)                      as full_type,
        a.attnotnull                                              as not_null,
        has_column_privilege(c.oid, a.attnum, 'select')           as may_select,
        has_column_privilege(c.oid, a.attnum, 'update')           as may_update,

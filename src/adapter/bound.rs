@@ -1,7 +1,7 @@
 //! An adapter that was held against the catalogue: every name in it exists, with a type that
 //! its rules can work on.
 
-use super::catalogue::{Catalogue, Relation};
+use super::catalogue::{Catalogue, Column, Relation};
 use super::file::{Adapter, Companion, Dead, Kind, Set, Time, Unit, When};
 use super::release::Quirk;
 
@@ -142,7 +142,8 @@ impl Bound {
                     self.unit(relation, &rule.column)?;
                 }
                 When::True | When::False => require_type(relation, &rule.column, "boolean")?,
-                When::NotNull => {}
+                When::GtZero => require_number(relation, &rule.column)?,
+                When::NotNull | When::Null | When::Eq | When::NotEq => {}
             }
         }
         Ok(())
@@ -152,6 +153,12 @@ impl Bound {
         match set {
             Set::Flag(_) => require_type(relation, column, "boolean"),
             Set::Word(_) => self.unit(relation, column).map(|_unit| ()),
+            Set::Text(_) => require(relation, column),
+            Set::Null(_) if relation.column(column)?.not_null => Err(Misfit(format!(
+                "{}.{column} refuses null",
+                relation.display_name()
+            ))),
+            Set::Null(_) => Ok(()),
         }
     }
 
@@ -339,17 +346,17 @@ impl Bound {
     }
 }
 
+impl Relation {
+    /// The column of this name.
+    pub(super) fn column(&self, name: &str) -> Result<&Column, Misfit> {
+        self.columns
+            .get(name)
+            .ok_or_else(|| Misfit(format!("{} has no column {name}", self.display_name())))
+    }
+}
+
 fn type_of<'a>(relation: &'a Relation, column: &str) -> Result<&'a str, Misfit> {
-    relation
-        .columns
-        .get(column)
-        .map(|column| column.type_name.as_str())
-        .ok_or_else(|| {
-            Misfit(format!(
-                "{} has no column {column}",
-                relation.display_name()
-            ))
-        })
+    Ok(&relation.column(column)?.type_name)
 }
 
 fn require(relation: &Relation, column: &str) -> Result<(), Misfit> {
@@ -380,5 +387,15 @@ fn check_unit(relation: &Relation, time: &Time) -> Result<(), Misfit> {
                 time.column
             ))),
         },
+    }
+}
+
+fn require_number(relation: &Relation, column: &str) -> Result<(), Misfit> {
+    match type_of(relation, column)? {
+        "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => Ok(()),
+        found => Err(Misfit(format!(
+            "{}.{column} is {found}, not a number",
+            relation.display_name()
+        ))),
     }
 }

@@ -170,7 +170,14 @@ impl Adapter {
             if rule.state == crate::model::State::Active {
                 return Err("a [[dead]] rule cannot mean `active`".to_owned());
             }
+            if rule.when.compares() != rule.text.is_some() {
+                return Err(format!(
+                    "the [[dead]] rule of `{}`: `text` goes with `eq` and `not_eq`, and with nothing else",
+                    rule.column
+                ));
+            }
         }
+        self.check_constants()?;
         self.check_quirks()?;
         let patterns = self
             .secret

@@ -37,6 +37,8 @@ pub struct Column {
     pub type_name: String,
     /// The type's own schema and name; for a domain those of what it stands for.
     pub base: (String, String),
+    /// The same with its length, and so that a constant can be cast to it.
+    pub full_type: String,
     /// Whether it refuses null.
     pub not_null: bool,
     /// Whether the current role may read it.

@@ -2,7 +2,9 @@
 
 use super::bound::{Bound, Misfit};
 use super::catalogue::Relation;
-use super::file::{Condition, Dead, Encoding, Hash, Kind, Never, Set, SetWord, Time, Unit, When};
+use super::file::{
+    Condition, Dead, Encoding, Hash, Kind, Never, Set, SetText, SetWord, Time, Unit, When,
+};
 use super::quote::{Sql, sql};
 
 /// A column's time as `timestamptz`.
@@ -54,6 +56,9 @@ pub(super) fn set_value(
     let word = match set {
         Set::Flag(true) => return Ok(Sql::text("true")),
         Set::Flag(false) => return Ok(Sql::text("false")),
+        Set::Null(_) => return Ok(Sql::text("null")),
+        // Without a cast: an assignment to the column's type refuses what a cast would cut.
+        Set::Text(SetText { text }) => return Ok(Sql::literal(text)),
         Set::Word(word) => word,
     };
     let now = match word {
@@ -81,6 +86,15 @@ fn rule(
         When::True => sql!("coalesce({column}, false)"),
         When::False => sql!("not coalesce({column}, true)"),
         When::NotNull => sql!("{column} is not null"),
+        When::Null => sql!("{column} is null"),
+        When::GtZero => sql!("coalesce({column} > 0, false)"),
+        When::Eq | When::NotEq => {
+            let constant = constant(relation, rule)?;
+            // As texts, in the type's own spelling: not every type has an equality, nor is every
+            // operator on the path.
+            let operator = if rule.when == When::Eq { "=" } else { "<>" };
+            sql!("coalesce({column}::text {operator} {constant}::text, false)")
+        }
         When::Past => {
             let expires = bound.adapter.times.expires.as_ref();
             let instant = match expires.filter(|time| alias == "t" && time.column == rule.column) {
@@ -90,6 +104,13 @@ fn rule(
             sql!("coalesce({instant} <= now(), false)")
         }
     })
+}
+
+/// The constant of a rule in the type of its column.
+fn constant(relation: &Relation, rule: &Dead) -> Result<Sql, Misfit> {
+    let text = Sql::literal(rule.text.as_deref().unwrap_or_default());
+    let type_name = Sql::type_name(&relation.column(&rule.column)?.full_type);
+    Ok(sql!("({text}::{type_name})"))
 }
 
 /// Whether any rule says dead.

@@ -233,6 +233,8 @@ pub struct Dead {
     pub column: String,
     /// What must hold of it.
     pub when: When,
+    /// The constant of `eq` and `not_eq`, as the column's type reads it.
+    pub text: Option<String>,
 }
 
 /// What must hold of a column for the token to be dead.
@@ -247,6 +249,22 @@ pub enum When {
     False,
     /// It is not null.
     NotNull,
+    /// It is null.
+    Null,
+    /// It is a number greater than zero.
+    GtZero,
+    /// It is the rule's `text`; null is not.
+    Eq,
+    /// It is something else than the rule's `text`; null is not.
+    NotEq,
+}
+
+impl When {
+    /// Whether it compares with a constant.
+    #[must_use]
+    pub const fn compares(self) -> bool {
+        matches!(self, Self::Eq | Self::NotEq)
+    }
 }
 
 /// How to make a token stop working.
@@ -261,13 +279,33 @@ pub struct Expire {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected true, false, \"now\" or \"now_minus_1s\""
+    expecting = "expected true, false, \"now\", \"now_minus_1s\", { text = \"…\" } or { null = true }"
 )]
 pub enum Set {
     /// A switch.
     Flag(bool),
     /// A word.
     Word(SetWord),
+    /// A constant.
+    Text(SetText),
+    /// Nothing.
+    Null(SetNull),
+}
+
+/// A constant that a column is set to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetText {
+    /// As the column's type reads it, whatever type that is.
+    pub text: String,
+}
+
+/// A column is set to null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetNull {
+    /// Always true.
+    pub null: bool,
 }
 
 impl fmt::Display for Set {
@@ -276,6 +314,8 @@ impl fmt::Display for Set {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Word(SetWord::Now) => f.write_str("now"),
             Self::Word(SetWord::NowMinusOneSecond) => f.write_str("now - 1 s"),
+            Self::Text(SetText { text }) => write!(f, "'{text}'"),
+            Self::Null(_) => f.write_str("null"),
         }
     }
 }

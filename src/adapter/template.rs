@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 21] = templates![
+const TEMPLATES: [(&str, &str); 22] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 21] = templates![
     "tokens/restore.sql",
     "tokens/companions_restore.sql",
     "tokens/sweep.sql",
+    "tokens/constant.sql",
 ];
 
 /// The statements that `init` runs, each with names to fill in.

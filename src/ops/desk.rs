@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
+use super::constants::taken;
 use super::doctor::hidden;
 use super::error::Error;
 use super::policy::Policy;
@@ -77,7 +78,8 @@ impl Context {
     /// When not exactly one does.
     pub async fn detect(&self, session: &Session) -> Result<Bound, Error> {
         let catalogue = catalogue(session, &detect::tables(&self.adapters)).await?;
-        Ok(detect::choose(&self.adapters, &catalogue, &self.choice)?)
+        let bound = detect::choose(&self.adapters, &catalogue, &self.choice)?;
+        Ok(taken(session, bound).await??)
     }
 }
 

@@ -9,6 +9,7 @@ mod advice;
 mod audit;
 mod cancel_blocker;
 mod carry_out;
+mod constants;
 mod delete;
 mod desk;
 mod doctor;

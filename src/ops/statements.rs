@@ -50,6 +50,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
     let settable = desk.bound.settable();
+    let constants = rendered.constants()?.into_iter();
+    let constants = constants.map(|constant| ("sql/tokens/constant.sql", Some(constant.statement)));
     let adapted = [
         (
             "sql/tokens/list.sql",
@@ -83,8 +85,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
     };
     let mut found = as_they_stand(&BEFORE);
     found.extend(
-        adapted
-            .into_iter()
+        constants
+            .chain(adapted)
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
     found.extend(as_they_stand(&AFTER));

@@ -89,6 +89,7 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
             let sets = planned.sets().join(", ");
             if planned.changes_anything() {
                 let will = will(request.dry_run, "expire");
+                let sets = visible(&sets);
                 writeln!(out, "{will} {} ({sets})", count(plan.changes()))?;
             } else {
                 writeln!(out, "nothing to expire")?;

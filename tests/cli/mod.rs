@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: one file a command.
 
+mod adapter_constants;
 mod adapter_file;
 mod adapters;
 mod application_log;

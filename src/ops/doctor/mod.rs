@@ -23,6 +23,7 @@ use crate::adapter::{Bound, detect};
 use crate::db::{self, Identity, Kind, Session, catalogue, installed, referencing};
 use crate::model::{Ability, Code, Diagnosis, Finding, Fitness, JSON_SCHEMA, Severity};
 
+use super::constants::taken;
 use super::desk::Context;
 use super::error::Error;
 pub(super) use before_write::before_write;
@@ -91,7 +92,11 @@ impl Doctor {
             login_pid,
         ));
         let catalogue = looked(catalogue, "the catalogue", &mut findings)?.unwrap_or_default();
-        let bound = match detect::choose(&context.adapters, &catalogue, &context.choice) {
+        let chosen = match detect::choose(&context.adapters, &catalogue, &context.choice) {
+            Ok(bound) => taken(&session, bound).await?,
+            Err(error) => Err(error),
+        };
+        let bound = match chosen {
             Ok(bound) => Some(bound),
             Err(error @ detect::Error::Unknown(_)) => return Err(error.into()),
             Err(error) => {
