@@ -201,13 +201,15 @@ pub(super) fn texts(relation: &Relation, alias: &'static str, columns: &[String]
     let pairs = columns.iter().map(|column| {
         let base = relation.columns.get(column).map(|column| &column.base);
         let (name, column) = (Sql::literal(column), Sql::column(alias, column));
-        let is_padded =
-            base.is_some_and(|(schema, name)| schema == "pg_catalog" && name == "bpchar");
-        if is_padded {
+        let own = base.filter(|(schema, _)| schema == "pg_catalog");
+        match own.map(|(_, name)| name.as_str()) {
             // The cast to text drops the blanks at the end, which a column without a length keeps.
-            sql!("{name}, case when {column} is not null then format('%s', {column}) end")
-        } else {
-            sql!("{name}, {column}::text")
+            Some("bpchar") => {
+                sql!("{name}, case when {column} is not null then format('%s', {column}) end")
+            }
+            // Names of objects depend on the search path, and of functions on there being one.
+            Some(type_name) if type_name.starts_with("reg") => sql!("{name}, {column}::oid::text"),
+            _ => sql!("{name}, {column}::text"),
         }
     });
     let pairs = Sql::join(pairs, ", ");
