@@ -207,6 +207,8 @@ pub(super) fn texts(relation: &Relation, alias: &'static str, columns: &[String]
             Some("bpchar") => {
                 sql!("{name}, case when {column} is not null then format('%s', {column}) end")
             }
+            // Written as an array, each element would lose its XML declaration.
+            Some("_xml") => sql!("{name}, {column}::text[]::text"),
             // Names of objects depend on the search path, and of functions on there being one.
             Some(type_name) if type_name.starts_with("reg") => sql!("{name}, {column}::oid::text"),
             _ => sql!("{name}, {column}::text"),

@@ -144,7 +144,7 @@ impl Random {
 
     fn moment(&mut self) -> String {
         let (year, month, day) = (
-            self.between(1, 9_999),
+            self.between(1, 4_700),
             self.between(1, 12),
             self.between(1, 28),
         );
@@ -323,7 +323,7 @@ fn simple(name: &str, r: &mut Random) -> Option<String> {
                 .to_owned(),
             _ => format!(
                 "{:04}-{:02}-{:02}{}",
-                r.between(1, 9_999),
+                r.between(1, 4_700),
                 r.between(1, 12),
                 r.between(1, 28),
                 r.era()
