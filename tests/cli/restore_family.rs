@@ -8,21 +8,14 @@ use crate::support::{TestDatabase, seed};
 
 /// Records what another part of breakglass would: an operation of one token with its change, whose
 /// row is set as that says.
-fn record(
-    database: &TestDatabase,
-    id: &str,
-    columns: &str,
-    values: &str,
-    key: &str,
-    before: &str,
-    after: &str,
-) {
+fn record(database: &TestDatabase, id: &str, member: &str, key: &str, ends: [&str; 2]) {
+    let [before, after] = ends;
     database.execute(&format!(
         "begin; \
          insert into breakglass.operation (id, action, outcome, adapter, reason, selector, plan_digest, planned, \
                 matched, changed, unchanged, still_alive, companions_planned, companions_dead, companions_changed, \
-                application_audit, tool_version{columns}) \
-         values ('{id}', 'expire', 'applied', 'coder', 'why', 'x', 'x', 1, 1, 1, 0, 0, 0, 0, 0, 'none', '0'{values}); \
+                application_audit, tool_version, parent_id, cause, batch) \
+         values ('{id}', 'expire', 'applied', 'coder', 'why', 'x', 'x', 1, 1, 1, 0, 0, 0, 0, 0, 'none', '0', {member}); \
          insert into breakglass.change (operation_id, relation, key, kind, state_before, state_after, before, after) \
          values ('{id}', 'public.api_keys', '{key}', 'token', 'active', 'expired', \
                  '{{\"expires_at\": \"{before}\"}}', '{{\"expires_at\": \"{after}\"}}'); \
@@ -38,17 +31,10 @@ fn what_was_applied_again_is_taken_back_with_what_it_was_applied_for() {
     let before = database.token_row(seed::HOT);
     let expired = expire(&database, &["build-cache"]);
     for (number, after) in [(1, "2026-01-01 00:00:01+00"), (2, "2026-01-01 00:00:02+00")] {
-        let (columns, values) = (", parent_id, cause", format!(", '{expired}', 're-apply'"));
+        let member = format!("'{expired}', 're-apply', null");
+        let ends = ["2031-01-01 00:00:00+00", after];
         let id = format!("ffffffff-0000-7000-8000-00000000000{number}");
-        record(
-            &database,
-            &id,
-            columns,
-            &values,
-            seed::HOT,
-            "2031-01-01 00:00:00+00",
-            after,
-        );
+        record(&database, &id, &member, seed::HOT, ends);
     }
     // By its id, and by its token, whose latest operation is one that was applied again.
     let dry = restore_token(&database, &["build-cache", "--dry-run"]).run();
@@ -81,19 +67,14 @@ fn a_run_of_batches_is_taken_back_as_one_and_batch_by_batch() {
         let end = database.value(&format!(
             "select expires_at at time zone 'UTC' || '+00' from api_keys where id = '{key}'"
         ));
-        let (columns, values) = (
-            ", parent_id, cause, batch",
-            format!(", '{run}', 'batch', {number}"),
-        );
+        let member = format!("'{run}', 'batch', {number}");
         let id = format!("eeeeeeee-0000-7000-8000-00000000000{number}");
         record(
             &database,
             &id,
-            columns,
-            &values,
+            &member,
             key,
-            &end,
-            "2026-01-01 00:00:00+00",
+            [&end, "2026-01-01 00:00:00+00"],
         );
     }
     // One batch.

@@ -4,10 +4,10 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a helper that finds no value fails its test"
 )]
 
+mod columns;
 mod values;
 
 use std::fmt::Write as _;
@@ -32,7 +32,7 @@ enum Make {
     /// As those of a type.
     Of(String),
     /// As arrays of a type's, with this between the elements.
-    Array(Box<Make>, String),
+    Array(Box<Self>, String),
     /// Text of so many characters.
     Text(u64),
     /// One of these.
@@ -269,7 +269,7 @@ fn adapter(columns: &[Column]) -> (TempDir, String) {
 
 /// Makes the table anew, with a value of each column in every row, and a copy of it.
 fn fill(database: &TestDatabase, columns: &[Column], random: &mut Random) {
-    let definitions: String = columns
+    let definitions = columns
         .iter()
         .enumerate()
         .map(|(place, column)| {
@@ -283,13 +283,14 @@ fn fill(database: &TestDatabase, columns: &[Column], random: &mut Random) {
                 default.unwrap_or_default()
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let mut sql = format!(
         "drop table if exists \"Odd\".kept; drop table \"Odd\".bag; \
          create table \"Odd\".bag (id integer primary key, live boolean not null{definitions});"
     );
     for id in 1..=ROWS {
-        let values: String = columns
+        let values = columns
             .iter()
             .map(|column| {
                 if column.constant.is_none() && random.below(8) == 0 {
@@ -297,7 +298,8 @@ fn fill(database: &TestDatabase, columns: &[Column], random: &mut Random) {
                 }
                 format!(", '{}'", column.make.value(random).replace('\'', "''"))
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         writeln!(sql, "insert into \"Odd\".bag values ({id}, true{values});").unwrap();
     }
     sql.push_str("create table \"Odd\".kept as table \"Odd\".bag");
@@ -365,8 +367,8 @@ fn differences(database: &TestDatabase, columns: &[Column]) -> Vec<String> {
         .map(|(place, column)| {
             let name = format!("c{place}");
             let image = format!("not (row(b.{name})::record *= row(k.{name})::record)");
-            let send = |alias: &str| format!("record_send(row({alias}.{name})::record)");
-            let sent = is_sent(&name).then(|| format!(" or {} <> {}", send("b"), send("k")));
+            let bytes = |alias: &str| format!("record_send(row({alias}.{name})::record)");
+            let sent = is_sent(&name).then(|| format!(" or {} <> {}", bytes("b"), bytes("k")));
             let type_name = column.type_name.replace('\'', "''");
             format!(
                 "select '{type_name} of row ' || id || ': ' || coalesce(k.{name}::text, 'null') || ' became ' || coalesce(b.{name}::text, 'null') \

@@ -59,13 +59,11 @@ impl Random {
             "3.4028235e38",
             "0.1",
         ];
-        match self.below(4) {
-            0 => self.one(&edges).to_owned(),
-            _ => {
-                let bits = u32::try_from(self.next() >> 32).unwrap_or(0);
-                format!("{:e}", f32::from_bits(bits)).replace("inf", "Infinity")
-            }
+        if self.below(4) == 0 {
+            return self.one(&edges).to_owned();
         }
+        let bits = u32::try_from(self.next() >> 32).unwrap_or(0);
+        format!("{:e}", f32::from_bits(bits)).replace("inf", "Infinity")
     }
 
     /// A number for geometry: whole, so that sums of it are exact.
@@ -82,7 +80,8 @@ impl Random {
     fn hex(&mut self, bytes: u64) -> String {
         (0..bytes)
             .map(|_| format!("{:02x}", self.below(256)))
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn bits(&mut self, count: u64) -> String {
@@ -276,6 +275,7 @@ pub(super) fn value(name: &str, r: &mut Random) -> Option<String> {
         .or_else(|| contributed(name, r))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: a line a type")]
 fn simple(name: &str, r: &mut Random) -> Option<String> {
     Some(match name {
         "bool" => r.one(&["true", "false"]).to_owned(),
