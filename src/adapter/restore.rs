@@ -64,19 +64,22 @@ impl Statements<'_> {
         Ok(render("tokens/left.sql", &context)?)
     }
 
-    /// `sql/tokens/standing.sql` about these columns.
+    /// `sql/tokens/standing.sql` about these columns; `None` where nothing of a token can be set.
     ///
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn standing(&self, columns: &Columns) -> Result<String, RenderError> {
+    pub fn standing(&self, columns: &Columns) -> Result<Option<String>, RenderError> {
+        if self.bound.adapter.expire.is_none() {
+            return Ok(None);
+        }
         let mut context = self.restoring(columns)?;
         let vital = self.bound.vital();
         let own = self.own(columns);
         context.insert("later", later(&self.bound.token, "t", &vital, &own).into());
         let ends = self.bound.adapter.times.expires.as_ref();
         context.insert("ends", shown_time("t", ends).into());
-        Ok(render("tokens/standing.sql", &context)?)
+        Ok(Some(render("tokens/standing.sql", &context)?))
     }
 
     /// `sql/tokens/restore.sql` for these columns, with the application's own audit row or without;

@@ -66,10 +66,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/doctor/release.sql", rendered.release()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),
         ("sql/tokens/left.sql", Some(rendered.left()?)),
-        (
-            "sql/tokens/standing.sql",
-            Some(rendered.standing(&settable)?),
-        ),
+        ("sql/tokens/standing.sql", rendered.standing(&settable)?),
         ("sql/tokens/restore.sql", rendered.restore(&settable, true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (

@@ -141,7 +141,7 @@ fn statements(output: &Output) -> Vec<(String, String)> {
         .collect()
 }
 
-const EVERYWHERE: [&str; 10] = [
+const EVERYWHERE: [&str; 13] = [
     "session/begin.sql",
     "session/limits.sql",
     "tokens/list.sql",
@@ -151,6 +151,9 @@ const EVERYWHERE: [&str; 10] = [
     "tokens/companions.sql",
     "tokens/actor.sql",
     "tokens/expire.sql",
+    "tokens/left.sql",
+    "tokens/standing.sql",
+    "tokens/restore.sql",
     "tokens/delete.sql",
 ];
 
@@ -174,6 +177,8 @@ fn every_statement_is_printed_and_prepares_on_the_server() {
                 "tokens/companions.sql",
                 "tokens/actor.sql",
                 "tokens/expire.sql",
+                "tokens/standing.sql",
+                "tokens/restore.sql",
             ],
         ),
         (
