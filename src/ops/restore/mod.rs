@@ -4,6 +4,8 @@
 mod read_back;
 mod rows;
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 use tokio_postgres::types::Type;
 
@@ -14,6 +16,7 @@ use super::plan::companions;
 use super::policy::Policy;
 use super::request::{Known, Request, Restore};
 use super::resolve::{find_rows, resolve};
+use super::token_row::TokenRow;
 use super::unrestorable::Unrestorable;
 use crate::adapter::Columns;
 use crate::db;
@@ -277,26 +280,30 @@ async fn plan(desk: &Desk, rows: Vec<Row>) -> Result<Plan, Error> {
             .filter(|row| row.left.companion.is_some() == companion);
         rows.map(|row| row.token.clone()).collect()
     };
-    let changes = |key: &str| {
-        rows.iter().any(|row| {
-            row.left.companion.is_none() && row.left.key == key && !row.before.is_empty()
-        })
-    };
+    let own_rows = rows.iter().filter(|row| row.left.companion.is_none());
+    let changed: HashSet<&str> = own_rows
+        .filter(|row| !row.before.is_empty())
+        .map(|row| row.left.key.as_str())
+        .collect();
     let own = of(false);
     let found = if own.is_empty() {
         Vec::new()
     } else {
         find_rows(desk, &own, &[], None).await?
     };
+    let by_key: HashMap<&str, &TokenRow> = found
+        .iter()
+        .map(|row| (row.token.key.as_str(), row))
+        .collect();
     let mut tokens = Vec::new();
     for key in &own {
-        let row = found.iter().find(|row| row.token.key == *key);
+        let row = by_key.get(key.as_str());
         let row = row.ok_or_else(|| {
             Error::ChangedSinceShown(vec![format!("token `{key}` has gone just now")])
         })?;
         tokens.push(PlannedToken {
             token: row.token.clone(),
-            effect: if changes(key) {
+            effect: if changed.contains(key.as_str()) {
                 Effect::Change
             } else {
                 Effect::Unchanged

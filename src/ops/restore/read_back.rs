@@ -1,5 +1,7 @@
 //! Seeing that a restore holds, and why one did not come about: the rows are looked at again.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::rows::{ByName, Left, Standing, stand, text};
@@ -119,19 +121,20 @@ fn left(row: &PutBack) -> Left {
 
 /// One observation a token: what is worst among it and its companions.
 fn judge(plan: &Plan, standing: &ByName<Standing>) -> Vec<Seen> {
-    let of = |key: &String| {
-        let rows = plan.put_back.iter().filter(|row| row.token == *key);
-        let seen = rows
-            .map(|row| see(row, standing))
-            .max_by_key(|(verdict, _)| rank(*verdict));
-        let (verdict, detail) = seen.unwrap_or((Verdict::Unknown, "no row".to_owned()));
-        Seen {
-            key: key.clone(),
-            verdict,
-            detail,
+    let mut seen: BTreeMap<&String, (Verdict, String)> = BTreeMap::new();
+    for row in &plan.put_back {
+        let found = see(row, standing);
+        let worst = seen.entry(&row.token).or_insert_with(|| found.clone());
+        if rank(found.0) > rank(worst.0) {
+            *worst = found;
         }
-    };
-    tokens(plan).into_iter().map(of).collect()
+    }
+    let seen = seen.into_iter().map(|(key, (verdict, detail))| Seen {
+        key: key.clone(),
+        verdict,
+        detail,
+    });
+    seen.collect()
 }
 
 fn see(row: &PutBack, standing: &ByName<Standing>) -> (Verdict, String) {
