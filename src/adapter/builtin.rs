@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::detect::split;
 use super::file::Adapter;
+use crate::model::hex;
 
 const BUILTIN: [&str; 2] = [
     include_str!("../../sql/adapters/coder.toml"),
@@ -64,7 +67,7 @@ pub fn load(path: &Path) -> Result<Adapter, LoadError> {
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
-    let adapter: Adapter = toml::from_str(text).map_err(|error| {
+    let mut adapter: Adapter = toml::from_str(text).map_err(|error| {
         let before = error
             .span()
             .and_then(|span| text.get(..span.start))
@@ -77,6 +80,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
             why: format!("`{written}`: {}", error.message().replace('\n', " ")),
         }
     })?;
+    adapter.sha256 = hex(&Sha256::digest(text));
     adapter.check().map_err(|why| LoadError::Rule {
         name: name.to_owned(),
         why,
@@ -115,6 +119,15 @@ impl Adapter {
         let fingerprints = self.detect.all_of.iter().chain(&self.detect.none_of);
         names.extend(fingerprints.map(|fingerprint| split(fingerprint).0.to_owned()));
         names
+    }
+
+    fn check_settle(&self) -> Result<(), String> {
+        if self.settle.still_alive.is_none() && self.settle.why.is_some() {
+            return Err(
+                "settle.why says why settle.still_alive helps, and there is none".to_owned(),
+            );
+        }
+        Ok(())
     }
 
     /// What the types alone cannot say.
@@ -178,6 +191,7 @@ impl Adapter {
             }
         }
         self.check_constants()?;
+        self.check_settle()?;
         self.check_quirks()?;
         let patterns = self
             .secret

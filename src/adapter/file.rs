@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
+use super::settle::Settle;
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -46,6 +47,9 @@ pub struct Adapter {
     /// What is particular about deleting.
     #[serde(default)]
     pub delete: Delete,
+    /// What may come back to life after the commit, and for how long that is watched.
+    #[serde(default)]
+    pub settle: Settle,
     /// Rows that must die with a token.
     #[serde(default, rename = "companion")]
     pub companions: Vec<Companion>,
@@ -67,6 +71,9 @@ pub struct Adapter {
     /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
+    /// sha256 in hex of the file's text: of two files, which one this is.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// How to recognise the application's database.
@@ -169,6 +176,9 @@ pub struct OwnerTable {
     /// Further columns to show, as `owner_<column>`.
     #[serde(default)]
     pub details: Vec<String>,
+    /// What still lets an owner in when every token is dead, and what ends it.
+    #[serde(default)]
+    pub out_of_reach: Vec<String>,
 }
 
 /// When things happened to a token.

@@ -16,13 +16,16 @@ mod expression;
 mod file;
 mod key;
 mod names;
+mod owners;
 mod quote;
 mod record;
 mod release;
 mod render;
 mod restore;
 mod secret;
+mod settle;
 mod template;
+mod with;
 
 pub use audit::{ActorTable, ApplicationAudit};
 pub use bound::{Bound, Misfit};
@@ -35,6 +38,8 @@ pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
 pub use restore::Columns;
 pub use secret::{KeyShape, SecretParts, SecretShape};
+pub use settle::{Settle, StillAlive, WindowError, parse_window};
+pub use with::With;
 
 pub(crate) use quote::Sql;
 pub(crate) use template::{Context, fill, install};

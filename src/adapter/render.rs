@@ -12,6 +12,7 @@ use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::secret::KeyShape;
 use super::template::{Context, nested, render};
+use super::with::With;
 use crate::model::Action;
 
 /// What a list is sorted by.
@@ -173,6 +174,22 @@ impl<'a> Statements<'a> {
         Ok(Some(render("tokens/companions.sql", &context)?))
     }
 
+    /// `sql/tokens/alive.sql`, which also says of which cluster the answer is, where the role may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive(&self, knows_cluster: bool, with: With) -> Result<String, RenderError> {
+        let mut context = self.context()?;
+        let companions: Vec<_> = match with {
+            With::Companions => self.bound.companions.iter().collect(),
+            With::Nothing => Vec::new(),
+        };
+        context.insert("companions", self.companion_values(&companions)?);
+        context.insert("knows_cluster", Value::from(knows_cluster));
+        Ok(render("tokens/alive.sql", &context)?)
+    }
+
     /// `sql/tokens/cascades.sql`; `None` where nothing references the token table.
     ///
     /// # Errors
@@ -203,7 +220,11 @@ impl<'a> Statements<'a> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn expire(&self, application_audit: bool) -> Result<Option<String>, RenderError> {
+    pub fn expire(
+        &self,
+        application_audit: bool,
+        with: With,
+    ) -> Result<Option<String>, RenderError> {
         let Some(expire) = &self.bound.adapter.expire else {
             return Ok(None);
         };
@@ -223,7 +244,7 @@ impl<'a> Statements<'a> {
         );
         context.insert(
             "companions",
-            self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
+            self.companion_values(&with.of(self.bound.companions.iter().collect()))?,
         );
         context.insert("cascaded", Sql::text("null::jsonb").into());
         context.insert("restoring", Value::from(false));
@@ -241,9 +262,10 @@ impl<'a> Statements<'a> {
         &self,
         keys: &[ForeignKey],
         application_audit: bool,
+        with: With,
     ) -> Result<String, RenderError> {
         let mut context = self.context()?;
-        let left: Vec<_> = self.left_by_delete(keys);
+        let left = with.of(self.left_by_delete(keys));
         context.insert("companions", self.companion_values(&left)?);
         context.insert(
             "tracked",

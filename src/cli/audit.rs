@@ -175,6 +175,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 operation,
                 changes,
                 observations,
+                caused,
                 signal,
             } = &history;
             view::document(
@@ -184,6 +185,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     operation,
                     changes,
                     observations,
+                    caused,
                     signal: signal.as_ref(),
                 },
             )?;
@@ -199,6 +201,8 @@ struct Document<'a> {
     operation: &'a Operation,
     changes: &'a [Change],
     observations: &'a [Observation],
+    /// The operations that it caused.
+    caused: &'a [Operation],
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'a SignalRecord>,
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
@@ -12,7 +12,7 @@ use super::format::SingleFormat;
 use super::justify;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
-use crate::ops::{Context, Restore};
+use crate::ops::{Context, MAX_ROWS, Restore};
 
 /// What both commands have.
 #[derive(Debug, Args)]
@@ -23,6 +23,9 @@ pub(super) struct HowArgs {
     /// Restore exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
+    /// At most so many tokens in one transaction; a target's `max_rows` still holds
+    #[arg(long, value_name = "N", default_value_t = MAX_ROWS, value_parser = Extent::rows())]
+    pub(super) max_rows: usize,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     /// How to write the receipt
@@ -115,6 +118,8 @@ async fn finish(
         }),
         named,
         expect: how.expect,
+        ends_at: None,
+        extent: Extent::of(false, Some(how.max_rows)),
         approval: Approval::Word,
     };
     let receipt = change(run, &how.change, context, wanted).await?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 
+use crate::ops::Moment;
+
 /// A moment, or a distance back from the database's now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
@@ -23,6 +25,15 @@ impl When {
                     .checked_sub_signed(distance)
                     .unwrap_or(DateTime::UNIX_EPOCH)
             }
+        }
+    }
+}
+
+impl From<When> for Moment {
+    fn from(when: When) -> Self {
+        match when {
+            When::At(time) => Self::At(time),
+            When::Ago(distance) => Self::Away(distance),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What goes with an error: a word for programs, and for a person what to type next.
 
 use super::error::Error;
+use super::filter::list_command;
 use super::wording::{database_code, database_hint, locked_hint, unfit_hint};
 use crate::adapter::detect;
 use crate::db::Installed;
@@ -24,15 +25,24 @@ impl Error {
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
             Self::NoSecretShape(_) => "no_secret_shape",
+            Self::UnknownKind { .. } => "unknown_kind",
+            Self::NotKept { .. } => "not_kept",
+            Self::NothingMatches(_) => "nothing_matches",
+            Self::AmbiguousOwner { .. } => "ambiguous_owner",
+            Self::NoSuchOwner(_) => "no_such_owner",
+            Self::NothingOfOwner(_) => "nothing_of_owner",
+            Self::NoOwners(_) => "no_owners",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
+            Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NotInstalled(_) => "not_installed",
             Self::Unfit(_) => "unfit",
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
+            Self::Plan(error) => error.code(),
             Self::ChangedSinceShown(_) => "changed_since_shown",
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
@@ -63,6 +73,13 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Plan(error) => Some(error.hint()),
+            Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
+            Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
+            Self::NothingMatches(filter) => Some(format!(
+                "see what there is with `{}`; dead ones need --include-expired",
+                list_command(filter)
+            )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Unrestorable(error) => error.hint().map(str::to_owned),
             Self::Locked(locked) => Some(locked_hint(locked)),
@@ -98,6 +115,12 @@ impl Error {
             Self::DamagedSecret { .. } => {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
+            Self::AmbiguousOwner { .. } => "give the owner's id",
+            Self::NoSuchOwner(_) => {
+                "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
+            }
+            Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
+            Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -106,6 +129,9 @@ impl Error {
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
             }
+            Self::OverMaxRows { .. } => {
+                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
+            }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
@@ -113,7 +139,7 @@ impl Error {
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {
-                "look at it again with `breakglass tokens show`, and run the command again"
+                "look at it again with `breakglass tokens show`, and run the command again; a plan file has to be made anew"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",
@@ -126,25 +152,7 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::NotCommitted(_) => "run the command again",
-            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Database(_)
-            | Self::WrongSecret { .. }
-            | Self::Unmet(_)
-            | Self::Unfit(_)
-            | Self::Locked(_)
-            | Self::OutcomeUnknown { .. }
-            | Self::DoneAfterAll { .. }
-            | Self::Load(_)
-            | Self::Render(_)
-            | Self::Expected { .. }
-            | Self::OtherDatabase(_)
-            | Self::Unrecorded(_)
-            | Self::NoActors(_)
-            | Self::Declined
-            | Self::Unrestorable(_)
-            | Self::NotSignallable { .. }
-            | Self::MayNotInstall(_)
-            | Self::UnfitRole(_) => return None,
+            _ => return None,
         };
         Some(hint)
     }

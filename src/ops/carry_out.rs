@@ -1,28 +1,27 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
-use tokio_postgres::Row;
+use serde_json::{Value, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::applied::{changes_of, operation_of};
 use super::desk::Desk;
 use super::error::{Error, Refusal};
-use super::explain::explain;
-use super::plan::Planned;
-use super::read_back::read_back;
+use super::explain::{explain, other_cascades};
+use super::planned::Planned;
 use super::record::{Fenced, WithoutEffect};
-use super::request::Known;
 use super::restore;
+use super::settle::settle;
 use super::watch::watched;
 use crate::db::{
     self, Change, CommitError, Identity, Isolation, Kind, Recorded, UnderWay, Unrecorded,
 };
 use crate::model::{
-    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, DeadRow, JSON_SCHEMA,
-    Operation, Outcome, Owner, PutBack, Receipt, TakenBack, Verdict,
+    Action, ApplicationAudit, Change as ChangedRow, DeadRow, JSON_SCHEMA, Operation, Outcome,
+    PutBack, Receipt, Settled, TakenBack, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -50,6 +49,16 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let (operation, changes) = self.change().await?;
+        if operation.outcome == Outcome::Planned {
+            return Ok(self.receipt(operation, changes, None));
+        }
+        let seen = self.look_back(operation.id).await;
+        Ok(self.receipt(operation, changes, Some(seen)))
+    }
+
+    /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
+    pub(super) async fn change(&mut self) -> Result<(Operation, Vec<ChangedRow>), Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -83,25 +92,28 @@ impl Planned {
                 &found,
             )));
         }
+        if let (Some(file), Some(now)) = (self.request.file_to_apply(), operation.occurred_at)
+            && let Err(expired) = file.check_time(now)
+        {
+            change.roll_back().await?;
+            return Err(expired.into());
+        }
         if self.request.dry_run {
             change.roll_back().await?;
             let operation = Operation {
                 outcome: Outcome::Planned,
                 ..operation
             };
-            return Ok(self.receipt(operation, changes, None));
+            return Ok((operation, changes));
         }
         let interrupt = self.desk.database.interrupt().clone();
-        let committing = interrupt.begin(UnderWay::Commit(operation.id));
+        let _committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
-        drop(committing);
-        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let verdict = self.read_back(operation.id).await;
-        Ok(self.receipt(operation, changes, Some(verdict)))
+        Ok((operation, changes))
     }
 
     /// Proves that the change did what was planned, and recorded itself.
@@ -117,14 +129,15 @@ impl Planned {
         }
     }
 
-    /// Sees what became of the rows.
-    async fn read_back(&self, operation: Uuid) -> Verdict {
+    /// Sees what became of the rows, after the commit.
+    async fn look_back(&self, operation: Uuid) -> (Verdict, Settled) {
         match self.request.action {
-            Action::Expire | Action::Delete => read_back(&self.desk, &self.plan, operation).await,
+            Action::Expire | Action::Delete => settle(self, operation).await,
             Action::Restore => {
                 let gone = self.taken_back.as_ref().map(|it| it.gone.as_slice());
                 let gone = gone.unwrap_or_default();
-                restore::read_back(&self.desk, &self.plan, gone, operation).await
+                let window = self.request.settle;
+                restore::read_back(&self.desk, &self.plan, gone, operation, window).await
             }
         }
     }
@@ -133,14 +146,17 @@ impl Planned {
         &self,
         operation: Operation,
         changes: Vec<ChangedRow>,
-        verdict: Option<Verdict>,
+        seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
-        let untouched = self.plan.tokens.iter().filter(|planned| {
-            !changes.iter().any(|change| {
-                change.relation == self.desk.bound.token.display_name()
-                    && change.key == planned.token.key
-            })
-        });
+        let (verdict, settled) = seen.unzip();
+        let token_table = self.desk.bound.token.display_name();
+        let touched: HashSet<&str> = changes
+            .iter()
+            .filter(|change| change.relation == token_table)
+            .map(|change| change.key.as_str())
+            .collect();
+        let tokens = self.plan.tokens.iter();
+        let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
         let taken_back = self.taken_back.clone().map(|taken_back| TakenBack {
             dead: self.dead_all_the_same(&changes),
@@ -152,6 +168,7 @@ impl Planned {
             changes,
             unchanged,
             verdict,
+            settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
             taken_back,
             target: self.policy.target.clone(),
@@ -312,119 +329,4 @@ impl Planned {
             }),
         }
     }
-}
-
-/// What a delete would take along now, where it is not what was shown.
-fn other_cascades(shown: &[Cascade], found: &[Cascade]) -> Vec<String> {
-    let rows = |rows: Option<i64>| rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-    let others = found.iter().filter(|cascade| !shown.contains(cascade));
-    others
-        .map(|cascade| {
-            let before = shown.iter().find(|before| before.constraint == cascade.constraint);
-            let before = rows(before.and_then(|before| before.rows));
-            format!(
-                "what the delete takes along of {} was changed after it was shown ({before} -> {} rows)",
-                cascade.relation,
-                rows(cascade.rows)
-            )
-        })
-        .collect()
-}
-
-/// The operation as the statement recorded it.
-fn operation_of(
-    request: &super::Request,
-    known: &Known,
-    identity: &Identity,
-    row: &Row,
-) -> Result<Operation, db::Error> {
-    let count = |name: &str| row.try_get::<_, i32>(name).map(Some);
-    let changed = count("changed")?;
-    let companions_changed = count("companions_changed")?;
-    let nothing = changed == Some(0) && companions_changed == Some(0);
-    let cascades: Option<Value> = row.try_get("cascades")?;
-    Ok(Operation {
-        id: request.id,
-        parent_id: request.parent.map(|(parent, _)| parent),
-        cause: request.parent.map(|(_, cause)| cause),
-        batch: request.batch,
-        ends_at: request.ends_at,
-        action: request.action.into(),
-        outcome: if nothing {
-            Outcome::Unchanged
-        } else {
-            Outcome::Applied
-        },
-        occurred_at: row.try_get("occurred_at")?,
-        adapter: known.adapter.clone(),
-        actor: Actor {
-            os_user: request.os_user.clone(),
-            host: request.host.clone(),
-            db_user: row.try_get("db_user")?,
-            client_address: row.try_get("client_address")?,
-            app_actor: request.app_actor.clone(),
-        },
-        reason: Some(request.reason.clone()),
-        ticket: request.ticket.clone(),
-        selector: known.selector.clone(),
-        plan_digest: known.plan_digest.clone(),
-        planned: count("planned")?,
-        matched: count("matched")?,
-        changed,
-        unchanged: count("unchanged")?,
-        companions_changed,
-        cascades: cascades
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| answer(&error))?,
-        application_audit: match known.application_audit {
-            // Nothing changed, so there was no row to write.
-            Some(ApplicationAudit::Written) if changed == Some(0) => Some(ApplicationAudit::None),
-            told => told,
-        },
-        secret_verified: known.secret_verified,
-        error: None,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: identity.database.clone(),
-    })
-}
-
-/// The changed rows as the statement recorded them.
-fn changes_of(row: &Row) -> Result<Vec<ChangedRow>, db::Error> {
-    let changes: Value = row.try_get("changes")?;
-    let Value::Array(changes) = changes else {
-        return Ok(Vec::new());
-    };
-    changes
-        .into_iter()
-        .map(|change| change_of(&change))
-        .collect()
-}
-
-fn change_of(change: &Value) -> Result<ChangedRow, db::Error> {
-    let text = |name: &str| change.get(name).and_then(Value::as_str).map(str::to_owned);
-    let required = |name: &str| {
-        text(name).ok_or_else(|| db::Error::Answer(format!("a change without {name}")))
-    };
-    let object =
-        |name: &str| -> Option<Map<String, Value>> { change.get(name)?.as_object().cloned() };
-    Ok(ChangedRow {
-        relation: required("relation")?,
-        key: required("key")?,
-        kind: required("kind")?,
-        label: text("label"),
-        owner: text("owner_id").map(|id| Owner {
-            id,
-            login: text("owner_login"),
-            email: None,
-        }),
-        state_before: required("state_before")?,
-        state_after: required("state_after")?,
-        before: object("before").unwrap_or_default(),
-        after: object("after"),
-    })
-}
-
-fn answer(error: &serde_json::Error) -> db::Error {
-    db::Error::Answer(error.to_string())
 }

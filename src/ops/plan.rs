@@ -1,33 +1,21 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
 use super::actor::find_actor;
+use super::assemble::{Found, assemble, live_companions, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::plan_file::FromFile;
+use super::planned::Planned;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
-use super::token_row::object;
+use super::restore;
 use super::watch::watched;
-use super::{delete, expire, restore};
-use crate::db::Identity;
-use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
-    TakenBack,
-};
-
-/// A request whose rows are known. Nothing is locked, nothing has changed.
-#[derive(Debug)]
-pub struct Planned {
-    pub(super) request: Request,
-    pub(super) desk: Desk,
-    pub(super) plan: Plan,
-    pub(super) known: Known,
-    pub(super) statement: String,
-    pub(super) policy: Policy,
-    pub(super) taken_back: Option<TakenBack>,
-}
+use crate::adapter::{Bound, With};
+use crate::db::{Identity, Session};
+use crate::model::{Action, ApplicationAudit, SecretCheck};
 
 impl Request {
     /// Connects and finds the exact rows that this request would change.
@@ -36,7 +24,12 @@ impl Request {
     ///
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(mut self, context: &Context) -> Result<Planned, Box<Refusal>> {
-        let mut known = Known::default();
+        let file = self.file_to_apply().map(FromFile::plan);
+        let mut known = Known {
+            plan_digest: file.map(|file| file.digest.clone()),
+            planned: file.map(|file| file.tokens.len()),
+            ..Known::default()
+        };
         let connected = async {
             self.check_rules(&context.policy)?;
             let (session, identity) = context.connect().await?;
@@ -47,10 +40,10 @@ impl Request {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
         };
-        let bound = match context.detect(&session).await {
+        let bound = match self.detect(context, &session, &identity).await {
             Ok(bound) => bound,
             Err(error) => {
-                known.selector = format!("{} selectors, unread", self.selectors.len());
+                known.selector = self.unread();
                 return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
             }
         };
@@ -58,13 +51,14 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement, taken_back)) => Ok(Planned {
-                taken_back,
+            Ok(found) => Ok(Planned {
                 request: self,
                 desk,
-                plan,
+                plan: found.plan,
+                left: found.left,
                 known,
-                statement,
+                statement: found.statement,
+                taken_back: found.taken_back,
                 policy: context.policy.clone(),
             }),
             Err(error) => {
@@ -83,6 +77,28 @@ impl Request {
         Ok(policy.check_ticket(self.ticket.as_deref())?)
     }
 
+    /// Chooses the adapter; for a plan file on its own database, and the one that it was made with.
+    async fn detect(
+        &self,
+        context: &Context,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Bound, Error> {
+        if let Some(file) = self.file_to_apply() {
+            file.check_database(identity)?;
+            file.check_adapters(&context.adapters)?;
+        }
+        context.detect(session).await
+    }
+
+    /// How the selectors may be told where no adapter says what is a secret.
+    fn unread(&self) -> String {
+        self.file_to_apply().map_or_else(
+            || format!("{} selectors, unread", self.selectors.len()),
+            FromFile::describe,
+        )
+    }
+
     /// Leads the selectors to rows, not more of them than there may be.
     async fn resolve(
         &self,
@@ -90,8 +106,10 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<Resolved, Error> {
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector.clone_from(&resolved.selector);
+        let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        known.selector = self.told(resolved.selector.clone());
+        self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         if let Some(expected) = self
             .expect
             .filter(|expected| *expected != resolved.rows.len())
@@ -101,14 +119,42 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
-        if policy.is_too_large(resolved.rows.len()) {
+        Ok(resolved)
+    }
+
+    /// Refuses more tokens than the target or `--max-rows` allows in one transaction. Where the
+    /// rows were `cut`, there are more of them than were read.
+    pub(super) fn check_size(
+        &self,
+        policy: &Policy,
+        planned: usize,
+        cut: bool,
+    ) -> Result<(), Error> {
+        if policy.is_too_large(planned) {
             return Err(Error::TooManyRows {
-                planned: resolved.rows.len(),
+                planned,
+                cut,
                 most: policy.max_rows.unwrap_or_default(),
                 target: policy.target.clone().unwrap_or_default(),
             });
         }
-        Ok(resolved)
+        if planned > self.max_rows {
+            return Err(Error::OverMaxRows {
+                planned,
+                cut,
+                most: self.max_rows,
+            });
+        }
+        Ok(())
+    }
+
+    /// How the targets were named, with what else decides over the rows.
+    fn told(&self, selector: String) -> String {
+        if self.leave_companions {
+            format!("{selector} --no-companions")
+        } else {
+            selector
+        }
     }
 
     async fn find(
@@ -116,9 +162,12 @@ impl Request {
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String, Option<TakenBack>), Error> {
+    ) -> Result<Found, Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
+        if let Some(file) = self.file_to_apply() {
+            file.check(desk)?;
+        }
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -129,55 +178,38 @@ impl Request {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
         if self.action == Action::Restore {
-            let found = restore::find(self, desk, policy, known, written).await?;
-            return Ok((found.plan, found.statement, Some(found.taken_back)));
+            return restore::find(self, desk, policy, known, written).await;
         }
-        let (statement, references) = match self.action {
-            Action::Expire | Action::Restore => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
+        let leaves_companions = self
+            .file_to_apply()
+            .map_or(self.leave_companions, |file| file.plan().leaves_companions);
+        let with = With::unless(leaves_companions);
+        let (statement, references) = statement(desk, self.action, written, with).await?;
+        let (plan, left) = if let Some(file) = self.file_to_apply() {
+            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let plan = file.over_rows(desk, &references).await?;
+            let left = if leaves_companions {
+                live_companions(desk, &plan.owned_keys()).await?
+            } else {
+                Vec::new()
+            };
+            (plan, left)
+        } else {
+            let rows = self.resolve(desk, policy, known).await?.rows;
+            assemble(desk, self.action, rows, &references, leaves_companions).await?
         };
-        let resolved = self.resolve(desk, policy, known).await?;
-        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let tokens: Vec<PlannedToken> = resolved
-            .rows
-            .into_iter()
-            .map(|(row, secret)| PlannedToken {
-                effect: match self.action {
-                    Action::Expire | Action::Restore => expire::effect(&row.token),
-                    Action::Delete => Effect::Change,
-                },
-                token: row.token,
-                fixed: row.fixed,
-                vital: row.vital,
-                secret,
-            })
-            .collect();
-        let keys: Vec<String> = tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
-        let mut companions = companions(desk, &keys).await?;
-        companions.retain(|companion| !companion.dead);
-        let mut cascades = Vec::new();
-        if self.action == Action::Delete {
-            cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
-            companions.retain(|companion| {
-                left.iter()
-                    .any(|(_, relation)| relation.display_name() == companion.relation)
-            });
+        let checks = plan.tokens.iter().map(|planned| planned.secret);
+        known.secret_verified = secret_verified(checks);
+        if self.file_to_apply().is_none() {
+            known.plan_digest = Some(plan.digest());
         }
-        let plan = Plan {
-            action: self.action,
-            adapter: desk.bound.adapter.name.clone(),
-            tokens,
-            companions,
-            cascades,
-            put_back: Vec::new(),
-        };
-        known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement, None))
+        Ok(Found {
+            plan,
+            left,
+            statement,
+            taken_back: None,
+        })
     }
 
     /// Whether the application's own audit log takes part.
@@ -211,167 +243,4 @@ fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
         .filter(|check| *check != SecretCheck::NotGiven)
         .map(|check| check == SecretCheck::Verified)
         .reduce(|a, b| a && b)
-}
-
-/// The rows that must die with the tokens, dead ones included.
-pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let statement = desk.statements().companions()?;
-    desk.read_by_keys(statement, keys, |row| {
-        Ok(CompanionRow {
-            name: row.try_get("name")?,
-            relation: row.try_get("relation")?,
-            key: row.try_get("key")?,
-            token: row.try_get("token")?,
-            state: row.try_get("state")?,
-            dead: row.try_get("dead")?,
-            vital: object(row, "vital")?,
-        })
-    })
-    .await
-}
-
-impl Planned {
-    /// The rows.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// The request.
-    #[must_use]
-    pub fn request(&self) -> &Request {
-        &self.request
-    }
-
-    /// What its target demands.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// For a restore: what is taken back, and what cannot be.
-    #[must_use]
-    pub fn taken_back(&self) -> Option<&TakenBack> {
-        self.taken_back.as_ref()
-    }
-
-    /// Which database it is.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.desk.identity
-    }
-
-    /// Whether the application's own audit log takes part.
-    #[must_use]
-    pub fn application_audit(&self) -> ApplicationAudit {
-        self.known
-            .application_audit
-            .unwrap_or(ApplicationAudit::None)
-    }
-
-    /// What expire sets, column by column, in the adapter's words.
-    #[must_use]
-    pub fn sets(&self) -> Vec<String> {
-        let expire = self.desk.bound.adapter.expire.as_ref();
-        expire
-            .map(|expire| {
-                expire
-                    .set
-                    .iter()
-                    .map(|(column, set)| format!("{column} = {set}"))
-                    .collect()
-            })
-            .unwrap_or_default()
-    }
-
-    /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
-    #[must_use]
-    pub fn confirms(&self, typed: &str, key: &str) -> bool {
-        let shape = self.desk.statements().key_shape();
-        shape
-            .spell(typed)
-            .is_some_and(|typed| shape.names(&typed, key))
-    }
-
-    /// Whether the application records when a token was last used.
-    #[must_use]
-    pub fn records_use(&self) -> bool {
-        self.desk.bound.records_use()
-    }
-
-    /// Whether carrying it out would change any row.
-    #[must_use]
-    pub fn changes_anything(&self) -> bool {
-        match self.request.action {
-            Action::Expire | Action::Delete => {
-                self.plan.changes() > 0 || !self.plan.companions.is_empty()
-            }
-            Action::Restore => {
-                let mut rows = self.plan.put_back.iter();
-                rows.any(|row| !row.before.is_empty())
-            }
-        }
-    }
-
-    /// What it comes to: putting back what a restore changed kills as an expire does.
-    fn effect(&self) -> Action {
-        let mut rows = self.plan.put_back.iter();
-        let kills = rows.any(|row| !row.before.is_empty() && row.state_before != "active");
-        match self.request.action {
-            Action::Restore if kills => Action::Expire,
-            action => action,
-        }
-    }
-
-    /// What stays alive whatever is done here, from the adapter.
-    #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
-            .filter(|note| note.on.contains(&self.effect()))
-            .map(|note| note.text.clone())
-            .collect()
-    }
-
-    /// What may go wrong with this change, as `doctor` tells it.
-    #[must_use]
-    pub fn warnings(&self) -> &[Finding] {
-        &self.known.warnings
-    }
-
-    /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let adapter = &self.desk.bound.adapter;
-        let notes = adapter
-            .notes
-            .iter()
-            .filter(|note| note.on.contains(&self.effect()));
-        let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
-        for kind in &adapter.kinds {
-            let concerned = self
-                .plan
-                .tokens
-                .iter()
-                .any(|planned| planned.token.kind == kind.name);
-            if let (true, Some(warn)) = (concerned, &kind.warn)
-                && !texts.contains(warn)
-            {
-                texts.push(warn.clone());
-            }
-        }
-        texts
-    }
-
-    /// Records that it was not carried out, and why.
-    pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(
-            &self.request,
-            &self.known,
-            Some(&self.desk.identity),
-            &self.desk.database,
-            error,
-        )
-        .await
-    }
 }

@@ -30,14 +30,14 @@ pub enum Unrestorable {
     /// The rows of the operation are not there any more.
     #[error("nothing is left to restore: {} not there any more", gone(.0))]
     AllGone(Vec<String>),
-    /// More rows than one transaction puts back.
+    /// More rows than `--max-rows` allows in one transaction.
     #[error(
-        "operation {operation} changed more than {most} rows, which one transaction does not put back"
+        "operation {operation} changed more than {most} tokens, and one transaction puts back no more"
     )]
     TooMany {
         /// The operation.
         operation: Uuid,
-        /// How many may be put back at once.
+        /// How many tokens may be put back at once.
         most: usize,
         /// Whether it is a run of batches.
         batches: bool,
@@ -78,9 +78,10 @@ impl Unrestorable {
             Self::TooMany { batches: true, .. } => {
                 Some("restore it batch by batch: `breakglass audit show` lists them")
             }
-            Self::Nothing { .. } | Self::OtherColumns(_) | Self::TooMany { batches: false, .. } => {
-                None
+            Self::TooMany { batches: false, .. } => {
+                Some("`--max-rows N` puts back more in one transaction")
             }
+            Self::Nothing { .. } | Self::OtherColumns(_) => None,
         }
     }
 }

@@ -5,8 +5,13 @@ use std::io::{self, Write};
 use super::column::shown_key;
 use super::escape::visible;
 use super::restore;
+use super::settled;
 use super::time::zoned;
-use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, Verdict};
+use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt};
+
+/// Rows that are told one by one at most; of more than that only the first few are.
+const SHOWN: usize = 50;
+const FIRST: usize = 20;
 
 /// Writes the receipt of a mutation.
 ///
@@ -20,19 +25,22 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         changes,
         unchanged,
         verdict,
+        settled: told,
         still_works: _,
         taken_back,
         target: _,
         environment: _,
     } = receipt;
-    for change in changes {
+    let shown = |all: usize| if all > SHOWN { FIRST } else { SHOWN };
+    for change in changes.iter().take(shown(changes.len())) {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
     }
+    more(out, changes.len(), operation)?;
     if let Some(taken_back) = taken_back {
         restore::dead(out, taken_back)?;
         restore::left_out(out, taken_back, usize::MAX)?;
     }
-    for token in unchanged {
+    for token in unchanged.iter().take(shown(unchanged.len())) {
         let when = token
             .expires_at
             .map(|time| format!(" since {}", zoned(time)))
@@ -55,7 +63,10 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         };
         writeln!(out, "{}", visible(&line))?;
     }
-    read_back(out, *verdict)?;
+    if unchanged.len() > SHOWN {
+        writeln!(out, "… {} already dead in all", unchanged.len())?;
+    }
+    settled::write(out, operation.action, *verdict, told)?;
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -74,27 +85,20 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
 }
 
-/// What was seen afterwards.
-fn read_back(out: &mut dyn Write, verdict: Option<Verdict>) -> io::Result<()> {
-    const READ: &str = "read back on a fresh connection";
-    match verdict {
-        None => Ok(()),
-        Some(Verdict::Dead) => writeln!(out, "{READ}: dead"),
-        Some(Verdict::Resurrected) => {
-            writeln!(out, "{READ}: ALIVE AGAIN, something wrote it back")
-        }
-        Some(Verdict::Unknown) => writeln!(
-            out,
-            "changed, but it could not be read back, so it is not confirmed dead"
-        ),
-        Some(Verdict::Scheduled) => writeln!(out, "{READ}: ends as set, alive until then"),
-        Some(Verdict::Restored) => writeln!(out, "{READ}: as it was put back"),
-        Some(Verdict::Changed) => writeln!(
-            out,
-            "{READ}: CHANGED AGAIN, something wrote over what was put back"
-        ),
-        Some(Verdict::Gone) => writeln!(out, "{READ}: the row is gone"),
+/// How many changed where not all are told, and where all of them stand.
+fn more(out: &mut dyn Write, all: usize, operation: &Operation) -> io::Result<()> {
+    if all <= SHOWN {
+        return Ok(());
     }
+    let more = all - FIRST;
+    if operation.outcome == Outcome::Planned {
+        return writeln!(out, "… and {more} more rows, {all} in all");
+    }
+    writeln!(
+        out,
+        "… and {more} more rows, {all} in all: `breakglass audit show {}`",
+        operation.id
+    )
 }
 
 fn change_line(operation: &Operation, change: &Change) -> String {

@@ -56,6 +56,16 @@ impl Before {
         }
     }
 
+    /// The application's rows as they were.
+    pub(super) fn rows(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.rows
+    }
+
+    /// The operations that there were.
+    pub(super) fn operations(&self) -> &[Value] {
+        &self.operations
+    }
+
     /// Asserts that nothing is otherwise than it was.
     #[track_caller]
     pub(super) fn is_all(&self, database: &TestDatabase) {
@@ -240,6 +250,8 @@ fn the_receipt_in_json_tells_what_is_recorded() {
         }],
         "unchanged": [],
         "verdict": "dead",
+        "watched_for_ms": 0, "looks": 1, "watched_until": receipt["watched_until"],
+        "unsettled": [], "reapplied": [], "advice": null,
         "still_works": ["app tickets already issued work for up to 60 s; open WebSockets (SSH, \
                          terminals, log streams) are not cut"],
         "target": null,

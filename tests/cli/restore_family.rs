@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::remove::{Before, coder};
 use super::restore::{expire, restore, restore_token};
+use super::settle::expiring;
 use crate::support::{TestDatabase, seed};
 
 /// Records what another part of breakglass would: an operation of one token with its change, whose
@@ -128,11 +129,69 @@ fn a_run_of_more_rows_than_a_transaction_takes_is_told_to_be_restored_batch_by_b
     let before = Before::of(&database);
     let output = restore(&database, &[run]).run();
     let error = format!(
-        "operation {run} changed more than 50000 rows, which one transaction does not put back"
+        "operation {run} changed more than 50000 tokens, and one transaction puts back no more"
     );
     output
         .code(1)
         .says(&error)
         .says("hint: restore it batch by batch: `breakglass audit show` lists them");
     before.plus(&database, "refused", &error);
+}
+
+/// Killed again by the settle window; one that was written back for longer than it stood at first.
+#[test]
+fn what_the_settle_window_killed_again_is_taken_back_whole() {
+    for ends in ["kept.expires_at", "'2037-01-01'"] {
+        let database = coder();
+        database.execute("create table kept as select * from api_keys where id = 'd4o6FQe5QT'");
+        let before = database.token_row(seed::HOT);
+        let running = expiring(&database, &["--settle", "1s"]);
+        database.execute(&format!(
+            "update api_keys set expires_at = {ends}, updated_at = kept.updated_at \
+               from kept where api_keys.id = kept.id"
+        ));
+        let receipt = running.wait().success().json();
+        let [first, again] = database.operations().try_into().unwrap_or_default();
+        assert_eq!(
+            (&again["cause"], &again["parent_id"], &again["changed"]),
+            (&json!("re-apply"), &first["id"], &json!(1))
+        );
+        assert_eq!(receipt["reapplied"][0]["operation"], again["id"]);
+        assert!(!database.is_alive(seed::HOT));
+        let id = first["id"].as_str().unwrap_or_default();
+        restore(&database, &[id, "--expect", "1"]).run().success();
+        assert_eq!(database.token_row(seed::HOT), before, "{ends}");
+        // The log of the operation has both.
+        let show = database
+            .breakglass()
+            .args(["audit", "show", id, "-o", "json"]);
+        let shown = show.run().success().json();
+        let causes = shown["caused"].as_array().into_iter().flatten();
+        let causes: Vec<_> = causes.map(|child| child["cause"].clone()).collect();
+        assert_eq!(causes, ["re-apply", "restore"], "{shown}");
+    }
+}
+
+#[test]
+fn more_tokens_than_max_rows_are_not_put_back_at_once() {
+    let database = coder();
+    let rows = [seed::HOT, seed::RELEASE].map(|key| database.token_row(key));
+    let expired = expire(&database, &["build-cache", "release"]);
+    let before = Before::of(&database);
+    let error = format!(
+        "operation {expired} changed more than 1 tokens, and one transaction puts back no more"
+    );
+    let output = restore(&database, &[&expired, "--max-rows", "1"]).run();
+    output
+        .code(1)
+        .says(&error)
+        .says("hint: `--max-rows N` puts back more in one transaction");
+    before.plus(&database, "refused", &error);
+    restore(&database, &[&expired, "--max-rows", "2"])
+        .run()
+        .success();
+    assert_eq!(
+        [seed::HOT, seed::RELEASE].map(|key| database.token_row(key)),
+        rows
+    );
 }

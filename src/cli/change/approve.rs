@@ -1,5 +1,7 @@
 //! What a plan looks like, and the operator's yes to it.
 
+use std::collections::BTreeSet;
+
 use super::ChangeArgs;
 use crate::cli::Run;
 use crate::cli::failure::Failure;
@@ -15,6 +17,12 @@ pub(in crate::cli) enum Approval {
     Word,
     /// For a delete: by the key of each token, typed or given with `--confirm`.
     Keys(Vec<String>),
+    /// For what a filter or an owner leads to: by the number of tokens, typed or, with `--yes`,
+    /// expected on the command line.
+    Count {
+        /// Whether `--expect` was given. The number itself is held against the plan before.
+        expected: bool,
+    },
 }
 
 impl Approval {
@@ -31,6 +39,7 @@ impl Approval {
         match self {
             Self::Word => args.yes,
             Self::Keys(confirm) => !confirm.is_empty(),
+            Self::Count { expected } => args.yes && *expected,
         }
     }
 }
@@ -71,6 +80,8 @@ pub(super) async fn approve(
         Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
+        Approval::Count { .. } if approval.is_given(args) => None,
+        Approval::Count { .. } => confirm_count(run, &planned).await?,
     };
     match refusal {
         None => Ok(planned),
@@ -78,9 +89,46 @@ pub(super) async fn approve(
     }
 }
 
-/// What is asked for yes or no.
+/// Many tokens want their number: whoever types it has read it.
+async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Failure> {
+    let number = planned.plan().tokens.len();
+    let tokens = if number == 1 { "token" } else { "tokens" };
+    let verb = match planned.plan().action {
+        Action::Expire => "expires",
+        Action::Delete => "deletes for good",
+        Action::Restore => "restores",
+    };
+    let (place, what) = (place(planned), planned.selector());
+    let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
+    let typed = prompt::any_line(&run.interrupt, &question).await?;
+    let is_it = typed.trim().parse() == Ok(number);
+    Ok((!is_it).then_some(Error::Declined))
+}
+
+/// What the yes is about: somebody with six terminals open answers in one of them.
 fn question(planned: &Planned) -> String {
-    format!("{}?", planned.request().action)
+    let plan = planned.plan();
+    // A restore may concern nothing but what died with a token.
+    let own = plan.tokens.iter().map(|planned| &planned.token.key);
+    let rows = plan.put_back.iter().map(|row| &row.token);
+    let keys: BTreeSet<&String> = own.chain(rows).collect();
+    let tokens = match keys.first() {
+        Some(key) if keys.len() == 1 => format!("token {}", view::shown_key(key)),
+        _ => format!("{} tokens", keys.len()),
+    };
+    let place = place(planned);
+    format!("{tokens} on {place}: {}?", plan.action)
+}
+
+/// Where it is: the environment, else the target, else the database.
+fn place(planned: &Planned) -> &str {
+    let policy = planned.policy();
+    policy
+        .environment
+        .as_ref()
+        .map(|environment| &environment.name)
+        .or(policy.target.as_ref())
+        .unwrap_or(&planned.identity().database.name)
 }
 
 /// A delete wants each key, typed or given with `--confirm`.

@@ -2,9 +2,13 @@
 
 mod approve;
 mod attempt;
+mod extent;
 mod tell;
 mod unattended;
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use clap::Args;
 use uuid::Uuid;
 
@@ -14,10 +18,12 @@ use super::failure::Failure;
 use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
+use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, Request, Restore};
 
 pub(super) use approve::Approval;
+pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -47,6 +53,10 @@ pub(super) struct ChangeArgs {
     /// blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
+    /// How long to watch after the commit that the tokens stay dead, or as put back, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
 }
 
 /// What is to be done, and what has to be said for it.
@@ -60,6 +70,10 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// An end in the future, instead of now.
+    pub(super) ends_at: Option<DateTime<Utc>>,
+    /// How far it goes.
+    pub(super) extent: Extent,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -72,6 +86,18 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    let approval = wanted.approval.clone();
+    let planned = plan(run, args, context, wanted).await?;
+    approved(run, args, context, planned, &approval).await
+}
+
+/// Plans what was named, from the reason to the rows.
+async fn plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
     let request = Request {
         id: Uuid::now_v7(),
@@ -79,20 +105,39 @@ pub(super) async fn change(
         batch: None,
         action: wanted.action,
         restore: wanted.restore,
-        ends_at: None,
+        ends_at: wanted.ends_at,
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,
+        max_rows: wanted.extent.max_rows,
+        leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
+        settle: args.settle,
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
     };
-    let planned = attempt::plan(run, args, context, request).await?;
-    approved(run, args, context, planned, &wanted.approval).await
+    attempt::plan(run, args, context, request).await
+}
+
+/// Plans what was named and shows it, and that is all: nothing of it is asked or recorded.
+pub(super) async fn only_plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
+    let args = ChangeArgs {
+        dry_run: true,
+        ..args.clone()
+    };
+    let approval = wanted.approval.clone();
+    let planned = plan(run, &args, context, wanted).await?;
+    approve::show(run, &args, &planned, &approval);
+    Ok(planned)
 }
 
 /// Shows a plan, asks about it, and carries it out.

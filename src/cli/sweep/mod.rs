@@ -5,12 +5,13 @@ mod told;
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
 use super::Run;
-use super::change::{self, Approval, ChangeArgs, Wanted};
+use super::change::{self, Approval, ChangeArgs, Extent, Wanted};
 use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -18,6 +19,7 @@ use super::format::Format;
 use super::justify;
 use super::reading::{Named, warn_of_secrets};
 use super::unblock::Unblock;
+use crate::adapter::parse_window;
 use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
 use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
@@ -79,6 +81,12 @@ pub(super) struct SweepArgs {
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N", requires = "kill")]
     pub(super) expect: Option<usize>,
+    /// Leave rows alone that would die with the tokens, such as refresh tokens
+    #[arg(long, requires = "kill")]
+    pub(super) no_companions: bool,
+    /// At most so many tokens in one transaction, 50000 if not given
+    #[arg(long, value_name = "N", requires = "kill", value_parser = Extent::rows())]
+    pub(super) max_rows: Option<usize>,
     /// Leave the application's own audit log alone
     #[arg(long, requires = "kill")]
     pub(super) no_app_audit: bool,
@@ -95,6 +103,10 @@ pub(super) struct SweepArgs {
     /// that root blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, requires = "kill", conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
+    /// How long to watch after the commit that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", requires = "kill", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
     /// How to write it
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: Format,
@@ -105,6 +117,7 @@ struct Kill {
     action: Action,
     approval: Approval,
     expect: Option<usize>,
+    extent: Extent,
     change: ChangeArgs,
 }
 
@@ -121,6 +134,7 @@ impl SweepArgs {
             action,
             approval: Approval::of(action, &self.confirm),
             expect: self.expect,
+            extent: Extent::of(self.no_companions, self.max_rows),
             change: ChangeArgs {
                 reason: self.reason.clone(),
                 ticket: self.ticket.clone(),
@@ -129,6 +143,7 @@ impl SweepArgs {
                 no_app_audit: self.no_app_audit,
                 app_actor: self.app_actor.clone(),
                 cancel_blocker: self.cancel_blocker,
+                settle: self.settle,
             },
         })
     }
@@ -285,6 +300,7 @@ async fn end(
         action,
         approval,
         expect,
+        extent,
         change,
     } = kill;
     let wanted = Wanted {
@@ -292,6 +308,8 @@ async fn end(
         restore: None,
         named,
         expect,
+        ends_at: None,
+        extent,
         approval,
     };
     change::change(run, &change, context, wanted)

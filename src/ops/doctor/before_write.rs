@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::objects::objects;
-use super::{rights, schema, server, tables};
+use super::{rights, schema, server, writes};
 use crate::db::{Installed, Kind, installed};
 use crate::model::{Action, Finding, Severity};
 use crate::ops::desk::Desk;
@@ -41,7 +41,7 @@ pub(in crate::ops) async fn before_write(
     findings.extend(server::replication_role(&objects));
     findings.extend(schema::altered(&objects));
     findings.extend(
-        tables::rewriting(bound, &objects, scope)
+        writes::rewriting(bound, &objects, scope)
             .into_iter()
             .filter(|finding| {
                 application_audit

@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 use tokio_postgres::types::Type;
 
+use super::assemble::{Found, companions};
 use super::audit::{ShowOperation, latest_of, require_installed};
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::companions;
 use super::policy::Policy;
 use super::request::{Known, Request, Restore};
 use super::resolve::{find_rows, resolve};
@@ -27,16 +27,6 @@ use crate::model::{
 
 pub(super) use read_back::{explain, read_back};
 use rows::{Fate, Left, Row, look, noted};
-
-/// Rows that one transaction puts back at most.
-const MOST: usize = 50_000;
-
-/// What a restore would do.
-pub(super) struct Found {
-    pub(super) plan: Plan,
-    pub(super) statement: String,
-    pub(super) taken_back: TakenBack,
-}
 
 /// Finds the operation and its rows, and refuses what cannot or must not be put back.
 ///
@@ -68,7 +58,7 @@ pub(super) async fn find(
     };
     request.parent = Some((operation.id, Cause::Restore));
     check(&operation)?;
-    let left = left(desk, &operation).await?;
+    let left = left(desk, &operation, request.max_rows).await?;
     let columns = columns(desk, &left)?;
     let rows = look(desk, &columns, left, only.as_deref(), force).await?;
     let taken_back = taken_back(&operation, &rows);
@@ -83,8 +73,9 @@ pub(super) async fn find(
         .ok_or_else(|| not_restorable(&operation, "this adapter sets no column"))?;
     Ok(Found {
         plan,
+        left: Vec::new(),
         statement,
-        taken_back,
+        taken_back: Some(taken_back),
     })
 }
 
@@ -95,8 +86,11 @@ async fn latest(
     desk: &Desk,
     known: &mut Known,
 ) -> Result<(Operation, Option<String>), Error> {
-    let keys: Vec<String> = match resolve(desk, &request.selectors, request.owner.as_deref()).await
-    {
+    let Request {
+        selectors, owner, ..
+    } = request;
+    let found = resolve(desk, selectors, owner.as_deref(), request.max_rows).await;
+    let keys: Vec<String> = match found {
         Ok(resolved) => {
             known.selector = resolved.selector;
             let rows = resolved.rows.into_iter();
@@ -147,11 +141,12 @@ fn not_restorable(operation: &Operation, why: &'static str) -> Error {
     .into()
 }
 
-/// The rows that it changed, with its batches and what was applied again.
-async fn left(desk: &Desk, operation: &Operation) -> Result<Vec<Left>, Error> {
-    let most = i64::try_from(MOST).unwrap_or(i64::MAX);
-    let parameters: [db::Parameter<'_>; 2] =
-        [(&operation.id, Type::UUID), (&(most + 1), Type::INT8)];
+/// The rows that it changed, with its batches and what was applied again: at most so many tokens, and
+/// as many of each kind of companion.
+async fn left(desk: &Desk, operation: &Operation, most: usize) -> Result<Vec<Left>, Error> {
+    let rows_at_most = most.saturating_mul(1 + desk.bound.companions.len());
+    let limit = i64::try_from(rows_at_most.saturating_add(1)).unwrap_or(i64::MAX);
+    let parameters: [db::Parameter<'_>; 2] = [(&operation.id, Type::UUID), (&limit, Type::INT8)];
     let rows = desk
         .session
         .read(&desk.statements().left()?, &parameters)
@@ -159,16 +154,19 @@ async fn left(desk: &Desk, operation: &Operation) -> Result<Vec<Left>, Error> {
     if rows.is_empty() {
         return Err(not_restorable(operation, "it changed nothing"));
     }
-    if rows.len() > MOST {
+    let is_cut = rows.len() > rows_at_most;
+    let rows = rows.iter().map(|row| Left::read(row, &desk.bound));
+    let rows: Vec<Left> = rows.collect::<Result<_, _>>()?;
+    let tokens = rows.iter().filter(|row| row.companion.is_none()).count();
+    if is_cut || tokens > most {
         return Err(Unrestorable::TooMany {
             operation: operation.id,
-            most: MOST,
+            most,
             batches: operation.outcome == Outcome::Begun,
         }
         .into());
     }
-    let rows = rows.iter().map(|row| Left::read(row, &desk.bound));
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(rows)
 }
 
 /// The columns that are in question, by table. The log could name others than an expire sets: whoever
@@ -258,14 +256,7 @@ fn check_size(request: &Request, policy: &Policy, plan: &Plan) -> Result<(), Err
     if let Some(expected) = request.expect.filter(|expected| *expected != found) {
         return Err(Error::Expected { expected, found });
     }
-    if policy.is_too_large(found) {
-        return Err(Error::TooManyRows {
-            planned: found,
-            most: policy.max_rows.unwrap_or_default(),
-            target: policy.target.clone().unwrap_or_default(),
-        });
-    }
-    Ok(())
+    request.check_size(policy, found, false)
 }
 
 /// The rows that are there, with everything that the statement compares.
@@ -331,6 +322,7 @@ async fn plan(desk: &Desk, rows: Vec<Row>) -> Result<Plan, Error> {
         adapter: desk.bound.adapter.name.clone(),
         tokens,
         companions,
+        leaves_companions: false,
         cascades: Vec::new(),
         put_back: rows.into_iter().map(put_back).collect(),
     })
