@@ -61,15 +61,15 @@ fn what_is_written_over_it_in_the_window_is_told_and_not_put_back_again() {
     let database = coder();
     let running = restoring(&database, "30s");
     database.execute("update api_keys set expires_at = '2031-01-01+00' where id = 'd4o6FQe5QT'");
-    let output = running.wait();
-    let receipt = output.code(5).json();
+    let receipt = running.wait().code(5).json();
     assert_eq!(receipt["verdict"], "changed");
     assert_eq!(receipt["unsettled"][0]["key"], seed::HOT);
     assert_eq!(receipt["unsettled"][0]["verdict"], "changed");
     let id = receipt["operation"]["id"].as_str().unwrap_or_default();
-    output.says(&format!(
-        "hint: something else writes there; see what with `breakglass audit show {id}`"
-    ));
+    assert_eq!(
+        receipt["advice"],
+        format!("something else writes there; see what with `breakglass audit show {id}`")
+    );
     let [seen] = seen_of(&database, &receipt["operation"])
         .try_into()
         .unwrap_or_default();
