@@ -10,6 +10,8 @@ select n.nspname::text                                           as schema,
        pg_get_userbyid(c.relowner)::text                         as owner,
        a.attname::text                                           as column,
        format_type(a.atttypid, null)                             as type,
+       b.nspname::text                                           as base_schema,
+       b.typname::text                                           as base_type,
        -- Not null: "character" alone would mean character(1).
        format_type(a.atttypid, a.atttypmod)                      as full_type,
        a.attnotnull                                              as not_null,
@@ -21,6 +23,21 @@ select n.nspname::text                                           as schema,
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
   join pg_attribute as a on a.attrelid = c.oid
+ cross join lateral (                         -- the type itself, or what a domain stands for
+       with recursive stands_for (oid, typtype, typbasetype) as (
+         select t.oid, t.typtype, t.typbasetype from pg_type as t where t.oid = a.atttypid
+          union all
+         select t.oid, t.typtype, t.typbasetype
+           from stands_for as s
+           join pg_type as t on t.oid = s.typbasetype
+          where s.typtype = 'd'
+       )
+       select bn.nspname, t.typname
+         from stands_for as s
+         join pg_type as t on t.oid = s.oid
+         join pg_namespace as bn on bn.oid = t.typnamespace
+        where s.typtype <> 'd'
+       ) as b
  where c.relname = any ($1::text[])
    and c.relkind in ('r', 'p', 'v', 'm', 'f')
    and a.attnum > 0

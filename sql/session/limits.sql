@@ -17,4 +17,7 @@ select set_config('lock_timeout', $1, true),
        set_config('IntervalStyle', 'postgres', true),
        set_config('bytea_output', 'hex', true),
        set_config('extra_float_digits', '1', true),
+       set_config('lc_monetary', 'C', true),
+       set_config('array_nulls', 'on', true),
+       set_config('xmloption', 'content', true),
        pg_backend_pid() as pid

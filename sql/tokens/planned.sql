@@ -13,9 +13,9 @@ with request as (
 ), planned as (
   select *
     from jsonb_to_recordset($2::jsonb)
-      as p (key text, fixed jsonb, vital jsonb, owner_login text)
+      as p (key text, fixed jsonb, vital jsonb, owner_login text, before jsonb, after jsonb)
 ), planned_companion as (
   select *
     from jsonb_to_recordset($3::jsonb)
-      as p (relation text, key text, token text, vital jsonb)
+      as p (relation text, name text, key text, token text, vital jsonb, before jsonb, after jsonb)
 )

@@ -22,13 +22,23 @@
          (select count(*) from same)::integer                                       as matched,
          (select count(*) from changed)::integer                                    as changed,
          (select count(*) from same where dead)::integer                            as unchanged,
+{%- if restoring %}
+         (  (select count(*) from changed where not ended)
+          + (select count(*) from planned_companion)
+          - (select count(*) from companion where dead))::integer                   as still_alive,
+{%- else %}
          (  (select count(*) from changed where not ended)
           + (select count(*) from companion where not dead))::integer               as still_alive,
+{%- endif %}
          (select count(*) from planned_companion)::integer                          as companions_planned,
+{%- if restoring %}
+         0                                                                          as companions_dead,
+{%- else %}
          (select count(*) from planned_companion as p
            where exists (select from companion
                           where companion.relation = p.relation and companion.key = p.key
                             and companion.dead))::integer                           as companions_dead,
+{%- endif %}
          (select count(*) from companion where changed)::integer                    as companions_changed,
          (select count(*) from recorded)::integer                                   as recorded,
 {%- if application_audit %}

@@ -121,6 +121,15 @@ impl Adapter {
         names
     }
 
+    fn check_settle(&self) -> Result<(), String> {
+        if self.settle.still_alive.is_none() && self.settle.why.is_some() {
+            return Err(
+                "settle.why says why settle.still_alive helps, and there is none".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     /// What the types alone cannot say.
     fn check(&self) -> Result<(), String> {
         if self.detect.all_of.is_empty() {
@@ -157,11 +166,7 @@ impl Adapter {
             }
         }
         self.check_constants()?;
-        if self.settle.still_alive.is_none() && self.settle.why.is_some() {
-            return Err(
-                "settle.why says why settle.still_alive helps, and there is none".to_owned(),
-            );
-        }
+        self.check_settle()?;
         self.check_quirks()?;
         let patterns = self
             .secret

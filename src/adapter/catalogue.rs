@@ -35,6 +35,8 @@ pub struct Relation {
 pub struct Column {
     /// The type as `format_type` writes it, without a length.
     pub type_name: String,
+    /// The type's own schema and name; for a domain those of what it stands for.
+    pub base: (String, String),
     /// The same with its length, and so that a constant can be cast to it.
     pub full_type: String,
     /// Whether it refuses null.

@@ -196,11 +196,24 @@ fn condition(condition: &Condition) -> Sql {
     }
 }
 
-/// Columns as one JSON object of their texts.
-pub(super) fn texts(alias: &'static str, columns: &[String]) -> Sql {
+/// Columns as one JSON object of their texts, from each of which the same value can be read again.
+pub(super) fn texts(relation: &Relation, alias: &'static str, columns: &[String]) -> Sql {
     let pairs = columns.iter().map(|column| {
+        let found = relation.columns.get(column);
+        let own = found.filter(|found| found.base.0 == "pg_catalog");
+        let has_length = found.is_some_and(|found| found.full_type.starts_with("character("));
         let (name, column) = (Sql::literal(column), Sql::column(alias, column));
-        sql!("{name}, {column}::text")
+        match own.map(|found| found.base.1.as_str()) {
+            // The cast to text drops the blanks at the end, which a column without a length keeps.
+            Some("bpchar") if !has_length => {
+                sql!("{name}, case when {column} is not null then format('%s', {column}) end")
+            }
+            // Written as an array, each element would lose its XML declaration.
+            Some("_xml") => sql!("{name}, {column}::text[]::text"),
+            // Names of objects depend on the search path, and of functions on there being one.
+            Some(type_name) if type_name.starts_with("reg") => sql!("{name}, {column}::oid::text"),
+            _ => sql!("{name}, {column}::text"),
+        }
     });
     let pairs = Sql::join(pairs, ", ");
     sql!("jsonb_build_object({pairs})")

@@ -370,6 +370,18 @@ pub struct Companion {
     pub dead: Vec<Dead>,
 }
 
+impl Companion {
+    /// Its columns that decide over life and death, and those that an expire sets.
+    #[must_use]
+    pub fn vital(&self) -> Vec<String> {
+        let rules = self.dead.iter().map(|rule| rule.column.clone());
+        let mut columns: Vec<String> = rules.chain(self.expire.set.keys().cloned()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
 /// How a secret looks, and how it leads to its row.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -80,8 +80,8 @@ impl Statements<'_> {
                 ]),
             ),
             ("details", self.details().into()),
-            ("fixed", texts("t", &self.bound.fixed()).into()),
-            ("vital", texts("t", &self.bound.vital()).into()),
+            ("fixed", texts(token, "t", &self.bound.fixed()).into()),
+            ("vital", texts(token, "t", &self.bound.vital()).into()),
         ]))
     }
 
@@ -206,14 +206,7 @@ impl Statements<'_> {
                 Sql::column("c", &companion.key),
                 Sql::column("c", &companion.token),
             );
-            let columns: Vec<String> = {
-                let rules = companion.dead.iter().map(|rule| rule.column.clone());
-                let mut columns: Vec<String> =
-                    rules.chain(companion.expire.set.keys().cloned()).collect();
-                columns.sort_unstable();
-                columns.dedup();
-                columns
-            };
+            let columns = companion.vital();
             let token_type = relation
                 .columns
                 .get(&companion.token)
@@ -244,7 +237,7 @@ impl Statements<'_> {
                     "dead",
                     dead(self.bound, relation, "c", &companion.dead)?.into(),
                 ),
-                ("vital", texts("c", &columns).into()),
+                ("vital", texts(relation, "c", &columns).into()),
                 (
                     "set",
                     self.assignments(relation, &companion.expire.set)?.into(),
@@ -252,6 +245,7 @@ impl Statements<'_> {
                 (
                     "set_before",
                     texts(
+                        relation,
                         "c",
                         &companion.expire.set.keys().cloned().collect::<Vec<_>>(),
                     )

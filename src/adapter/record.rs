@@ -55,7 +55,8 @@ pub(super) fn add_audit(bound: &Bound, context: &mut Context, action: Action, wa
 fn compared_columns(audit: &ApplicationAudit, action: Action) -> Vec<String> {
     match (&audit.diff, action) {
         (None, _) => Vec::new(),
-        (Some(diff), Action::Expire) => diff.expire.clone(),
+        // What the application writes when somebody sets a new end.
+        (Some(diff), Action::Expire | Action::Restore) => diff.expire.clone(),
         (Some(diff), Action::Delete) => diff.delete.keys().cloned().collect(),
     }
 }
@@ -88,7 +89,7 @@ fn audit_value(
         default,
     } = value;
     let constant = match action {
-        Action::Expire => expire.as_ref(),
+        Action::Expire | Action::Restore => expire.as_ref(),
         Action::Delete => delete.as_ref(),
     };
     if let Some(text) = constant.or(text.as_ref()) {

@@ -244,13 +244,19 @@ impl<'a> Statements<'a> {
         );
         context.insert(
             "set_before",
-            texts("t", &expire.set.keys().cloned().collect::<Vec<_>>()).into(),
+            texts(
+                &self.bound.token,
+                "t",
+                &expire.set.keys().cloned().collect::<Vec<_>>(),
+            )
+            .into(),
         );
         context.insert(
             "companions",
             self.companion_values(&with.of(self.bound.companions.iter().collect()))?,
         );
         context.insert("cascaded", Sql::text("null::jsonb").into());
+        context.insert("restoring", Value::from(false));
         add_audit(self.bound, &mut context, Action::Expire, application_audit);
         Ok(Some(render("tokens/expire.sql", &context)?))
     }
@@ -270,7 +276,10 @@ impl<'a> Statements<'a> {
         let mut context = self.context()?;
         let left = with.of(self.left_by_delete(keys));
         context.insert("companions", self.companion_values(&left)?);
-        context.insert("tracked", texts("t", &self.bound.tracked()).into());
+        context.insert(
+            "tracked",
+            texts(&self.bound.token, "t", &self.bound.tracked()).into(),
+        );
         let objects = counted(self.bound, keys, "$4").into_iter().map(|counted| {
             let (relation, constraint) = (Sql::literal(&counted.relation), Sql::literal(&counted.constraint));
             let (on_delete, count) = (Sql::literal(&counted.on_delete), counted.count);
@@ -278,6 +287,7 @@ impl<'a> Statements<'a> {
         });
         let objects = Sql::join(objects, ", ");
         context.insert("cascaded", sql!("jsonb_build_array({objects})").into());
+        context.insert("restoring", Value::from(false));
         add_audit(self.bound, &mut context, Action::Delete, application_audit);
         Ok(render("tokens/delete.sql", &context)?)
     }

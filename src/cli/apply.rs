@@ -74,6 +74,7 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
         // How many it may be is in the file that somebody wrote; a target's `max_rows` still holds.
         extent: Extent::of(plan.leaves_companions, Some(usize::MAX)),
         action: plan.action,
+        restore: None,
         ends_at: plan.ends_at,
         named: Named {
             selectors: vec![Selector::FromFile(FromFile::new(plan, args.digest.clone()))],

@@ -13,6 +13,7 @@ use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
+use super::restore::{RestoreArgs, TokenRestoreArgs};
 use super::resume::ResumeArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
@@ -56,6 +57,9 @@ pub(super) enum Command {
     /// Carry out a plan that `tokens rm --plan-file` wrote: exactly its rows, or nothing
     #[command(after_help = APPLY_EXAMPLE)]
     Apply(Box<ApplyArgs>),
+    /// Put back what an operation set; that is an operation of its own
+    #[command(after_help = RESTORE_EXAMPLE)]
+    Restore(Box<RestoreArgs>),
     /// Go on with a run of batches that was cut short
     #[command(after_help = "Example:\n  breakglass resume 0199c0de --max-lag 5s")]
     Resume(ResumeArgs),
@@ -124,6 +128,21 @@ Examples:
   git log -p | breakglass tokens sweep -o jsonl
   breakglass tokens sweep gitleaks.json --expire --reason 'leaked, INC-42'";
 
+const RESTORE_EXAMPLE: &str = "\
+Exactly the columns that the operation set get the values that stood there before it. A row whose
+columns changed since is refused, and a row that is gone is told. A delete cannot be restored; a
+restore can.
+
+Examples:
+  breakglass restore 0199c0de --reason 'wrong token, INC-42'
+  breakglass restore 0199c0de --force --dry-run";
+const RESTORE_TOKEN_EXAMPLE: &str = "\
+Takes back the latest operation that changed the token: only this token, and the companions that the
+operation changed with it.
+
+Example:
+  breakglass tokens restore build-cache --reason 'wrong token, INC-42'";
+
 #[derive(Debug, Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]
@@ -141,6 +160,9 @@ pub(super) enum TokensCommand {
     /// Expire tokens: they stop working now, their rows stay
     #[command(name = "rm", visible_aliases = ["remove", "expire", "delete"], after_help = REMOVE_EXAMPLE)]
     Remove(Box<RemoveArgs>),
+    /// Put back what the latest operation set on one token
+    #[command(after_help = RESTORE_TOKEN_EXAMPLE)]
+    Restore(Box<TokenRestoreArgs>),
     /// Find an application's secrets in what leaked, and tell which of them still work
     #[command(after_help = SWEEP_EXAMPLE)]
     Sweep(Box<SweepArgs>),
@@ -178,6 +200,7 @@ impl Cli {
                 TokensCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 TokensCommand::Show(show) => show.output == SingleFormat::Json,
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
+                TokensCommand::Restore(restore) => restore.how.output == SingleFormat::Json,
                 TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
             },
             Command::Owners(owners) => match &owners.command {
@@ -185,6 +208,7 @@ impl Cli {
                 OwnersCommand::Cut(cut) => cut.output == SingleFormat::Json,
             },
             Command::Apply(apply) => apply.output == SingleFormat::Json,
+            Command::Restore(restore) => restore.how.output == SingleFormat::Json,
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,

@@ -78,9 +78,10 @@ pub(super) struct AuditShowArgs {
 
 fn action_parser() -> impl clap::builder::TypedValueParser<Value = Deed> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["expire", "delete", "cancel_blocker"]).map(|word| {
+    PossibleValuesParser::new(["expire", "delete", "restore", "cancel_blocker"]).map(|word| {
         match word.as_str() {
             "delete" => Deed::Delete,
+            "restore" => Deed::Restore,
             "cancel_blocker" => Deed::CancelBlocker,
             _ => Deed::Expire,
         }

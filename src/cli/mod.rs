@@ -25,6 +25,7 @@ mod plan_file;
 mod prompt;
 mod reading;
 mod remove;
+mod restore;
 mod resume;
 mod screen;
 mod sweep;
@@ -149,10 +150,12 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::List(list) => tokens::list(run, &list).await,
             TokensCommand::Show(show) => tokens::show(run, &show).await,
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
+            TokensCommand::Restore(args) => restore::restore_token(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
         Command::Apply(args) => apply::apply(run, *args).await,
         Command::Owners(owners) => owners::run(run, owners.command).await,
+        Command::Restore(args) => restore::restore(run, *args).await,
         Command::Resume(args) => resume::resume(run, args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,

@@ -130,6 +130,7 @@ async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
     let wanted = Wanted {
         ends_at: None,
         action,
+        restore: None,
         named: Named {
             selectors: vec![Selector::Owner(args.owner.clone())],
             owner: None,

@@ -171,6 +171,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     };
     let wanted = Wanted {
         action,
+        restore: None,
         named,
         expect: args.expect,
         ends_at: None,

@@ -36,6 +36,7 @@ pub async fn catalogue(session: &Session, tables: &[String]) -> Result<Catalogue
         };
         let column = Column {
             type_name: row.try_get("type")?,
+            base: (row.try_get("base_schema")?, row.try_get("base_type")?),
             full_type: row.try_get("full_type")?,
             not_null: row.try_get("not_null")?,
             may_select: row.try_get("may_select")?,

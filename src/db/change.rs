@@ -182,6 +182,62 @@ impl<'a> Change<'a> {
         Ok(proof(parts))
     }
 
+    /// Proves the same of a restore: every planned row, companions too, is as it was before.
+    ///
+    /// # Errors
+    ///
+    /// When a count is another.
+    pub fn recorded_restore(
+        &self,
+        planned: usize,
+        companions: usize,
+        application_audit: bool,
+    ) -> Result<Result<Recorded, Unrecorded>, Error> {
+        let count = |name: &str| self.row.try_get::<_, i32>(name);
+        let size = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        let (changed, companions_changed) = (count("changed")?, count("companions_changed")?);
+        let application = if application_audit { changed } else { 0 };
+        let parts = [
+            (
+                "the plan did not arrive whole",
+                size(planned),
+                count("planned")?,
+            ),
+            (
+                "the companions' plan did not arrive whole",
+                size(companions),
+                count("companions_planned")?,
+            ),
+            (
+                "not every token was as planned",
+                size(planned),
+                count("matched")?,
+            ),
+            (
+                "not every token was put back",
+                size(planned),
+                changed + count("unchanged")?,
+            ),
+            (
+                "something is not as it was before",
+                0,
+                count("still_alive")?,
+            ),
+            ("the operation was not recorded", 1, count("operations")?),
+            (
+                "the changes were not recorded",
+                changed + companions_changed,
+                count("recorded")?,
+            ),
+            (
+                "the application's audit log was not written",
+                application,
+                count("application_recorded")?,
+            ),
+        ];
+        Ok(proof(parts))
+    }
+
     /// Proves that an operation without effect recorded itself.
     ///
     /// # Errors

@@ -157,6 +157,12 @@ impl Error {
         )
     }
 
+    /// Whether a text could not be read as a value of its type (class 22).
+    #[must_use]
+    pub fn is_unreadable_value(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code.starts_with("22"))
+    }
+
     /// The kind of the server's refusal, if it was one.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {

@@ -22,11 +22,11 @@ pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
-pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
+pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, SecretCheck, hex};
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
-pub use receipt::Receipt;
+pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};

@@ -20,6 +20,8 @@ pub enum Action {
     Expire,
     /// Remove the row.
     Delete,
+    /// Put back what an operation set.
+    Restore,
 }
 
 impl Action {
@@ -29,6 +31,7 @@ impl Action {
         match self {
             Self::Expire => "expire",
             Self::Delete => "delete",
+            Self::Restore => "restore",
         }
     }
 }
@@ -60,7 +63,7 @@ impl Deed {
         match self {
             Self::Expire => Action::Expire.as_str(),
             Self::Delete => Action::Delete.as_str(),
-            Self::Restore => "restore",
+            Self::Restore => Action::Restore.as_str(),
             Self::CancelBlocker => "cancel_blocker",
         }
     }
@@ -77,6 +80,7 @@ impl From<Action> for Deed {
         match action {
             Action::Expire => Self::Expire,
             Action::Delete => Self::Delete,
+            Action::Restore => Self::Restore,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The plan: the exact rows that an operation will change, and what was shown of them.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -76,6 +77,29 @@ pub struct Cascade {
     pub rows: Option<i64>,
 }
 
+/// What a restore does with one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// Its table, with the schema.
+    pub relation: String,
+    /// What the adapter calls it, for a companion; `None` for a token.
+    pub companion: Option<String>,
+    /// Its primary key as text.
+    pub key: String,
+    /// The key of the token that it belongs to, or is.
+    pub token: String,
+    /// The columns that are put back, as they will be; none where all are so already.
+    pub before: Map<String, Value>,
+    /// The same columns as the restored operation left them, and as they are now.
+    pub after: Map<String, Value>,
+    /// Its state before the restored operation, as that one recorded it.
+    pub state_before: String,
+    /// Its state by the adapter's rule, once it is put back.
+    pub state: String,
+    /// When it ends then, or ended; `None` is never, or not known.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
 /// The exact rows that an operation will change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -92,6 +116,9 @@ pub struct Plan {
     pub leaves_companions: bool,
     /// For a delete: what the catalogue says it takes along.
     pub cascades: Vec<Cascade>,
+    /// For a restore: what is put back, a row each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub put_back: Vec<PutBack>,
 }
 
 impl Plan {
@@ -140,6 +167,11 @@ impl Plan {
             feed(&companion.relation);
             feed(&companion.key);
             feed(&Value::Object(companion.vital.clone()).to_string());
+        }
+        for row in &self.put_back {
+            feed(&row.relation);
+            feed(&row.key);
+            feed(&Value::Object(row.before.clone()).to_string());
         }
         if self.leaves_companions {
             feed("companions left");

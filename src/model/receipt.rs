@@ -1,8 +1,10 @@
 //! What a mutation hands back: the record as written, and what was seen afterwards.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Change, Operation, Settled, Token, Verdict};
+use super::{Change, Deed, Operation, Settled, Token, Verdict};
 
 /// The answer to one mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,4 +30,52 @@ pub struct Receipt {
     /// What the target is, such as production.
     #[serde(default)]
     pub environment: Option<String>,
+    /// For a restore: what was taken back, and what could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<TakenBack>,
+}
+
+/// The operation that a restore takes back, and what is particular about its rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakenBack {
+    /// The operation.
+    pub operation: Uuid,
+    /// What it did.
+    pub action: Deed,
+    /// When, by the database's clock.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Rows that are not there any more.
+    pub gone: Vec<RowNote>,
+    /// With `--force`: rows none of whose columns is as it was left.
+    pub skipped: Vec<RowNote>,
+    /// With `--force`: columns that changed since and stay as they are.
+    pub kept: Vec<RowNote>,
+    /// Rows that are put back and dead all the same.
+    pub dead: Vec<DeadRow>,
+}
+
+/// A row, and what there is to say of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowNote {
+    /// Its table, with the schema.
+    pub relation: String,
+    /// Its primary key as text.
+    pub key: String,
+    /// The adapter's kind; for a companion the companion's name.
+    pub kind: String,
+    /// The columns in question: as the operation left them, and as they are.
+    pub columns: Vec<String>,
+}
+
+/// A row that is dead after it was put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadRow {
+    /// Its primary key as text.
+    pub key: String,
+    /// Its state by the adapter's rule.
+    pub state: String,
+    /// Whether it was alive before the restored operation, and died by itself since.
+    pub by_itself: bool,
+    /// Since when, where its end says so.
+    pub since: Option<DateTime<Utc>>,
 }

@@ -1,4 +1,4 @@
-//! What was seen of killed tokens over the settle window after the commit.
+//! What was seen of killed or restored tokens over the settle window after the commit.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

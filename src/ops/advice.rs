@@ -56,6 +56,7 @@ impl Error {
             Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
+            Self::Unrestorable(error) => error.code(),
             Self::Declined => "declined",
             Self::NotSignallable { .. } => "not_signallable",
             Self::NotTheBlocker { .. } => "not_the_blocker",
@@ -86,6 +87,7 @@ impl Error {
                 list_command(filter)
             )),
             Self::Unfit(findings) => unfit_hint(findings),
+            Self::Unrestorable(error) => error.hint().map(str::to_owned),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
                 "run `breakglass audit show {operation}` when the database answers again: \

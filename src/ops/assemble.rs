@@ -5,7 +5,17 @@ use super::error::Error;
 use super::token_row::{TokenRow, object};
 use super::{delete, expire};
 use crate::adapter::{ForeignKey, With};
-use crate::model::{Action, CompanionRow, Effect, Plan, PlannedToken, SecretCheck};
+use crate::model::{Action, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, TakenBack};
+
+/// What a request would do.
+pub(super) struct Found {
+    pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
+    pub(super) statement: String,
+    /// For a restore: what is taken back, and what cannot be.
+    pub(super) taken_back: Option<TakenBack>,
+}
 
 /// The statement of an action, and for a delete what points at the token table.
 pub(super) async fn statement(
@@ -15,7 +25,8 @@ pub(super) async fn statement(
     with: With,
 ) -> Result<(String, Vec<ForeignKey>), Error> {
     match action {
-        Action::Expire => Ok((
+        // A restore has a statement of its own, made for the columns that it puts back.
+        Action::Expire | Action::Restore => Ok((
             expire::statement(desk, application_audit, with)?,
             Vec::new(),
         )),
@@ -36,7 +47,7 @@ pub(super) async fn assemble(
         .into_iter()
         .map(|(row, secret)| PlannedToken {
             effect: match action {
-                Action::Expire => expire::effect(&row.token),
+                Action::Expire | Action::Restore => expire::effect(&row.token),
                 Action::Delete => Effect::Change,
             },
             token: row.token,
@@ -66,6 +77,7 @@ pub(super) async fn assemble(
         companions,
         leaves_companions,
         cascades,
+        put_back: Vec::new(),
     };
     Ok((plan, left))
 }

@@ -16,6 +16,7 @@ use crate::model::{
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
+const LATEST: &str = include_str!("../../sql/audit/latest.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
@@ -164,6 +165,23 @@ impl ShowOperation {
             _ => Err(Error::AmbiguousOperation(self.id.clone())),
         }
     }
+}
+
+/// The latest operation that changed a row of a table. What was applied again is part of what it was
+/// applied for, so that one is found instead.
+///
+/// # Errors
+///
+/// When the log cannot be read.
+pub(super) async fn latest_of(
+    session: &Session,
+    relation: &str,
+    key: &str,
+) -> Result<Option<Operation>, Error> {
+    let latest = with_columns(LATEST);
+    let parameters: [db::Parameter<'_>; 2] = [(&relation, Type::TEXT), (&key, Type::TEXT)];
+    let rows = session.read(&latest, &parameters).await?;
+    Ok(rows.first().map(operation_of).transpose()?)
 }
 
 /// Refuses where there is no audit log to read.

@@ -1,24 +1,27 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
-use tokio_postgres::Row;
+use serde_json::{Value, json};
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
+use super::applied::{changes_of, operation_of};
 use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::{explain, other_cascades};
-use super::plan::Planned;
+use super::planned::Planned;
 use super::record::{Fenced, WithoutEffect};
-use super::request::Known;
+use super::restore;
 use super::settle::settle;
 use super::watch::watched;
-use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
+use crate::db::{
+    self, Change, CommitError, Identity, Isolation, Kind, Recorded, UnderWay, Unrecorded,
+};
 use crate::model::{
-    Action, Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner,
-    Receipt, Settled, Verdict,
+    Action, ApplicationAudit, Change as ChangedRow, DeadRow, JSON_SCHEMA, Operation, Outcome,
+    PutBack, Receipt, Settled, TakenBack, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -50,8 +53,8 @@ impl Planned {
         if operation.outcome == Outcome::Planned {
             return Ok(self.receipt(operation, changes, None));
         }
-        let settled = settle(self, operation.id).await;
-        Ok(self.receipt(operation, changes, Some(settled)))
+        let seen = self.look_back(operation.id).await;
+        Ok(self.receipt(operation, changes, Some(seen)))
     }
 
     /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
@@ -69,9 +72,7 @@ impl Planned {
                 Err(error) => return Err(error),
             }
         };
-        let application_audit = self.application_audit() == ApplicationAudit::Written;
-        let planned = self.plan.tokens.len();
-        let proof = match change.recorded(planned, application_audit)? {
+        let proof = match self.prove(&change)? {
             Ok(proof) => proof,
             Err(unrecorded) => {
                 // Open, it would hold the operation's id against the record of its own failure.
@@ -115,6 +116,32 @@ impl Planned {
         Ok((operation, changes))
     }
 
+    /// Proves that the change did what was planned, and recorded itself.
+    fn prove(&self, change: &Change<'_>) -> Result<Result<Recorded, Unrecorded>, db::Error> {
+        let application_audit = self.application_audit() == ApplicationAudit::Written;
+        let planned = self.plan.tokens.len();
+        match self.request.action {
+            Action::Expire | Action::Delete => change.recorded(planned, application_audit),
+            Action::Restore => {
+                let companions = self.plan.companions.len();
+                change.recorded_restore(planned, companions, application_audit)
+            }
+        }
+    }
+
+    /// Sees what became of the rows, after the commit.
+    async fn look_back(&self, operation: Uuid) -> (Verdict, Settled) {
+        match self.request.action {
+            Action::Expire | Action::Delete => settle(self, operation).await,
+            Action::Restore => {
+                let gone = self.taken_back.as_ref().map(|it| it.gone.as_slice());
+                let gone = gone.unwrap_or_default();
+                let window = self.request.settle;
+                restore::read_back(&self.desk, &self.plan, gone, operation, window).await
+            }
+        }
+    }
+
     fn receipt(
         &self,
         operation: Operation,
@@ -131,6 +158,10 @@ impl Planned {
         let tokens = self.plan.tokens.iter();
         let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
+        let taken_back = self.taken_back.clone().map(|taken_back| TakenBack {
+            dead: self.dead_all_the_same(&changes),
+            ..taken_back
+        });
         Receipt {
             schema: JSON_SCHEMA,
             operation,
@@ -139,6 +170,7 @@ impl Planned {
             verdict,
             settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
+            taken_back,
             target: self.policy.target.clone(),
             environment: self
                 .policy
@@ -146,6 +178,27 @@ impl Planned {
                 .as_ref()
                 .map(|named| named.name.clone()),
         }
+    }
+
+    /// The tokens that were put back and are dead by themselves.
+    fn dead_all_the_same(&self, changes: &[ChangedRow]) -> Vec<DeadRow> {
+        let dead = changes
+            .iter()
+            .filter(|change| change.state_after != "active");
+        dead.map(|change| {
+            let planned = self
+                .plan
+                .put_back
+                .iter()
+                .find(|row| row.relation == change.relation && row.key == change.key);
+            DeadRow {
+                key: change.key.clone(),
+                state: change.state_after.clone(),
+                by_itself: planned.is_some_and(|row| row.state_before == "active"),
+                since: planned.and_then(|row| row.ends_at),
+            }
+        })
+        .collect()
     }
 
     /// Runs the statement, and turns a refusal by the database into what a person can use.
@@ -164,7 +217,7 @@ impl Planned {
             ..
         } = &self.desk;
         let isolation = match self.request.action {
-            Action::Expire => Isolation::Latest,
+            Action::Expire | Action::Restore => Isolation::Latest,
             Action::Delete => Isolation::Snapshot,
         };
         let change = Change::apply(session, identity, isolation, &self.statement, &parameters);
@@ -175,7 +228,10 @@ impl Planned {
                 Ok((change, operation, changes))
             }
             Err(Error::Database(error)) if error.kind() == Some(Kind::NotAsPlanned) => {
-                Err(explain(&self.desk, &self.plan).await)
+                Err(match self.request.action {
+                    Action::Expire | Action::Delete => explain(&self.desk, &self.plan).await,
+                    Action::Restore => restore::explain(&self.desk, &self.plan).await,
+                })
             }
             Err(error) => Err(error),
         }
@@ -202,28 +258,53 @@ impl Planned {
             self.desk.bound.token.schema.clone().into(),
         );
         let operation = Value::Object(operation);
+        let rows = self.plan.put_back.iter();
+        let rows: HashMap<(&str, Option<&str>, &str), &PutBack> = rows
+            .map(|row| {
+                (
+                    (
+                        row.relation.as_str(),
+                        row.companion.as_deref(),
+                        row.key.as_str(),
+                    ),
+                    row,
+                )
+            })
+            .collect();
+        let own = self.desk.bound.token.display_name();
         let tokens = self.plan.tokens.iter().map(|planned| {
+            let row = rows.get(&(own.as_str(), None, planned.token.key.as_str()));
             json!({
                 "key": planned.token.key,
                 "fixed": planned.fixed,
                 "vital": planned.vital,
                 "owner_login": planned.token.owner.as_ref().and_then(|owner| owner.login.as_ref()),
+                "before": row.map(|row| &row.before),
+                "after": row.map(|row| &row.after),
             })
         });
         let companions = self.plan.companions.iter().map(|companion| {
+            let name = (
+                companion.relation.as_str(),
+                Some(companion.name.as_str()),
+                companion.key.as_str(),
+            );
+            let row = rows.get(&name);
             json!({
                 "relation": companion.relation,
+                "name": companion.name,
+                "before": row.map(|row| &row.before),
+                "after": row.map(|row| &row.after),
                 "key": companion.key,
                 "token": companion.token,
                 "vital": companion.vital,
             })
         });
-        let keys = self
-            .plan
-            .tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
+        let planned = self.plan.tokens.iter().map(|planned| &planned.token.key);
+        // A restore may concern companions alone.
+        let of_rows = self.plan.put_back.iter().map(|row| &row.token);
+        let keys: BTreeSet<&String> = planned.chain(of_rows).collect();
+        let keys = keys.into_iter().cloned().collect();
         (operation, tokens.collect(), companions.collect(), keys)
     }
 
@@ -248,102 +329,4 @@ impl Planned {
             }),
         }
     }
-}
-
-/// The operation as the statement recorded it.
-fn operation_of(
-    request: &super::Request,
-    known: &Known,
-    identity: &Identity,
-    row: &Row,
-) -> Result<Operation, db::Error> {
-    let count = |name: &str| row.try_get::<_, i32>(name).map(Some);
-    let changed = count("changed")?;
-    let companions_changed = count("companions_changed")?;
-    let nothing = changed == Some(0) && companions_changed == Some(0);
-    let cascades: Option<Value> = row.try_get("cascades")?;
-    Ok(Operation {
-        id: request.id,
-        parent_id: request.parent.map(|(parent, _)| parent),
-        cause: request.parent.map(|(_, cause)| cause),
-        batch: request.batch,
-        ends_at: request.ends_at,
-        action: request.action.into(),
-        outcome: if nothing {
-            Outcome::Unchanged
-        } else {
-            Outcome::Applied
-        },
-        occurred_at: row.try_get("occurred_at")?,
-        adapter: known.adapter.clone(),
-        actor: Actor {
-            os_user: request.os_user.clone(),
-            host: request.host.clone(),
-            db_user: row.try_get("db_user")?,
-            client_address: row.try_get("client_address")?,
-            app_actor: request.app_actor.clone(),
-        },
-        reason: Some(request.reason.clone()),
-        ticket: request.ticket.clone(),
-        selector: known.selector.clone(),
-        plan_digest: known.plan_digest.clone(),
-        planned: count("planned")?,
-        matched: count("matched")?,
-        changed,
-        unchanged: count("unchanged")?,
-        companions_changed,
-        cascades: cascades
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| answer(&error))?,
-        application_audit: match known.application_audit {
-            // Nothing changed, so there was no row to write.
-            Some(ApplicationAudit::Written) if changed == Some(0) => Some(ApplicationAudit::None),
-            told => told,
-        },
-        secret_verified: known.secret_verified,
-        error: None,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: identity.database.clone(),
-    })
-}
-
-/// The changed rows as the statement recorded them.
-fn changes_of(row: &Row) -> Result<Vec<ChangedRow>, db::Error> {
-    let changes: Value = row.try_get("changes")?;
-    let Value::Array(changes) = changes else {
-        return Ok(Vec::new());
-    };
-    changes
-        .into_iter()
-        .map(|change| change_of(&change))
-        .collect()
-}
-
-fn change_of(change: &Value) -> Result<ChangedRow, db::Error> {
-    let text = |name: &str| change.get(name).and_then(Value::as_str).map(str::to_owned);
-    let required = |name: &str| {
-        text(name).ok_or_else(|| db::Error::Answer(format!("a change without {name}")))
-    };
-    let object =
-        |name: &str| -> Option<Map<String, Value>> { change.get(name)?.as_object().cloned() };
-    Ok(ChangedRow {
-        relation: required("relation")?,
-        key: required("key")?,
-        kind: required("kind")?,
-        label: text("label"),
-        owner: text("owner_id").map(|id| Owner {
-            id,
-            login: text("owner_login"),
-            email: None,
-        }),
-        state_before: required("state_before")?,
-        state_after: required("state_after")?,
-        before: object("before").unwrap_or_default(),
-        after: object("after"),
-    })
-}
-
-fn answer(error: &serde_json::Error) -> db::Error {
-    db::Error::Answer(error.to_string())
 }

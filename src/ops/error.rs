@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::plan_file::PlanError;
 use super::policy::Unmet;
+use super::unrestorable::Unrestorable;
 use super::wording::{
     at_least, first_of, holders, installed_words, listed, named, owners, roots, signalled, unfit,
 };
@@ -295,6 +296,9 @@ pub enum Error {
     /// More than one operation begins so.
     #[error("more than one operation begins with `{0}`")]
     AmbiguousOperation(String),
+    /// An operation cannot be taken back.
+    #[error(transparent)]
+    Unrestorable(#[from] Unrestorable),
     /// The operator said no.
     #[error("declined")]
     Declined,

@@ -17,31 +17,34 @@ use crate::model::{Action, Cascade, CompanionRow, Plan, PlannedToken, State};
 pub(super) async fn explain(desk: &Desk, plan: &Plan) -> Error {
     match compare(desk, plan).await {
         Ok(now) if !now.differences.is_empty() => Error::ChangedSinceShown(now.differences),
-        Ok(_same) => {
-            let mut suspects = Vec::new();
-            let concerned = if plan.companions.is_empty() {
-                &[][..]
-            } else {
-                &desk.bound.companions
-            };
-            let companions = concerned.iter().map(|(_, relation)| relation);
-            for relation in std::iter::once(&desk.bound.token).chain(companions) {
-                // Naming suspects is a courtesy; the refusal stands without it.
-                let found = interference(&desk.session, relation)
-                    .await
-                    .unwrap_or_default();
-                suspects.extend(
-                    found
-                        .into_iter()
-                        .map(|what| format!("{what} on {}", relation.display_name())),
-                );
-            }
-            Error::Swallowed {
-                relation: desk.bound.token.display_name(),
-                suspects,
-            }
-        }
+        Ok(_same) => suspects(desk, !plan.companions.is_empty()).await,
         Err(error) => error,
+    }
+}
+
+/// That a write was swallowed, and what may have done that.
+pub(super) async fn suspects(desk: &Desk, companions: bool) -> Error {
+    let mut suspects = Vec::new();
+    let concerned = if companions {
+        &desk.bound.companions
+    } else {
+        &[][..]
+    };
+    let companions = concerned.iter().map(|(_, relation)| relation);
+    for relation in std::iter::once(&desk.bound.token).chain(companions) {
+        // Naming suspects is a courtesy; the refusal stands without it.
+        let found = interference(&desk.session, relation)
+            .await
+            .unwrap_or_default();
+        suspects.extend(
+            found
+                .into_iter()
+                .map(|what| format!("{what} on {}", relation.display_name())),
+        );
+    }
+    Error::Swallowed {
+        relation: desk.bound.token.display_name(),
+        suspects,
     }
 }
 

@@ -1,37 +1,24 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
 use super::actor::find_actor;
-use super::assemble::{assemble, live_companions, statement};
+use super::assemble::{Found, assemble, live_companions, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
-use super::filter::list_command;
 use super::plan_file::FromFile;
+use super::planned::Planned;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, describe_filter, resolve};
-use super::selector::Selector;
+use super::resolve::{Resolved, describe, resolve};
+use super::restore;
 use super::watch::watched;
 use crate::adapter::{Bound, ForeignKey, With};
 use crate::db::{Identity, Session};
-use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck};
+use crate::model::{Action, ApplicationAudit, SecretCheck};
 
 /// What a selector ends with where companions are left as they are.
 pub(super) const NO_COMPANIONS: &str = " --no-companions";
-
-/// A request whose rows are known. Nothing is locked, nothing has changed.
-#[derive(Debug)]
-pub struct Planned {
-    pub(super) request: Request,
-    pub(super) desk: Desk,
-    pub(super) plan: Plan,
-    /// Live companions that are left as they are.
-    pub(super) left: Vec<CompanionRow>,
-    pub(super) known: Known,
-    pub(super) statement: String,
-    pub(super) policy: Policy,
-}
 
 impl Request {
     /// Connects and finds the exact rows that this request would change.
@@ -39,7 +26,7 @@ impl Request {
     /// # Errors
     ///
     /// When it must be refused; that is on record then, where it can be.
-    pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
+    pub async fn plan(mut self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let file = self.file_to_apply().map(FromFile::plan);
         let mut known = Known {
             plan_digest: file.map(|file| file.digest.clone()),
@@ -50,13 +37,14 @@ impl Request {
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, left, statement)) => Ok(Planned {
+            Ok(found) => Ok(Planned {
                 request: self,
                 desk,
-                plan,
-                left,
+                plan: found.plan,
+                left: found.left,
                 known,
-                statement,
+                statement: found.statement,
+                taken_back: found.taken_back,
                 policy: context.policy.clone(),
             }),
             Err(error) => {
@@ -147,12 +135,16 @@ impl Request {
     }
 
     async fn find(
-        &self,
+        &mut self,
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
-        let (statement, references) = self.prepare(desk, known).await?;
+    ) -> Result<Found, Error> {
+        let written = self.check(desk, known).await?;
+        if self.action == Action::Restore {
+            return restore::find(self, desk, policy, known, written).await;
+        }
+        let (statement, references) = self.statement(desk, written).await?;
         let leaves_companions = self.leaves_companions();
         let (plan, left) = if let Some(file) = self.file_to_apply() {
             self.check_size(policy, file.plan().tokens.len(), false)?;
@@ -173,7 +165,12 @@ impl Request {
             known.plan_digest = Some(plan.digest());
         }
         known.planned = Some(plan.tokens.len());
-        Ok((plan, left, statement))
+        Ok(Found {
+            plan,
+            left,
+            statement,
+            taken_back: None,
+        })
     }
 
     /// The statement that carries it out, and what points at the token table, once nothing is in the
@@ -183,6 +180,13 @@ impl Request {
         desk: &Desk,
         known: &mut Known,
     ) -> Result<(String, Vec<ForeignKey>), Error> {
+        let written = self.check(desk, known).await?;
+        self.statement(desk, written).await
+    }
+
+    /// Makes sure that nothing is in the way of writing. Tells whether the application's own audit
+    /// log is written.
+    async fn check(&self, desk: &Desk, known: &mut Known) -> Result<bool, Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
         if let Some(file) = self.file_to_apply() {
@@ -197,6 +201,14 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
+        Ok(written)
+    }
+
+    async fn statement(
+        &self,
+        desk: &Desk,
+        written: bool,
+    ) -> Result<(String, Vec<ForeignKey>), Error> {
         let with = With::unless(self.leaves_companions());
         statement(desk, self.action, written, with).await
     }
@@ -238,156 +250,4 @@ fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
         .filter(|check| *check != SecretCheck::NotGiven)
         .map(|check| check == SecretCheck::Verified)
         .reduce(|a, b| a && b)
-}
-
-impl Planned {
-    /// The rows.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// sha256 in hex of the plan; for one from a file, of the file.
-    #[must_use]
-    pub fn digest(&self) -> &str {
-        self.known.plan_digest.as_deref().unwrap_or_default()
-    }
-
-    /// The request.
-    #[must_use]
-    pub fn request(&self) -> &Request {
-        &self.request
-    }
-
-    /// What its target demands.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// Which database it is.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.desk.identity
-    }
-
-    /// Whether the application's own audit log takes part.
-    #[must_use]
-    pub fn application_audit(&self) -> ApplicationAudit {
-        self.known
-            .application_audit
-            .unwrap_or(ApplicationAudit::None)
-    }
-
-    /// What expire sets, column by column, in the adapter's words.
-    #[must_use]
-    pub fn sets(&self) -> Vec<String> {
-        let expire = self.desk.bound.adapter.expire.as_ref();
-        expire
-            .map(|expire| {
-                expire
-                    .set
-                    .iter()
-                    .map(|(column, set)| format!("{column} = {set}"))
-                    .collect()
-            })
-            .unwrap_or_default()
-    }
-
-    /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
-    #[must_use]
-    pub fn confirms(&self, typed: &str, key: &str) -> bool {
-        let shape = self.desk.statements().key_shape();
-        shape
-            .spell(typed)
-            .is_some_and(|typed| shape.names(&typed, key))
-    }
-
-    /// Whether the application records when a token was last used.
-    #[must_use]
-    pub fn records_use(&self) -> bool {
-        self.desk.bound.records_use()
-    }
-
-    /// Whether carrying it out would change any row.
-    #[must_use]
-    pub fn changes_anything(&self) -> bool {
-        let mut companions = self.plan.companions.iter();
-        self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
-    }
-
-    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
-    #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        let noted = survivors
-            .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone());
-        let left = self.left.iter().map(|companion| {
-            let CompanionRow {
-                name, key, token, ..
-            } = companion;
-            format!("{name} {key} of token {token} stays alive (--no-companions)")
-        });
-        noted.chain(left).collect()
-    }
-
-    /// How the targets were named, without any secret.
-    #[must_use]
-    pub fn selector(&self) -> &str {
-        &self.known.selector
-    }
-
-    /// What lists the rows of a plan that a filter made.
-    #[must_use]
-    pub fn list_command(&self) -> Option<String> {
-        match self.request.selectors.as_slice() {
-            [Selector::Filtered(filter)] => {
-                Some(list_command(&describe_filter(&self.desk, filter)))
-            }
-            _ => None,
-        }
-    }
-
-    /// What may go wrong with this change, as `doctor` tells it.
-    #[must_use]
-    pub fn warnings(&self) -> &[Finding] {
-        &self.known.warnings
-    }
-
-    /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let adapter = &self.desk.bound.adapter;
-        let notes = adapter
-            .notes
-            .iter()
-            .filter(|note| note.on.contains(&self.request.action));
-        let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
-        for kind in &adapter.kinds {
-            let concerned = self
-                .plan
-                .tokens
-                .iter()
-                .any(|planned| planned.token.kind == kind.name);
-            if let (true, Some(warn)) = (concerned, &kind.warn)
-                && !texts.contains(warn)
-            {
-                texts.push(warn.clone());
-            }
-        }
-        texts
-    }
-
-    /// Records that it was not carried out, and why.
-    pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(
-            &self.request,
-            &self.known,
-            Some(&self.desk.identity),
-            &self.desk.database,
-            error,
-        )
-        .await
-    }
 }

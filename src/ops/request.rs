@@ -23,8 +23,10 @@ pub struct Request {
     pub parent: Option<(Uuid, Cause)>,
     /// For a batch: its number in the run, from 1.
     pub batch: Option<i32>,
-    /// Expire or delete.
+    /// Expire, delete or restore.
     pub action: Action,
+    /// What is to be taken back, for a restore.
+    pub restore: Option<Restore>,
     /// An end in the future, instead of now.
     pub ends_at: Option<DateTime<Utc>>,
     /// Which tokens.
@@ -53,6 +55,16 @@ pub struct Request {
     pub os_user: Option<String>,
     /// The host that it asks from.
     pub host: Option<String>,
+}
+
+/// What a restore takes back.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// The operation's id or the beginning of it; `None` for the latest that changed the selected
+    /// token, of which only that token and its companions are taken back.
+    pub operation: Option<String>,
+    /// Put back what is as it was left, where other columns changed since.
+    pub force: bool,
 }
 
 /// What is known of a request once the database was seen.

@@ -6,7 +6,8 @@ use super::audit::ShowOperation;
 use super::batch::{Run, RunState};
 use super::desk::Context;
 use super::error::Error;
-use super::plan::{NO_COMPANIONS, Planned};
+use super::plan::NO_COMPANIONS;
+use super::planned::Planned;
 use super::request::{Known, MAX_ROWS, Request};
 use super::watch::watched;
 use crate::model::{Action, ApplicationAudit, Deed, Operation, Outcome};
@@ -84,6 +85,7 @@ impl Resume {
             id: operation.id,
             parent: None,
             batch: None,
+            restore: None,
             action,
             ends_at: operation.ends_at,
             selectors: Vec::new(),

@@ -75,6 +75,20 @@ impl Selector {
         }
     }
 
+    /// The key that it may be, where its row is not there to tell.
+    pub(super) fn key(&self, keys: &KeyShape) -> Option<String> {
+        match self {
+            Self::Id(key) => keys.spell(key),
+            Self::Word(word) => keys.accepts(word),
+            Self::Name(_)
+            | Self::Pasted(_)
+            | Self::Swept(_)
+            | Self::Filtered(_)
+            | Self::FromFile(_)
+            | Self::Owner(_) => None,
+        }
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,

@@ -10,7 +10,7 @@ use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;
 use crate::db::{Installed, installed};
-use crate::model::{CompanionRow, Operation, SecretCheck, Token};
+use crate::model::{Action, CompanionRow, Operation, SecretCheck, Token};
 
 /// A request to show one token.
 #[derive(Clone, Debug)]
@@ -82,7 +82,11 @@ impl ShowToken {
         };
         let adapter = &desk.bound.adapter;
         let kind = adapter.kinds.iter().find(|kind| kind.name == token.kind);
-        let mut notes: Vec<String> = adapter.notes.iter().map(|note| note.text.clone()).collect();
+        // What is to be known of a restore alone says nothing before there is one to take back.
+        let concerns = |action: &Action| *action != Action::Restore;
+        let notes = adapter.notes.iter();
+        let notes = notes.filter(|note| note.on.iter().any(concerns));
+        let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
         notes.extend(kind.and_then(|kind| kind.warn.clone()));
         Ok(Shown {
             kind_title: kind.map(|kind| kind.title.clone()),

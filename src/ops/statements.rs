@@ -59,6 +59,7 @@ const RUN: [(&str, &str); 6] = files![
 pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Error> {
     let references = referencing(&desk.session, &desk.bound.token).await?;
     let rendered = desk.statements();
+    let settable = desk.bound.settable();
     let constants = rendered.constants()?.into_iter();
     let constants = constants.map(|constant| ("sql/tokens/constant.sql", Some(constant.statement)));
     let adapted = [
@@ -84,6 +85,9 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             "sql/tokens/alive.sql",
             Some(rendered.alive(true, With::Companions)?),
         ),
+        ("sql/tokens/left.sql", Some(rendered.left()?)),
+        ("sql/tokens/standing.sql", rendered.standing(&settable)?),
+        ("sql/tokens/restore.sql", rendered.restore(&settable, true)?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

@@ -41,7 +41,7 @@ pub fn run_plan(out: &mut dyn Write, run: &PlannedRun) -> io::Result<()> {
         let dead = match (request.action, count.dead) {
             (_, 0) => String::new(),
             (Action::Expire, dead) => format!(", {dead} already dead, to be left as they are"),
-            (Action::Delete, dead) => format!(", {dead} already dead"),
+            (Action::Delete | Action::Restore, dead) => format!(", {dead} already dead"),
         };
         writeln!(out, "  {}: {} alive{dead}", visible(kind), count.alive)?;
     }
@@ -256,6 +256,7 @@ fn what(planned: &Planned, many: &str) -> String {
         Action::Delete => {
             format!("delete {many} (the rows are removed for good and cannot be restored)")
         }
+        Action::Restore => format!("restore {many}"),
     }
 }
 

@@ -15,6 +15,7 @@ mod owner;
 mod plan;
 mod plan_file;
 mod receipt;
+mod restore;
 mod settled;
 mod statement;
 mod sweep;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::column::{Column, detail, shown_key};
 use super::escape::visible;
 use super::plan_file::origin;
+use super::restore;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{
@@ -34,13 +35,17 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     head(out, planned, clock)?;
     let plan = planned.plan();
     let all = plan.tokens.len();
-    if all > MANY {
+    // The rows of a restore are told below, each with what is put back.
+    let restores = plan.action == Action::Restore;
+    if all > MANY && !restores {
         summary(out, &plan.tokens, clock)?;
     }
     let shown = if all > SHOWN { FIRST } else { SHOWN };
     let tokens = plan.tokens.iter().take(shown);
     let tokens: Vec<Token> = tokens.map(|planned| planned.token.clone()).collect();
-    tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
+    if !tokens.is_empty() {
+        tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
+    }
     if all > shown {
         let more = all - shown;
         match planned.list_command() {
@@ -48,8 +53,10 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             None => writeln!(out, "… and {more} more")?,
         }
     }
-    let alive = plan.companions.iter().filter(|companion| !companion.dead);
-    companions(out, &alive.collect::<Vec<_>>())?;
+    if !restores {
+        let alive = plan.companions.iter().filter(|companion| !companion.dead);
+        companions(out, &alive.collect::<Vec<_>>())?;
+    }
     for cascade in plan
         .cascades
         .iter()
@@ -66,8 +73,10 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             cascade.on_delete
         )?;
     }
-    // The summary says it of more than those.
-    if all <= SHOWN {
+    if let Some(taken_back) = planned.taken_back() {
+        restore::rows(out, plan, taken_back, shown, clock)?;
+    } else if all <= SHOWN {
+        // The summary says it of more than those.
         for planned in &plan.tokens {
             breaks(out, planned, clock)?;
         }
@@ -173,6 +182,13 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
             will(request.dry_run, "delete"),
             count(plan.tokens.len())
         ),
+        Action::Restore => match planned.taken_back() {
+            Some(taken_back) => {
+                let will = will(request.dry_run, "restore");
+                restore::head(out, plan, taken_back, &will, clock)
+            }
+            None => Ok(()),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::column::shown_key;
 use super::escape::visible;
+use super::restore;
 use super::settled;
 use super::time::zoned;
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt};
@@ -26,6 +27,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         verdict,
         settled: told,
         still_works: _,
+        taken_back,
         target: _,
         environment: _,
     } = receipt;
@@ -34,6 +36,10 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
     }
     more(out, changes.len(), operation)?;
+    if let Some(taken_back) = taken_back {
+        restore::dead(out, taken_back)?;
+        restore::left_out(out, taken_back, usize::MAX)?;
+    }
     for token in unchanged.iter().take(shown(unchanged.len())) {
         let when = token
             .expires_at
@@ -44,16 +50,23 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
             .as_ref()
             .map(|label| format!(" `{label}`"))
             .unwrap_or_default();
-        let line = format!(
-            "already {}{when}: {} {}{name}, left as it is",
-            token.state, token.kind, token.key
-        );
+        let line = if operation.action == Deed::Restore {
+            format!(
+                "already as before: {} {}{name}, left as it is",
+                token.kind, token.key
+            )
+        } else {
+            format!(
+                "already {}{when}: {} {}{name}, left as it is",
+                token.state, token.kind, token.key
+            )
+        };
         writeln!(out, "{}", visible(&line))?;
     }
     if unchanged.len() > SHOWN {
         writeln!(out, "… {} already dead in all", unchanged.len())?;
     }
-    settled::write(out, *verdict, told)?;
+    settled::write(out, operation.action, *verdict, told)?;
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::column::shown_key;
 use super::escape::visible;
-use crate::model::{Outcome, Reapplied, Settled, TokenVerdict, Verdict};
+use crate::model::{Deed, Outcome, Reapplied, Settled, TokenVerdict, Verdict};
 
 /// Tokens whose verdicts are told one by one.
 const TOLD: usize = 20;
@@ -13,6 +13,7 @@ const TOLD: usize = 20;
 /// another one than was hoped for.
 pub(super) fn write(
     out: &mut dyn Write,
+    action: Deed,
     verdict: Option<Verdict>,
     settled: &Settled,
 ) -> io::Result<()> {
@@ -38,6 +39,13 @@ pub(super) fn write(
         Some(Verdict::Resurrected) => {
             format!("{read_back}: ALIVE AGAIN, something wrote it back")
         }
+        Some(Verdict::Unknown) if action == Deed::Restore && *looks > 0 => format!(
+            "put back, but not seen so to the end of the settle window ({looks} looks over {})",
+            seconds(*watched_for_ms)
+        ),
+        Some(Verdict::Unknown) if action == Deed::Restore => {
+            "put back, but it could not be read back".to_owned()
+        }
         Some(Verdict::Unknown) if *looks > 0 => format!(
             "changed, but not seen dead to the end of the settle window, so it is not confirmed dead ({looks} looks over {})",
             seconds(*watched_for_ms)
@@ -46,6 +54,10 @@ pub(super) fn write(
             "changed, but it could not be read back, so it is not confirmed dead".to_owned()
         }
         Some(Verdict::Scheduled) => format!("{read_back}: ends as set, alive until then"),
+        Some(Verdict::Restored) if *watched_for_ms > 0 => format!(
+            "{read_back}: as it was put back, at each of {looks} looks over {}",
+            seconds(*watched_for_ms)
+        ),
         Some(Verdict::Restored) => format!("{read_back}: as it was put back"),
         Some(Verdict::Changed) => {
             format!("{read_back}: CHANGED AGAIN, something wrote over what was put back")

@@ -81,14 +81,17 @@ const RM: [&str; 8] = [
 
 fn state(database: &TestDatabase) -> Value {
     let sql = "select to_json(state::text) from \"Odd\".\"api tokens\"";
-    let rows = database.query(sql);
-    match rows.first().and_then(|row| row.first()?.clone()) {
+    match database
+        .query(sql)
+        .first()
+        .and_then(|row| row.first().cloned().flatten())
+    {
         Some(text) => serde_json::from_str(&text).expect("JSON"),
         None => Value::Null,
     }
 }
 
-/// Types of a column, a live value, a constant, the rule by which it is dead, and what is stored.
+/// Types, what a column of one holds, what it is set to, the rule that judges that, what it holds then.
 const TAKEN: [(&str, &str, &str, &str, &str); 27] = [
     ("text", "'live'", "revoked", "eq", "revoked"),
     ("text", "null", "", "eq", ""),
@@ -221,10 +224,11 @@ fn a_constant_that_leaves_the_token_alive_changes_nothing() {
     assert_eq!(database.operation()["outcome"], "failed");
 }
 
+/// A rule that takes no constant.
 const NOT_NULL: &str = "when = \"not_null\"";
 
-/// Types of a column, a live value, what is set, the rule by which it is dead, and what is said.
-const REFUSED: [(&str, &str, &str, &str, &str); 10] = [
+/// Types, what a column of one holds, what it is set to, the rule that judges that, what is said.
+const NOT_TAKEN: [(&str, &str, &str, &str, &str); 10] = [
     (
         "\"Odd\".\"Moo d\"",
         "'live'",
@@ -300,7 +304,7 @@ const REFUSED: [(&str, &str, &str, &str, &str); 10] = [
 #[test]
 fn a_constant_that_the_type_does_not_take_is_refused_before_anything() {
     let database = installed();
-    for (column, live, set, dead, said) in REFUSED {
+    for (column, live, set, dead, said) in NOT_TAKEN {
         with(&database, column, live);
         let before = state(&database);
         let (_directory, path) = file(set, dead);

@@ -141,7 +141,7 @@ fn statements(output: &Output) -> Vec<(String, String)> {
         .collect()
 }
 
-const EVERYWHERE: [&str; 12] = [
+const EVERYWHERE: [&str; 15] = [
     "session/begin.sql",
     "session/limits.sql",
     "tokens/list.sql",
@@ -153,6 +153,9 @@ const EVERYWHERE: [&str; 12] = [
     "owners/find.sql",
     "owners/closure.sql",
     "tokens/expire.sql",
+    "tokens/left.sql",
+    "tokens/standing.sql",
+    "tokens/restore.sql",
     "tokens/delete.sql",
 ];
 
@@ -176,6 +179,8 @@ fn every_statement_is_printed_and_prepares_on_the_server() {
                 "tokens/companions.sql",
                 "tokens/actor.sql",
                 "tokens/expire.sql",
+                "tokens/standing.sql",
+                "tokens/restore.sql",
             ],
         ),
         (

@@ -241,7 +241,7 @@ fn a_forged_plan_shows_what_is_so_or_is_refused() {
 fn a_forged_plan_that_is_hollow_is_none() {
     let database = coder();
     let plan = Plan::of(&database, &["build-cache"]);
-    let hollow: [(Forgery, &str); 6] = [
+    let hollow: [(Forgery, &str); 7] = [
         (
             |p| p["tokens"] = json!([]),
             "does not hold a plan: it names no token",
@@ -268,6 +268,10 @@ fn a_forged_plan_that_is_hollow_is_none() {
         (
             |p| p["action"] = "revoke".into(),
             "does not hold a plan: unknown variant `revoke`",
+        ),
+        (
+            |p| p["action"] = "restore".into(),
+            "does not hold a plan: its action is none that a plan can have",
         ),
     ];
     for (forgery, told) in hollow {

@@ -101,3 +101,59 @@ fn an_outcome_that_nobody_can_be_asked_about_is_exit_4_with_the_command_that_fin
     let told = database.breakglass().args(["audit", "show", id]).run();
     assert!(told.success().stdout.contains("applied"));
 }
+
+/// Puts an expire back over a wire that is cut.
+fn restore(database: &TestDatabase, proxy: &Proxy) -> crate::support::run::Output {
+    let operation = database.operation()["id"].as_str().unwrap().to_owned();
+    breakglass()
+        .env(
+            "BREAKGLASS_DATABASE_URL",
+            proxy.conninfo(database, "postgres"),
+        )
+        .args(["restore", &operation, "--yes", "--reason", "cut"])
+        .args([
+            "--statement-timeout",
+            "1s",
+            "--lock-timeout",
+            "1s",
+            "--resolve-timeout",
+            "2s",
+        ])
+        .run()
+}
+
+#[test]
+fn a_restore_whose_commit_is_cut_ends_in_a_definite_answer_too() {
+    for (cut, done) in [(Cut::BeforeCommit, false), (Cut::AfterCommit, true)] {
+        let database = installed();
+        let before = database.token_row(HOT);
+        let rm = [
+            "tokens",
+            "rm",
+            &format!("id:{HOT}"),
+            "--yes",
+            "--reason",
+            "why",
+        ];
+        database.breakglass().args(rm).run().success();
+        let dead = database.token_row(HOT);
+        let proxy = Proxy::start(&database, cut);
+        let output = restore(&database, &proxy);
+        let operation = database.operations().pop().unwrap();
+        assert_eq!(operation["cause"], "restore");
+        if done {
+            output.success();
+            assert_eq!(database.token_row(HOT), before);
+            assert_eq!(operation["outcome"], "applied");
+            assert_eq!(database.changes().len(), 2);
+        } else {
+            output
+                .code(1)
+                .says("the transaction was not committed, nothing changed");
+            assert_eq!(database.token_row(HOT), dead);
+            assert_eq!(operation["outcome"], "failed");
+            assert!(operation["error"].as_str().unwrap().contains("fenced"));
+            assert_eq!(database.changes().len(), 1);
+        }
+    }
+}

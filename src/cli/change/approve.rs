@@ -1,5 +1,7 @@
 //! What a plan looks like, and the operator's yes to it.
 
+use std::collections::BTreeSet;
+
 use super::ChangeArgs;
 use crate::cli::Run;
 use crate::cli::failure::Failure;
@@ -27,7 +29,7 @@ impl Approval {
     /// What an action wants.
     pub(in crate::cli) fn of(action: Action, confirm: &[String]) -> Self {
         match action {
-            Action::Expire => Self::Word,
+            Action::Expire | Action::Restore => Self::Word,
             Action::Delete => Self::Keys(confirm.to_vec()),
         }
     }
@@ -94,6 +96,7 @@ async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Fa
     let verb = match planned.plan().action {
         Action::Expire => "expires",
         Action::Delete => "deletes for good",
+        Action::Restore => "restores",
     };
     let (place, what) = (place(planned), planned.selector());
     let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
@@ -104,12 +107,17 @@ async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Fa
 
 /// What the yes is about: somebody with six terminals open answers in one of them.
 fn question(planned: &Planned) -> String {
-    let tokens = match planned.plan().tokens.as_slice() {
-        [token] => format!("token {}", view::shown_key(&token.token.key)),
-        tokens => format!("{} tokens", tokens.len()),
+    let plan = planned.plan();
+    // A restore may concern nothing but what died with a token.
+    let own = plan.tokens.iter().map(|planned| &planned.token.key);
+    let rows = plan.put_back.iter().map(|row| &row.token);
+    let keys: BTreeSet<&String> = own.chain(rows).collect();
+    let tokens = match keys.first() {
+        Some(key) if keys.len() == 1 => format!("token {}", view::shown_key(key)),
+        _ => format!("{} tokens", keys.len()),
     };
     let place = place(planned);
-    format!("{tokens} on {place}: {}?", planned.plan().action)
+    format!("{tokens} on {place}: {}?", plan.action)
 }
 
 /// Where it is: the environment, else the target, else the database.
@@ -141,7 +149,8 @@ async fn confirm_delete(
             return Ok(Some(Error::NotConfirmed(key.clone())));
         }
         let shown = view::shown_key(key);
-        let question = format!("type the key ({shown}) to delete it for good");
+        let question =
+            format!("a delete cannot be restored; type the key ({shown}) to delete it for good");
         let typed = prompt::any_line(&run.interrupt, &question).await?;
         if !planned.confirms(typed.trim(), key) {
             return Ok(Some(Error::Declined));

@@ -35,6 +35,7 @@ pub(in crate::cli) async fn approve_run(
     let verb = match planned.request().action {
         Action::Expire => "expires",
         Action::Delete => "deletes for good",
+        Action::Restore => "puts back",
     };
     let question = format!("this {verb} {number} tokens in batches; type the number");
     let typed = prompt::any_line(&run.interrupt, &question).await?;

@@ -21,7 +21,7 @@ use super::reading::Named;
 use super::unblock::Unblock;
 use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Planned, Request};
+use crate::ops::{Context, Planned, Request, Restore};
 
 pub(super) use approve::Approval;
 pub(super) use approve_run::approve_run;
@@ -55,7 +55,7 @@ pub(super) struct ChangeArgs {
     /// blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
-    /// How long to watch after the commit that the tokens stay dead, up to 1h; `0` looks once
+    /// How long to watch after the commit that the tokens stay dead, or as put back, up to 1h; `0` looks once
     /// [default: the adapter's]
     #[arg(long, value_name = "DURATION", value_parser = parse_window)]
     pub(super) settle: Option<Duration>,
@@ -64,8 +64,10 @@ pub(super) struct ChangeArgs {
 /// What is to be done, and what has to be said for it.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// Expire or delete.
+    /// Expire, delete or restore.
     pub(super) action: Action,
+    /// What is to be taken back, for a restore.
+    pub(super) restore: Option<Restore>,
     /// Which tokens.
     pub(super) named: Named,
     /// Exactly so many, or nothing.
@@ -115,6 +117,7 @@ pub(super) async fn request(
         parent: None,
         batch: None,
         action: wanted.action,
+        restore: wanted.restore,
         ends_at: wanted.ends_at,
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,

@@ -305,6 +305,7 @@ async fn end(
     } = kill;
     let wanted = Wanted {
         action,
+        restore: None,
         named,
         expect,
         ends_at: None,

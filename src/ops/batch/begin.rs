@@ -12,7 +12,7 @@ use crate::db::{self, Change, CommitError, Isolation, UnderWay};
 use crate::model::{Operation, Outcome};
 use crate::ops::audit::ShowOperation;
 use crate::ops::error::{Error, Refusal};
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 use crate::ops::record::{Fenced, WithoutEffect};
 
 const BEGIN_RUN: &str = include_str!("../../../sql/audit/begin_run.sql");

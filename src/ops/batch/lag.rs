@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::run::Pace;
 use crate::db::{self, Session};
 use crate::ops::error::Error;
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 
 const STANDBYS: &str = include_str!("../../../sql/session/standbys.sql");
 

@@ -145,6 +145,8 @@ impl Run {
             // It may live on under another key.
             Action::Expire if is_missing => (Verdict::Unknown, "the row is not there any more"),
             Action::Expire => (Verdict::Dead, "dead"),
+            // There are no runs of restores: what a look says of one is not for here.
+            Action::Restore => (Verdict::Unknown, "a restore is not looked at here"),
         }
     }
 }

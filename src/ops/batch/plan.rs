@@ -12,7 +12,7 @@ use crate::model::{Finding, Plan, hex};
 use crate::ops::desk::{Context, Desk};
 use crate::ops::error::{Error, Refusal};
 use crate::ops::filter::Filter;
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 use crate::ops::policy::Policy;
 use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
@@ -277,6 +277,7 @@ impl Planned {
             companions: Vec::new(),
             leaves_companions: request.leave_companions,
             cascades: Vec::new(),
+            put_back: Vec::new(),
         };
         Self {
             request,
@@ -286,6 +287,7 @@ impl Planned {
             known,
             statement,
             policy,
+            taken_back: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::adapter::ForeignKey;
 use crate::db::{self, Kind};
 use crate::model::{FailedBatch, Operation, RunEvent, RunLine, RunProgress, RunReceipt, Verdict};
 use crate::ops::error::Error;
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 use crate::ops::request::{Known, Request};
 
 /// Connections of one batch that may break, one after the other: a statement that kills its backend

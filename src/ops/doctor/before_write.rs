@@ -30,7 +30,8 @@ pub(in crate::ops) async fn before_write(
         Err(error) => return Err(error.into()),
     };
     let scope = Scope {
-        expire: action == Action::Expire,
+        // A restore writes the same columns.
+        expire: matches!(action, Action::Expire | Action::Restore),
         delete: action == Action::Delete,
     };
     let lacks = rights::lacking(Some(bound), &[], &objects);

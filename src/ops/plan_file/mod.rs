@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::Planned;
+use super::planned::Planned;
 use crate::adapter::Adapter;
 use crate::db::Identity;
 use crate::model::{PLAN_FILE_SCHEMA, Plan, PlanFile, PlannedAdapter, PlannedDatabase, Planner};
@@ -173,6 +173,8 @@ impl Planned {
             companions,
             leaves_companions,
             cascades,
+            // A restore is not written down.
+            put_back: _,
         } = &self.plan;
         let request = &self.request;
         let file = PlanFile {

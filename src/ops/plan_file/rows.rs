@@ -39,6 +39,7 @@ impl FromFile {
             companions: companions.clone(),
             leaves_companions: *leaves_companions,
             cascades: cascades.clone(),
+            put_back: Vec::new(),
         };
         let mut now = compare(desk, &plan).await?;
         if *action == Action::Delete {
@@ -82,7 +83,7 @@ impl FromFile {
 fn as_now(planned: PlannedToken, row: &TokenRow, action: Action) -> PlannedToken {
     PlannedToken {
         effect: match action {
-            Action::Expire => expire::effect(&row.token),
+            Action::Expire | Action::Restore => expire::effect(&row.token),
             Action::Delete => Effect::Change,
         },
         token: row.token.clone(),

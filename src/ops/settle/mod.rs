@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::desk::Desk;
 use super::error::Error;
 use super::observe::observe;
-use super::plan::Planned;
+use super::planned::Planned;
 use crate::db::UnderWay;
 use crate::model::{Action, Reapplied, Settled, TokenVerdict, Verdict};
 use look::Sighting;
@@ -44,7 +44,8 @@ enum Expected {
 impl From<Action> for Expected {
     fn from(action: Action) -> Self {
         match action {
-            Action::Expire => Self::Dead,
+            // A restore is not watched here.
+            Action::Expire | Action::Restore => Self::Dead,
             Action::Delete => Self::Gone,
         }
     }

@@ -13,7 +13,7 @@ use crate::ops::assemble::{assemble, statement};
 use crate::ops::desk::Desk;
 use crate::ops::error::{Error, Recording, Refusal};
 use crate::ops::explain::changed;
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
 use crate::ops::resolve::find_rows;
@@ -189,6 +189,7 @@ async fn plan(
         known: known.clone(),
         statement,
         policy: original.policy.clone(),
+        taken_back: None,
     };
     Ok(Found {
         planned: Some(planned),

@@ -8,7 +8,7 @@ use super::window::{Ended, Window};
 use super::{Expected, Story};
 use crate::adapter::StillAlive;
 use crate::model::{Action, TokenVerdict, Verdict};
-use crate::ops::plan::Planned;
+use crate::ops::planned::Planned;
 
 /// Tokens that are named in a command to type.
 const NAMED: usize = 10;
@@ -138,7 +138,8 @@ pub(super) fn advice(
                             remove(planned, &program, &keys, Action::Delete)
                         )
                     }
-                    (Action::Expire, _) => format!(
+                    // A restore is not watched here.
+                    (Action::Expire | Action::Restore, _) => format!(
                         "something writes {} again and again: stop it, then run the command again, or remove the row with --delete; {show} tells what was tried",
                         planned.desk.bound.token.display_name()
                     ),
@@ -205,7 +206,7 @@ fn remove(planned: &Planned, program: &str, keys: &[&str], action: Action) -> St
     };
     let selectors: Vec<String> = keys.iter().map(|key| format!("id:{key}")).collect();
     let confirm: String = match action {
-        Action::Expire => String::new(),
+        Action::Expire | Action::Restore => String::new(),
         Action::Delete => {
             let confirm = keys.iter().map(|key| format!(" --confirm {key}"));
             std::iter::once(" --delete".to_owned())

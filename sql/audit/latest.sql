@@ -1,0 +1,24 @@
+-- Finds the latest operation that changed a row; for one that was applied again, what it was applied
+-- for.
+--   $1 text  the table with its schema   $2 text  key
+with recursive latest as (
+  select o.id, o.parent_id, o.cause
+    from breakglass.change as c
+    join breakglass.operation as o on o.id = c.operation_id
+   where c.relation = $1::text
+     and c.key = $2::text
+order by o.occurred_at desc, o.id desc
+   limit 1
+), origin as (
+  select id, parent_id, cause
+    from latest
+   union
+  select o.id, o.parent_id, o.cause
+    from origin
+    join breakglass.operation as o on o.id = origin.parent_id
+   where origin.cause = 're-apply'
+)
+select /* columns */
+  from origin
+  join breakglass.operation as o on o.id = origin.id
+ where origin.cause is distinct from 're-apply'

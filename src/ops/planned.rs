@@ -1,0 +1,202 @@
+//! A plan that is ready to be carried out, and what there is to say of it.
+
+use super::desk::Desk;
+use super::error::{Error, Refusal};
+use super::filter::list_command;
+use super::policy::Policy;
+use super::record::refuse;
+use super::request::{Known, Request};
+use super::resolve::describe_filter;
+use super::selector::Selector;
+use crate::db::Identity;
+use crate::model::{Action, ApplicationAudit, CompanionRow, Finding, Plan, TakenBack};
+
+/// A request whose rows are known. Nothing is locked, nothing has changed.
+#[derive(Debug)]
+pub struct Planned {
+    pub(super) request: Request,
+    pub(super) desk: Desk,
+    pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
+    pub(super) known: Known,
+    pub(super) statement: String,
+    pub(super) policy: Policy,
+    pub(super) taken_back: Option<TakenBack>,
+}
+
+impl Planned {
+    /// The rows.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// sha256 in hex of the plan; for one from a file, of the file.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.known.plan_digest.as_deref().unwrap_or_default()
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What its target demands.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// For a restore: what is taken back, and what cannot be.
+    #[must_use]
+    pub fn taken_back(&self) -> Option<&TakenBack> {
+        self.taken_back.as_ref()
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.desk.identity
+    }
+
+    /// Whether the application's own audit log takes part.
+    #[must_use]
+    pub fn application_audit(&self) -> ApplicationAudit {
+        self.known
+            .application_audit
+            .unwrap_or(ApplicationAudit::None)
+    }
+
+    /// What expire sets, column by column, in the adapter's words.
+    #[must_use]
+    pub fn sets(&self) -> Vec<String> {
+        let expire = self.desk.bound.adapter.expire.as_ref();
+        expire
+            .map(|expire| {
+                expire
+                    .set
+                    .iter()
+                    .map(|(column, set)| format!("{column} = {set}"))
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
+    #[must_use]
+    pub fn confirms(&self, typed: &str, key: &str) -> bool {
+        let shape = self.desk.statements().key_shape();
+        shape
+            .spell(typed)
+            .is_some_and(|typed| shape.names(&typed, key))
+    }
+
+    /// Whether the application records when a token was last used.
+    #[must_use]
+    pub fn records_use(&self) -> bool {
+        self.desk.bound.records_use()
+    }
+
+    /// Whether carrying it out would change any row.
+    #[must_use]
+    pub fn changes_anything(&self) -> bool {
+        match self.request.action {
+            Action::Expire | Action::Delete => {
+                let mut companions = self.plan.companions.iter();
+                self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
+            }
+            Action::Restore => {
+                let mut rows = self.plan.put_back.iter();
+                rows.any(|row| !row.before.is_empty())
+            }
+        }
+    }
+
+    /// What it comes to: putting back what a restore changed kills as an expire does.
+    fn effect(&self) -> Action {
+        let mut rows = self.plan.put_back.iter();
+        let kills = rows.any(|row| !row.before.is_empty() && row.state_before != "active");
+        match self.request.action {
+            Action::Restore if kills => Action::Expire,
+            action => action,
+        }
+    }
+
+    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
+    #[must_use]
+    pub fn still_works(&self) -> Vec<String> {
+        let survivors = self.desk.bound.adapter.survivors.iter();
+        let noted = survivors
+            .filter(|note| note.on.contains(&self.effect()))
+            .map(|note| note.text.clone());
+        let left = self.left.iter().map(|companion| {
+            let CompanionRow {
+                name, key, token, ..
+            } = companion;
+            format!("{name} {key} of token {token} stays alive (--no-companions)")
+        });
+        noted.chain(left).collect()
+    }
+
+    /// How the targets were named, without any secret.
+    #[must_use]
+    pub fn selector(&self) -> &str {
+        &self.known.selector
+    }
+
+    /// What lists the rows of a plan that a filter made.
+    #[must_use]
+    pub fn list_command(&self) -> Option<String> {
+        match self.request.selectors.as_slice() {
+            [Selector::Filtered(filter)] => {
+                Some(list_command(&describe_filter(&self.desk, filter)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What may go wrong with this change, as `doctor` tells it.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.known.warnings
+    }
+
+    /// What to know before saying yes, from the adapter.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let adapter = &self.desk.bound.adapter;
+        let notes = adapter
+            .notes
+            .iter()
+            .filter(|note| note.on.contains(&self.effect()));
+        let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
+        for kind in &adapter.kinds {
+            let concerned = self
+                .plan
+                .tokens
+                .iter()
+                .any(|planned| planned.token.kind == kind.name);
+            if let (true, Some(warn)) = (concerned, &kind.warn)
+                && !texts.contains(warn)
+            {
+                texts.push(warn.clone());
+            }
+        }
+        texts
+    }
+
+    /// Records that it was not carried out, and why.
+    pub async fn decline(self, error: Error) -> Box<Refusal> {
+        refuse(
+            &self.request,
+            &self.known,
+            Some(&self.desk.identity),
+            &self.desk.database,
+            error,
+        )
+        .await
+    }
+}
