@@ -13,12 +13,13 @@ pub(super) fn instant(alias: &'static str, column: &str, unit: Unit) -> Sql {
     match unit {
         Unit::Timestamptz => column,
         Unit::Utc => sql!("({column} at time zone 'UTC')"),
-        // Clamped to what a timestamp can hold: a number beyond it is as far away as can be.
-        Unit::Seconds => {
-            sql!("to_timestamp(least(greatest({column}, -62135596800), 253402300799))")
-        }
+        // Clamped to what a timestamp can hold: a number beyond it is as far away as can be. Null
+        // stays null, which least and greatest would pass over.
+        Unit::Seconds => sql!(
+            "case when {column} is not null then to_timestamp(least(greatest({column}, -62135596800), 253402300799)) end"
+        ),
         Unit::Milliseconds => sql!(
-            "to_timestamp(least(greatest({column}, -62135596800000), 253402300799000) / 1000.0)"
+            "case when {column} is not null then to_timestamp(least(greatest({column}, -62135596800000), 253402300799000) / 1000.0) end"
         ),
         Unit::Date => sql!("({column}::timestamp at time zone 'UTC')"),
     }
