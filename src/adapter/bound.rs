@@ -2,7 +2,7 @@
 //! its rules can work on.
 
 use super::catalogue::{Catalogue, Column, Relation};
-use super::file::{Adapter, Companion, Dead, Kind, Set, Time, Unit, When};
+use super::file::{Adapter, Companion, Dead, Expire, Kind, Set, Time, Unit, When};
 use super::release::Quirk;
 
 /// A name of the adapter that the database lacks, or a type that does not suit its rule.
@@ -122,6 +122,7 @@ impl Bound {
             for (column, set) in &expire.set {
                 self.check_set(&self.token, column, set)?;
             }
+            self.check_expire_at(&self.token, expire)?;
         }
         for (companion, relation) in &self.companions {
             require(relation, &companion.key)?;
@@ -130,6 +131,7 @@ impl Bound {
             for (column, set) in &companion.expire.set {
                 self.check_set(relation, column, set)?;
             }
+            self.check_expire_at(relation, &companion.expire)?;
         }
         Ok(())
     }
@@ -259,10 +261,12 @@ impl Bound {
     /// The columns that hold an end as a time of day without a zone, or as a day; with their tables.
     #[must_use]
     pub fn zoneless(&self) -> Vec<String> {
-        let own = self.vital().into_iter().map(|column| (&self.token, column));
+        let later = self.adapter.expire.iter().flat_map(Expire::only_later);
+        let own = self.vital().into_iter().chain(later);
+        let own = own.map(|column| (&self.token, column));
         let companions = self.companions.iter().flat_map(|(companion, relation)| {
             let dead = companion.dead.iter().map(|rule| rule.column.clone());
-            let set = companion.expire.set.keys().cloned();
+            let set = companion.expire.columns();
             dead.chain(set).map(move |column| (relation, column))
         });
         let mut found: Vec<String> = own
@@ -321,6 +325,7 @@ impl Bound {
             self.kinds()
                 .flat_map(|kind| kind.when.iter().map(|condition| condition.column.clone())),
         );
+        columns.extend(adapter.expire.iter().flat_map(Expire::only_later));
         columns.retain(|column| !vital.contains(column) && !adapter.token.moving.contains(column));
         columns.sort_unstable();
         columns.dedup();

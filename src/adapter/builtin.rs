@@ -178,6 +178,7 @@ impl Adapter {
             }
         }
         self.check_constants()?;
+        self.check_ends()?;
         self.check_quirks()?;
         let patterns = self
             .secret

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
+use super::schedule::ExpireAt;
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -273,6 +274,8 @@ impl When {
 pub struct Expire {
     /// Columns to set, and to what.
     pub set: BTreeMap<String, Set>,
+    /// How to make it end at a time in the future, where the application would honour that.
+    pub at: Option<ExpireAt>,
 }
 
 /// What a column is set to.

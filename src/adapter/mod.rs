@@ -20,6 +20,7 @@ mod quote;
 mod record;
 mod release;
 mod render;
+mod schedule;
 mod secret;
 mod template;
 
@@ -32,6 +33,7 @@ pub use detect::Choice;
 pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
+pub use schedule::ExpireAt;
 pub use secret::{KeyShape, SecretParts, SecretShape};
 
 pub(crate) use quote::Sql;

@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 17] = templates![
+const TEMPLATES: [(&str, &str); 18] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
     "tokens/columns.sql",
@@ -27,6 +27,7 @@ const TEMPLATES: [(&str, &str); 17] = templates![
     "tokens/cascades.sql",
     "tokens/planned.sql",
     "tokens/expire.sql",
+    "tokens/over.sql",
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/sweep.sql",

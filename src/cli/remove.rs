@@ -1,5 +1,7 @@
 //! `tokens rm`: which tokens, and what is to become of them.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Run;
@@ -11,7 +13,9 @@ use super::failure::Failure;
 use super::format::SingleFormat;
 use super::justify;
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
+use super::when::{Moment, from_now};
 use crate::model::Action;
+use crate::ops::Ends;
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
@@ -27,6 +31,13 @@ pub(super) struct RemoveArgs {
     /// The key of a token that may be deleted without asking; once for each
     #[arg(long, value_name = "KEY", requires = "delete")]
     pub(super) confirm: Vec<String>,
+    /// Not now, but at this time: RFC 3339, `2026-08-01 14:00` here, or a date; never later than
+    /// the token ends by itself
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["delete", "ends_in"])]
+    pub(super) at: Option<Moment>,
+    /// The same, so long after the database's now
+    #[arg(long = "in", id = "ends_in", value_name = "DURATION", conflicts_with = "delete", value_parser = from_now)]
+    pub(super) ends_in: Option<Duration>,
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
@@ -45,6 +56,12 @@ impl RemoveArgs {
         } else {
             Action::Expire
         }
+    }
+
+    /// An end in the future, instead of now.
+    fn ends_at(&self) -> Option<Ends> {
+        let at = self.at.map(|Moment(time)| Ends::At(time));
+        at.or(self.ends_in.map(Ends::In))
     }
 }
 
@@ -75,6 +92,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     justify::check(run, &args.change, &context.policy)?;
     let wanted = Wanted {
         action,
+        ends_at: args.ends_at(),
         named: selectors(run, &args.selectors, args.name.as_ref()).await?,
         expect: args.expect,
         approval,

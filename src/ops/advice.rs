@@ -28,6 +28,10 @@ impl Error {
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
             Self::OnlyDelete { .. } => "only_delete",
+            Self::NoLaterEnd { .. } => "no_later_end",
+            Self::EndPassed { .. } => "end_passed",
+            Self::EndTooFar => "end_too_far",
+            Self::WholeDays { .. } => "whole_days",
             Self::NotInstalled(_) => "not_installed",
             Self::Unfit(_) => "unfit",
             Self::Standby => "standby",
@@ -62,6 +66,10 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::WholeDays { ends_at, .. } => Some(format!(
+                "give the beginning of a day in UTC, such as `--at {}T00:00:00Z`, which is earlier",
+                ends_at.date_naive()
+            )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
@@ -105,6 +113,9 @@ impl Error {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
+            Self::NoLaterEnd { .. } => "leave `--at` and `--in` out: an expire ends it now",
+            Self::EndPassed { .. } => "leave `--at` and `--in` out to end it now",
+            Self::EndTooFar => "leave it as it is, or give an earlier one",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
             Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",
@@ -127,6 +138,7 @@ impl Error {
             Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
             | Self::Database(_)
             | Self::WrongSecret { .. }
+            | Self::WholeDays { .. }
             | Self::Unmet(_)
             | Self::Unfit(_)
             | Self::Locked(_)

@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
+use super::schedule::over;
 use crate::db::interference;
 use crate::model::{CompanionRow, Plan, PlannedToken};
 use serde_json::{Map, Value};
@@ -66,7 +67,12 @@ async fn differences(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Error> {
         }
     }
     let now = companions(desk, &keys).await?;
-    for companion in now.iter().filter(|companion| !companion.dead) {
+    let mut alive: Vec<CompanionRow> = now.clone();
+    alive.retain(|companion| !companion.dead);
+    if let Some(end) = plan.ends_at {
+        over(desk, &keys, end).await?.leave(&mut alive);
+    }
+    for companion in &alive {
         let planned = plan
             .companions
             .iter()

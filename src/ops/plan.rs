@@ -1,5 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use std::collections::BTreeMap;
+
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
@@ -10,7 +12,7 @@ use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
 use super::token_row::object;
 use super::watch::watched;
-use super::{delete, expire};
+use super::{delete, expire, schedule};
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -33,7 +35,7 @@ impl Request {
     /// # Errors
     ///
     /// When it must be refused; that is on record then, where it can be.
-    pub async fn plan(self, context: &Context) -> Result<Planned, Box<Refusal>> {
+    pub async fn plan(mut self, context: &Context) -> Result<Planned, Box<Refusal>> {
         let mut known = Known::default();
         let connected = async {
             self.check_rules(&context.policy)?;
@@ -53,6 +55,10 @@ impl Request {
             }
         };
         let desk = context.desk(session, identity, bound);
+        if let Err(error) = self.fix_end(desk.identity.as_of) {
+            known.selector = describe(&desk, &self.selectors, self.owner.as_deref());
+            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+        }
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
@@ -125,13 +131,19 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let (statement, references) = match self.action {
-            Action::Expire => (expire::statement(desk, written)?, Vec::new()),
-            Action::Delete => delete::statement(desk, written).await?,
+        let (statement, references) = match (self.action, self.end()) {
+            (Action::Expire, None) => (expire::statement(desk, written)?, Vec::new()),
+            (Action::Expire, Some(end)) => {
+                let (statement, warnings) = schedule::statement(desk, end, written).await?;
+                known.warnings.extend(warnings);
+                known.warnings.dedup();
+                (statement, Vec::new())
+            }
+            (Action::Delete, _) => delete::statement(desk, written).await?,
         };
         let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let tokens: Vec<PlannedToken> = resolved
+        let mut tokens: Vec<PlannedToken> = resolved
             .rows
             .into_iter()
             .map(|(row, secret)| PlannedToken {
@@ -151,6 +163,11 @@ impl Request {
             .collect();
         let mut companions = companions(desk, &keys).await?;
         companions.retain(|companion| !companion.dead);
+        if let Some(end) = self.end() {
+            let over = schedule::over(desk, &keys, end).await?;
+            over.expect(&desk.bound.token.display_name(), &mut tokens);
+            over.leave(&mut companions);
+        }
         let mut cascades = Vec::new();
         if self.action == Action::Delete {
             cascades = delete::cascades(desk, &references, &keys).await?;
@@ -162,6 +179,7 @@ impl Request {
         }
         let plan = Plan {
             action: self.action,
+            ends_at: self.end(),
             adapter: desk.bound.adapter.name.clone(),
             tokens,
             companions,
@@ -258,16 +276,13 @@ impl Planned {
     /// What expire sets, column by column, in the adapter's words.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {
-        let expire = self.desk.bound.adapter.expire.as_ref();
-        expire
-            .map(|expire| {
-                expire
-                    .set
-                    .iter()
-                    .map(|(column, set)| format!("{column} = {set}"))
-                    .collect()
-            })
-            .unwrap_or_default()
+        let Some(expire) = &self.desk.bound.adapter.expire else {
+            return Vec::new();
+        };
+        match (&expire.at, self.plan.ends_at) {
+            (Some(at), Some(_)) => in_words(&at.set),
+            _ => in_words(&expire.set),
+        }
     }
 
     /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
@@ -316,6 +331,15 @@ impl Planned {
             .iter()
             .filter(|note| note.on.contains(&self.request.action));
         let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
+        if self.plan.ends_at.is_some() {
+            let own = adapter.expire_at().into_iter();
+            let companions = adapter.companions.iter().filter(|companion| {
+                let mut planned = self.plan.companions.iter();
+                planned.any(|row| row.name == companion.name)
+            });
+            let theirs = companions.filter_map(|companion| companion.expire.at.as_ref());
+            texts.extend(own.chain(theirs).filter_map(|at| at.note.clone()));
+        }
         for kind in &adapter.kinds {
             let concerned = self
                 .plan
@@ -342,4 +366,11 @@ impl Planned {
         )
         .await
     }
+}
+
+/// What is set, column by column.
+fn in_words<T: std::fmt::Display>(set: &BTreeMap<String, T>) -> Vec<String> {
+    set.iter()
+        .map(|(column, set)| format!("{column} = {set}"))
+        .collect()
 }

@@ -9,6 +9,8 @@ use super::desk::Desk;
 use super::error::Error;
 use super::plan::companions;
 use super::resolve::find_rows;
+use super::schedule::over;
+use super::wording::rfc3339;
 use crate::db::{self, Change, Identity, Isolation};
 use crate::model::{Action, Plan, State, Verdict};
 
@@ -38,13 +40,15 @@ pub(super) async fn read_back(desk: &Desk, plan: &Plan, operation: Uuid) -> Verd
         Verdict::Resurrected
     } else if seen.iter().any(|seen| seen.verdict == Verdict::Unknown) {
         Verdict::Unknown
+    } else if seen.iter().any(|seen| seen.verdict == Verdict::Scheduled) {
+        Verdict::Scheduled
     } else {
         Verdict::Dead
     };
     // The verdict is told in any case; without its record it is one that nobody can look up.
     match record(desk, operation, &seen).await {
         Ok(()) => worst,
-        Err(_unrecorded) if worst == Verdict::Dead => Verdict::Unknown,
+        Err(_unrecorded) if matches!(worst, Verdict::Dead | Verdict::Scheduled) => Verdict::Unknown,
         Err(_unrecorded) => worst,
     }
 }
@@ -67,7 +71,15 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         .map(|planned| planned.token.key.clone())
         .collect();
     let rows = find_rows(&fresh, &keys, &[], None).await?;
-    let companions = companions(&fresh, &keys).await?;
+    let mut companions = companions(&fresh, &keys).await?;
+    let over = match plan.ends_at {
+        Some(end) => Some(over(&fresh, &keys, end).await?),
+        None => None,
+    };
+    if let Some(over) = &over {
+        over.leave(&mut companions);
+    }
+    let relation = desk.bound.token.display_name();
     Ok(keys
         .into_iter()
         .map(|key| {
@@ -88,7 +100,12 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
                 }
                 // It may live on under another key.
                 (None, None) => (Verdict::Unknown, "the row is not there any more".to_owned()),
-                (Some(State::Active), None) => (Verdict::Resurrected, "active".to_owned()),
+                (Some(State::Active), None) => match (&over, plan.ends_at) {
+                    (Some(over), Some(end)) if over.has(&relation, &key) => {
+                        (Verdict::Scheduled, format!("ends by {}", rfc3339(&end)))
+                    }
+                    _ => (Verdict::Resurrected, "active".to_owned()),
+                },
                 (Some(state), None) => (Verdict::Dead, state.to_string()),
             };
             Seen {

@@ -1,9 +1,9 @@
 //! One request of one actor to change tokens.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::schedule::Ends;
 use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
@@ -20,7 +20,7 @@ pub struct Request {
     /// Expire or delete.
     pub action: Action,
     /// An end in the future, instead of now.
-    pub ends_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<Ends>,
     /// Which tokens.
     pub selectors: Vec<Selector>,
     /// Narrows names to one owner: key, login or email.
@@ -76,7 +76,7 @@ impl Request {
             "parent_id": self.parent.map(|(parent, _)| parent),
             "cause": self.parent.map(|(_, cause)| cause),
             "batch": self.batch,
-            "ends_at": self.ends_at,
+            "ends_at": self.end(),
             "action": self.action,
             "adapter": adapter,
             "os_user": self.os_user,

@@ -64,6 +64,8 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/actor.sql", rendered.actor()?),
         ("sql/doctor/release.sql", rendered.release()?),
         ("sql/tokens/expire.sql", rendered.expire(true)?),
+        ("sql/tokens/expire.sql --at", rendered.schedule(true)?),
+        ("sql/tokens/over.sql", rendered.over()?),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

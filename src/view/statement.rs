@@ -85,6 +85,13 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
                 .map(|(column, set)| format!("{column} = {set}"))
                 .collect();
             field("expire sets", &set.join(", "))?;
+            let later = expire.at.iter().flat_map(|at| &at.set);
+            let later: Vec<String> = later
+                .map(|(column, set)| format!("{column} = {set}"))
+                .collect();
+            if !later.is_empty() {
+                field("for a later end", &later.join(", "))?;
+            }
         }
         (None, why) => field(
             "expire",

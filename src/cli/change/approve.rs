@@ -68,13 +68,21 @@ pub(super) async fn approve(
     }
     let refusal = match approval {
         Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, "expire?").await? => None,
+        Approval::Word if prompt::confirm(&run.interrupt, question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
     };
     match refusal {
         None => Ok(planned),
         Some(error) => Err(planned.decline(error).await.into()),
+    }
+}
+
+fn question(planned: &Planned) -> &'static str {
+    if planned.plan().ends_at.is_some() {
+        "let them end then?"
+    } else {
+        "expire?"
     }
 }
 

@@ -15,7 +15,7 @@ use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Planned, Request};
+use crate::ops::{Context, Ends, Planned, Request};
 
 pub(super) use approve::Approval;
 pub(super) use tell::{ended, tell};
@@ -56,6 +56,8 @@ pub(super) struct Wanted {
     pub(super) action: Action,
     /// Which tokens.
     pub(super) named: Named,
+    /// An end in the future, instead of now.
+    pub(super) ends_at: Option<Ends>,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
     /// How the operator says yes.
@@ -76,7 +78,7 @@ pub(super) async fn change(
         parent: None,
         batch: None,
         action: wanted.action,
-        ends_at: None,
+        ends_at: wanted.ends_at,
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,

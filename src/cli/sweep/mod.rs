@@ -290,6 +290,7 @@ async fn end(
     let wanted = Wanted {
         action,
         named,
+        ends_at: None,
         expect,
         approval,
     };

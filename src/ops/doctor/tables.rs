@@ -196,6 +196,17 @@ pub(super) fn rewriting(bound: &Bound, objects: &[Object], scope: Scope) -> Vec<
     findings
 }
 
+/// Triggers that only an end in the future would fire.
+pub(super) fn rewriting_later(bound: &Bound, objects: &[Object]) -> Vec<Finding> {
+    let written = bound.written();
+    written
+        .flat_map(|relation| {
+            let set = bound.set_only_later(relation);
+            on(bound, objects, relation, Event::Update, &set)
+        })
+        .collect()
+}
+
 fn on(
     bound: &Bound,
     objects: &[Object],
