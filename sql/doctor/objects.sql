@@ -74,6 +74,31 @@ select 'rule', every.schema, every.relation, r.rulename::text, r.ev_type::text,
   from every
   join pg_rewrite as r on r.ev_class = every.oid and r.ev_type <> '1' and r.ev_enabled <> 'D'
  union all
+-- Without its definition: to write that down, Postgres waits for a lock on the table.
+select 'check', every.schema, every.relation, k.conname::text, '', true, true, 0,
+       array(select a.attname::text
+               from pg_attribute as a
+              where a.attrelid = k.conrelid and a.attnum = any (k.conkey))
+  from every
+  join pg_constraint as k on k.conrelid = every.oid and k.contype = 'c'
+ where every.schema <> 'breakglass'
+ union all
+-- Postgres refuses an update or delete that it must publish and cannot identify; `events` as above.
+select 'publication', every.schema, every.relation, p.pubname::text, '', true, true,
+       (case when p.pubupdate then 16 else 0 end) + (case when p.pubdelete then 8 else 0 end),
+       array[]::text[]
+  from every
+  join pg_class as c on c.oid = every.oid
+  join pg_namespace as n on n.oid = c.relnamespace
+  join pg_publication_tables as t on t.schemaname = n.nspname and t.tablename = c.relname
+  join pg_publication as p on p.pubname = t.pubname
+ where every.schema <> 'breakglass'
+   and case c.relreplident
+         when 'n' then true
+         when 'd' then not exists (select from pg_index as i where i.indrelid = c.oid and i.indisprimary)
+         when 'i' then not exists (select from pg_index as i where i.indrelid = c.oid and i.indisreplident)
+         else false end
+ union all
 select 'row security', own.schema, own.relation, '', '',
        c.relrowsecurity and not (pg_has_role(c.relowner, 'usage') and not c.relforcerowsecurity)
                         and not (select rolsuper or rolbypassrls from pg_roles where rolname = current_user),

@@ -30,5 +30,9 @@ impl Mode {
 /// Columns of the terminal; 80 where it does not tell, 20 at least.
 pub(super) fn width() -> u16 {
     let told = tcgetwinsize(stdout()).or_else(|_| tcgetwinsize(stdin()));
-    told.map_or(80, |size| size.ws_col).max(20)
+    match told.map(|size| size.ws_col) {
+        // Serial consoles and some multiplexers say 0 for not known.
+        Ok(0) | Err(_) => 80,
+        Ok(columns) => columns.max(20),
+    }
 }

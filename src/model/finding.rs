@@ -128,6 +128,12 @@ codes! {
     RowSecurity = "row_security",
     /// A trigger can rewrite, swallow or undo a write.
     Trigger = "trigger",
+    /// A trigger can refuse a write at its COMMIT.
+    DeferredTrigger = "deferred_trigger",
+    /// A CHECK looks at a column that an expire sets.
+    CheckConstraint = "check_constraint",
+    /// A table is published without what identifies its rows.
+    ReplicaIdentity = "replica_identity",
     /// A rule replaces or refuses a write.
     Rule = "rule",
     /// An expiry column has no time zone, and not everybody here lives in UTC.

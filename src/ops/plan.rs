@@ -134,9 +134,9 @@ impl Request {
         let (statement, references) = match (self.action, self.end()) {
             (Action::Expire, None) => (expire::statement(desk, written)?, Vec::new()),
             (Action::Expire, Some(end)) => {
-                let (statement, warnings) = schedule::statement(desk, end, written).await?;
+                let (statement, mut warnings) = schedule::statement(desk, end, written).await?;
+                warnings.retain(|found| !known.warnings.contains(found));
                 known.warnings.extend(warnings);
-                known.warnings.dedup();
                 (statement, Vec::new())
             }
             (Action::Delete, _) => delete::statement(desk, written).await?,

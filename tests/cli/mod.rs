@@ -25,6 +25,7 @@ mod doctor_rights;
 mod doctor_schema;
 mod doctor_server;
 mod doctor_tables;
+mod doctor_writes;
 mod help;
 mod in_house;
 mod init;

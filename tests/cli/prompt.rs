@@ -74,6 +74,35 @@ fn yes_expires_what_was_shown() {
 }
 
 #[test]
+fn the_question_names_what_it_is_about() {
+    let database = coder();
+    let one = format!("token {} on {}: {EXPIRE}", seed::HOT, database.name());
+    for (words, asked_about) in [
+        (&["build-cache"][..], one),
+        (
+            &["build-cache", "release"],
+            format!("2 tokens on {}: {EXPIRE}", database.name()),
+        ),
+    ] {
+        let mut terminal = asked(&database, words);
+        let shown = terminal.expect(EXPIRE);
+        assert!(shown.contains(&asked_about), "{shown}");
+        terminal.send_line("n");
+        terminal.finish().code(1);
+    }
+}
+
+#[test]
+fn a_terminal_of_no_width_is_taken_for_one_of_eighty() {
+    let database = coder();
+    let invocation = database.breakglass().args(["tokens", "ls"]);
+    let narrow = invocation.on_terminal(0).finish();
+    let invocation = database.breakglass().args(["tokens", "ls"]);
+    let ordinary = invocation.on_terminal(80).finish();
+    assert_eq!(narrow.text, ordinary.text);
+}
+
+#[test]
 fn what_is_asked_about_is_shown_when_json_is_wanted_too() {
     let database = coder();
     let mut terminal = asked(&database, &["build-cache", "-o", "json"]);

@@ -180,7 +180,7 @@ fn a_row_that_changed_after_it_was_shown_is_refused() {
             REASON,
         ];
         let mut terminal = database.breakglass().args(rm).on_terminal(120);
-        terminal.expect("let them end then?");
+        terminal.expect("end then?");
         database.execute(&format!(
             "update api_keys set {write} where id = '{}'",
             seed::HOT
@@ -206,7 +206,7 @@ fn saying_no_is_recorded_with_the_end_that_was_declined() {
         REASON,
     ];
     let mut terminal = database.breakglass().args(rm).on_terminal(120);
-    terminal.expect("let them end then?");
+    terminal.expect("end then?");
     let before = Before::of(&database);
     terminal.send_line("n");
     terminal.finish().code(1);
@@ -246,4 +246,54 @@ fn the_digest_holds_the_end() {
     assert_ne!(now, at);
     assert_eq!(at, digest(&["--at", "2031-08-01T02:00:00+02:00"]));
     assert_ne!(at, digest(&["--at", "2031-08-01T00:00:01Z"]));
+}
+
+/// A trigger on a column that only such an end sets is warned of, and what it undoes is noticed.
+#[test]
+fn a_trigger_that_undoes_what_makes_it_stick_fails_the_change() {
+    let database = coder();
+    database.execute(
+        "create function keep() returns trigger language plpgsql as $$ begin \
+           new.lifetime_seconds := old.lifetime_seconds; return new; end $$; \
+         create trigger keep before update of lifetime_seconds on api_keys \
+           for each row execute function keep()",
+    );
+    let before = Before::of(&database);
+    let output = remove(&database, &["build-cache", "--in", "2h"]).run();
+    output
+        .code(1)
+        .says("warning: trigger keep on public.api_keys runs before each row's update");
+    before.plus(&database, "failed", "did not change public.api_keys as planned");
+    let output = remove(&database, &["build-cache"]).run();
+    output.success().never_says("trigger keep");
+}
+
+/// A refresh token that came after the plan is let be when it ends by then, and stops the change
+/// when it does not.
+#[test]
+fn a_refresh_token_that_came_after_the_plan_counts_by_its_end() {
+    for (ends, code) in [("10 minutes", 0), ("3 hours", 1)] {
+        let database = coder();
+        let key = format!("id:{}", seed::OAUTH);
+        let rm = ["tokens", "rm", &key, "--in", "2h", "--reason", REASON];
+        let mut terminal = database.breakglass().args(rm).on_terminal(120);
+        terminal.expect("end then?");
+        database.execute(&format!(
+            "insert into oauth2_provider_app_tokens \
+             select (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), \
+                     'hash_prefix', '\\x' || md5(random()::text), 'expires_at', now() + interval '{ends}'))).* \
+               from oauth2_provider_app_tokens as t where api_key_id = '{}'",
+            seed::OAUTH
+        ));
+        let before = Before::of(&database);
+        terminal.send_line("y");
+        let transcript = terminal.finish();
+        transcript.code(code);
+        if code == 1 {
+            transcript.says("came after the plan");
+            before.plus(&database, "refused", "came after the plan");
+        } else {
+            assert_eq!(database.operation()["companions_changed"], 1);
+        }
+    }
 }

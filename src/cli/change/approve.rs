@@ -68,7 +68,7 @@ pub(super) async fn approve(
     }
     let refusal = match approval {
         Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, question(&planned)).await? => None,
+        Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
     };
@@ -78,12 +78,24 @@ pub(super) async fn approve(
     }
 }
 
-fn question(planned: &Planned) -> &'static str {
-    if planned.plan().ends_at.is_some() {
-        "let them end then?"
-    } else {
-        "expire?"
-    }
+/// What the yes is about: somebody with six terminals open answers in one of them.
+fn question(planned: &Planned) -> String {
+    let tokens = match planned.plan().tokens.as_slice() {
+        [token] => format!("token {}", view::shown_key(&token.token.key)),
+        tokens => format!("{} tokens", tokens.len()),
+    };
+    let policy = planned.policy();
+    let place = policy
+        .environment
+        .as_ref()
+        .map(|environment| &environment.name)
+        .or(policy.target.as_ref())
+        .unwrap_or(&planned.identity().database.name);
+    let deed = match planned.plan().ends_at {
+        Some(_) => "end then".to_owned(),
+        None => planned.plan().action.to_string(),
+    };
+    format!("{tokens} on {place}: {deed}?")
 }
 
 /// A delete wants each key, typed or given with `--confirm`.

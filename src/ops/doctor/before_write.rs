@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::objects::objects;
-use super::{release, rights, schema, server, tables};
+use super::{release, rights, schema, server, writes};
 use crate::db::{Installed, Kind, installed};
 use crate::model::{Action, Finding, Severity};
 use crate::ops::desk::Desk;
@@ -40,7 +40,7 @@ pub(in crate::ops) async fn before_write(
     findings.extend(server::replication_role(&objects));
     findings.extend(schema::altered(&objects));
     findings.extend(
-        tables::rewriting(bound, &objects, scope)
+        writes::rewriting(bound, &objects, scope)
             .into_iter()
             .filter(|finding| {
                 application_audit
@@ -80,7 +80,7 @@ pub(in crate::ops) async fn before_schedule(desk: &Desk) -> Result<Vec<Finding>,
     if !lacking.is_empty() {
         return Err(Error::Unfit(lacking));
     }
-    let mut findings = tables::rewriting_later(bound, &objects);
+    let mut findings = writes::rewriting_later(bound, &objects);
     // An end that this release of the application would not keep.
     findings.append(&mut quirks?);
     findings.retain(|finding| finding.severity != Severity::Notes);

@@ -16,6 +16,7 @@ mod rights;
 mod schema;
 mod server;
 mod tables;
+mod writes;
 
 use std::time::{Instant, SystemTime};
 
@@ -161,7 +162,7 @@ impl Doctor {
         findings.extend(rights::missing(&lacks, scope, &identity.role));
         if let Some(bound) = bound {
             findings.extend(tables::row_security(bound, identity));
-            findings.extend(tables::rewriting(bound, &objects, scope));
+            findings.extend(writes::rewriting(bound, &objects, scope));
         }
         findings.append(&mut application?);
         Ok(rights::abilities(&lacks, bound))

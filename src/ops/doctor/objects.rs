@@ -19,6 +19,10 @@ pub(super) enum Aspect {
     Trigger,
     Rule,
     RowSecurity,
+    /// A CHECK of an application's table.
+    Check,
+    /// A publication of an application's table that has no replica identity.
+    Publication,
 }
 
 /// One object.
@@ -99,6 +103,23 @@ impl Object {
         self.aspect == Aspect::Rule && self.events == event.number()
     }
 
+    /// Whether this is a CHECK that an event which sets some columns must pass.
+    pub(super) fn checks(&self, event: Event, set: &[String]) -> bool {
+        self.aspect == Aspect::Check
+            && event == Event::Update
+            && self.columns.iter().any(|column| set.contains(column))
+    }
+
+    /// Whether this publication has an event of rows that it cannot identify.
+    pub(super) fn publishes_blindly(&self, event: Event) -> bool {
+        self.aspect == Aspect::Publication && self.events & event.bit() != 0
+    }
+
+    /// Whether this trigger runs when the transaction commits.
+    pub(super) fn waits_for_commit(&self) -> bool {
+        self.definition.contains(" INITIALLY DEFERRED ")
+    }
+
     /// Whether this trigger runs before the row is written, and could change it or drop it.
     pub(super) fn can_rewrite(&self) -> bool {
         const ROW: i32 = 1;
@@ -160,6 +181,8 @@ fn aspect_of(word: &str) -> Result<Aspect, db::Error> {
         "trigger" => Aspect::Trigger,
         "rule" => Aspect::Rule,
         "row security" => Aspect::RowSecurity,
+        "check" => Aspect::Check,
+        "publication" => Aspect::Publication,
         other => return Err(db::Error::Answer(format!("an object `{other}`"))),
     })
 }

@@ -71,7 +71,12 @@ fn word(aspect: Aspect) -> Option<&'static str> {
         Aspect::Column => Some("column"),
         Aspect::Constraint => Some("constraint"),
         Aspect::Trigger => Some("trigger"),
-        Aspect::Schema | Aspect::Setting | Aspect::Rule | Aspect::RowSecurity => None,
+        Aspect::Schema
+        | Aspect::Setting
+        | Aspect::Rule
+        | Aspect::RowSecurity
+        | Aspect::Check
+        | Aspect::Publication => None,
     }
 }
 

@@ -1,10 +1,8 @@
-//! The application's tables: what kind they are, what hides or rewrites their rows, how their ends
-//! are kept.
+//! The application's tables: what kind they are, what hides their rows, how their ends are kept.
 
 use tokio_postgres::types::Type;
 
-use super::Scope;
-use super::objects::{Event, Object, names};
+use super::objects::names;
 use crate::adapter::{Adapter, Bound, Catalogue, Choice, Relation, detect};
 use crate::db::{self, Identity, Session};
 use crate::model::{Code, Finding};
@@ -168,83 +166,6 @@ pub(super) fn row_security(bound: &Bound, identity: &Identity) -> Vec<Finding> {
             .remedy("use the table's owner, or a role with BYPASSRLS")
     });
     found.collect()
-}
-
-/// Triggers and rules on the tables that a change writes to.
-pub(super) fn rewriting(bound: &Bound, objects: &[Object], scope: Scope) -> Vec<Finding> {
-    let set: Vec<String> = bound
-        .adapter
-        .expire
-        .iter()
-        .flat_map(|expire| expire.set.keys().cloned())
-        .collect();
-    let mut findings = Vec::new();
-    if scope.expire {
-        findings.extend(on(bound, objects, &bound.token, Event::Update, &set));
-    }
-    if scope.delete {
-        findings.extend(on(bound, objects, &bound.token, Event::Delete, &[]));
-    }
-    for (companion, relation) in &bound.companions {
-        let set: Vec<String> = companion.expire.set.keys().cloned().collect();
-        findings.extend(on(bound, objects, relation, Event::Update, &set));
-    }
-    if let Some(relation) = &bound.audit {
-        findings.extend(on(bound, objects, relation, Event::Insert, &[]));
-    }
-    findings.dedup();
-    findings
-}
-
-/// Triggers that only an end in the future would fire.
-pub(super) fn rewriting_later(bound: &Bound, objects: &[Object]) -> Vec<Finding> {
-    let written = bound.written();
-    written
-        .flat_map(|relation| {
-            let set = bound.set_only_later(relation);
-            on(bound, objects, relation, Event::Update, &set)
-        })
-        .collect()
-}
-
-fn on(
-    bound: &Bound,
-    objects: &[Object],
-    relation: &Relation,
-    event: Event,
-    set: &[String],
-) -> Vec<Finding> {
-    let objects = objects.iter().filter(|object| object.is_of(relation));
-    let (table, verb) = (relation.display_name(), event.as_str());
-    objects
-        .filter_map(|object| {
-            let name = &object.name;
-            if object.replaces(event) {
-                return Some(
-                    Finding::blocks(Code::Rule, table.clone())
-                        .what(format!("rule {name} on {table} stands in for an {verb}").replace("an delete", "a delete"))
-                        .why("Postgres refuses a statement that changes and records at once on a table with such a rule")
-                        .remedy(format!("look at it with `\\d {table}` in psql, and have its owner disable or drop it")),
-                );
-            }
-            if !object.fires_on(event, set) || bound.adapter.triggers.contains(name) {
-                return None;
-            }
-            let trigger = format!("trigger {name} on {table}");
-            let look = format!("read its function: `\\d {table}` in psql; try with `breakglass tokens rm SELECTOR --dry-run`");
-            Some(if object.can_rewrite() {
-                Finding::warns(Code::Trigger, table.clone())
-                    .what(format!("{trigger} runs before each row's {verb}, and can change or swallow it"))
-                    .why("a change that was swallowed is noticed and rolled back: then the token lives on")
-                    .remedy(look)
-            } else {
-                Finding::notes(Code::Trigger, table.clone())
-                    .what(format!("{trigger} runs at an {verb}").replace("an delete", "a delete"))
-                    .why("it can refuse the change, or write the token back to life; the read-back would see that")
-                    .remedy(look)
-            })
-        })
-        .collect()
 }
 
 /// Ends that are kept without a zone, where not everybody's sessions are in UTC.
