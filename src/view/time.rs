@@ -88,7 +88,7 @@ fn length(delta: TimeDelta) -> String {
 /// `1 h 42 min`, rounded to the smaller of the two.
 fn two_units(delta: TimeDelta) -> String {
     const UNITS: [(i64, &str); 5] = [
-        (31_557_600, "y"),
+        (31_536_000, "y"),
         (86_400, "d"),
         (3_600, "h"),
         (60, "min"),
@@ -134,7 +134,7 @@ mod tests {
             (86_399_000, "1 d"),
             (90_000_000, "1 d 1 h"),
             (2_592_000_000, "30 d"),
-            (31_557_600_000, "1 y"),
+            (31_536_000_000, "1 y"),
             (63_200_000_000, "2 y 1 d"),
         ] {
             let delta = TimeDelta::milliseconds(milliseconds);

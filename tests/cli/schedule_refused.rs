@@ -263,7 +263,11 @@ fn a_trigger_that_undoes_what_makes_it_stick_fails_the_change() {
     output
         .code(1)
         .says("warning: trigger keep on public.api_keys runs before each row's update");
-    before.plus(&database, "failed", "did not change public.api_keys as planned");
+    before.plus(
+        &database,
+        "failed",
+        "did not change public.api_keys as planned",
+    );
     let output = remove(&database, &["build-cache"]).run();
     output.success().never_says("trigger keep");
 }
