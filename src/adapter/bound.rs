@@ -261,9 +261,7 @@ impl Bound {
     /// The columns that hold an end as a time of day without a zone, or as a day; with their tables.
     #[must_use]
     pub fn zoneless(&self) -> Vec<String> {
-        let later = self.adapter.expire.iter().flat_map(Expire::only_later);
-        let own = self.vital().into_iter().chain(later);
-        let own = own.map(|column| (&self.token, column));
+        let own = self.vital().into_iter().map(|column| (&self.token, column));
         let companions = self.companions.iter().flat_map(|(companion, relation)| {
             let dead = companion.dead.iter().map(|rule| rule.column.clone());
             let set = companion.expire.columns();
@@ -300,12 +298,7 @@ impl Bound {
             .iter()
             .map(|rule| rule.column.clone())
             .collect();
-        columns.extend(
-            adapter
-                .expire
-                .iter()
-                .flat_map(|expire| expire.set.keys().cloned()),
-        );
+        columns.extend(adapter.expire.iter().flat_map(Expire::columns));
         columns.extend(adapter.times.expires.iter().map(|time| time.column.clone()));
         columns.sort_unstable();
         columns.dedup();
@@ -325,7 +318,6 @@ impl Bound {
             self.kinds()
                 .flat_map(|kind| kind.when.iter().map(|condition| condition.column.clone())),
         );
-        columns.extend(adapter.expire.iter().flat_map(Expire::only_later));
         columns.retain(|column| !vital.contains(column) && !adapter.token.moving.contains(column));
         columns.sort_unstable();
         columns.dedup();
