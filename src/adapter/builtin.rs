@@ -179,6 +179,11 @@ impl Adapter {
         }
         self.check_constants()?;
         self.check_ends()?;
+        if self.settle.still_alive.is_none() && self.settle.why.is_some() {
+            return Err(
+                "settle.why says why settle.still_alive helps, and there is none".to_owned(),
+            );
+        }
         self.check_quirks()?;
         let patterns = self
             .secret

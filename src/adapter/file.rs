@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
 use super::schedule::ExpireAt;
+use super::settle::Settle;
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -47,6 +48,9 @@ pub struct Adapter {
     /// What is particular about deleting.
     #[serde(default)]
     pub delete: Delete,
+    /// What may come back to life after the commit, and for how long that is watched.
+    #[serde(default)]
+    pub settle: Settle,
     /// Rows that must die with a token.
     #[serde(default, rename = "companion")]
     pub companions: Vec<Companion>,

@@ -22,6 +22,7 @@ mod release;
 mod render;
 mod schedule;
 mod secret;
+mod settle;
 mod template;
 
 pub use audit::{ActorTable, ApplicationAudit};
@@ -35,6 +36,7 @@ pub use release::{Quirk, Release};
 pub use render::{RenderError, SortKey, Statements};
 pub use schedule::ExpireAt;
 pub use secret::{KeyShape, SecretParts, SecretShape};
+pub use settle::{Settle, StillAlive, WindowError, parse_window};
 
 pub(crate) use quote::Sql;
 pub(crate) use template::{Context, fill, install};

@@ -173,6 +173,24 @@ impl<'a> Statements<'a> {
         Ok(Some(render("tokens/companions.sql", &context)?))
     }
 
+    /// `sql/tokens/alive.sql`, which also says of which cluster the answer is, where the role may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive(&self, knows_cluster: bool, later: bool) -> Result<String, RenderError> {
+        let mut context = if later {
+            self.context_later("$4::timestamptz")?
+        } else {
+            let mut context = self.context()?;
+            let companions: Vec<_> = self.bound.companions.iter().collect();
+            context.insert("companions", self.companion_values(&companions)?);
+            context
+        };
+        context.insert("knows_cluster", Value::from(knows_cluster));
+        Ok(render("tokens/alive.sql", &context)?)
+    }
+
     /// `sql/tokens/cascades.sql`; `None` where nothing references the token table.
     ///
     /// # Errors

@@ -209,6 +209,14 @@ impl Statements<'_> {
         Ok(Some(render("tokens/over.sql", &context)?))
     }
 
+    /// The same by a moment that is a parameter; as ever where there is no such end.
+    pub(super) fn context_later(&self, moment: &str) -> Result<Context, RenderError> {
+        match self.bound.adapter.expire_at() {
+            Some(at) => self.context_by(&self.ending(at), &Sql::text(moment)),
+            None => self.context(),
+        }
+    }
+
     fn ending<'a>(&'a self, at: &'a ExpireAt) -> Ending<'a> {
         Ending {
             alias: "t",

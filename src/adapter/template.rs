@@ -13,9 +13,10 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 18] = templates![
+const TEMPLATES: [(&str, &str); 19] = templates![
     "doctor/release.sql",
     "tokens/actor.sql",
+    "tokens/alive.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
     "tokens/list.sql",

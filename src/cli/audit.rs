@@ -174,6 +174,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 operation,
                 changes,
                 observations,
+                caused,
                 signal,
             } = &history;
             view::document(
@@ -183,6 +184,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     operation,
                     changes,
                     observations,
+                    caused,
                     signal: signal.as_ref(),
                 },
             )?;
@@ -198,6 +200,8 @@ struct Document<'a> {
     operation: &'a Operation,
     changes: &'a [Change],
     observations: &'a [Observation],
+    /// The operations that it caused.
+    caused: &'a [Operation],
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'a SignalRecord>,
 }

@@ -15,7 +15,8 @@ pub struct Interrupt {
 #[derive(Debug, Default)]
 struct Running {
     statements: usize,
-    commit: Option<UnderWay>,
+    /// The last one is under way; those before it go on after it.
+    commits: Vec<UnderWay>,
 }
 
 /// What is lost sight of when the process ends now.
@@ -75,8 +76,8 @@ impl Interrupt {
     #[must_use]
     pub fn under_way(&self) -> UnderWay {
         let running = self.lock();
-        match running.commit {
-            Some(commit) => commit,
+        match running.commits.last() {
+            Some(commit) => *commit,
             None if running.statements > 0 => UnderWay::Statement,
             None => UnderWay::Nothing,
         }
@@ -89,7 +90,7 @@ impl Interrupt {
         match what {
             UnderWay::Nothing => {}
             UnderWay::Statement => running.statements += 1,
-            commit => running.commit = Some(commit),
+            commit => running.commits.push(commit),
         }
         Begun {
             interrupt: self,
@@ -115,8 +116,11 @@ impl Drop for Begun<'_> {
         match self.what {
             UnderWay::Nothing => {}
             UnderWay::Statement => running.statements = running.statements.saturating_sub(1),
-            commit if running.commit == Some(commit) => running.commit = None,
-            _replaced => {}
+            commit => {
+                if let Some(at) = running.commits.iter().rposition(|begun| *begun == commit) {
+                    running.commits.remove(at);
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod finding;
 mod operation;
 mod plan;
 mod receipt;
+mod settled;
 mod sweep;
 mod token;
 
@@ -19,6 +20,7 @@ pub use operation::{
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
 pub use receipt::Receipt;
+pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Operation, Token, Verdict};
+use super::{Change, Operation, Settled, Token, Verdict};
 
 /// The answer to one mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,11 @@ pub struct Receipt {
     pub changes: Vec<Change>,
     /// Planned tokens that were dead already and were left as they were.
     pub unchanged: Vec<Token>,
-    /// What the read-back saw; `None` when nothing was committed.
+    /// What was seen afterwards; `None` when nothing was committed.
     pub verdict: Option<Verdict>,
+    /// How long it was watched for, and what came of that.
+    #[serde(flatten)]
+    pub settled: Settled,
     /// What this did not kill, from the adapter.
     pub still_works: Vec<String>,
     /// The named target that it was done on, if one was named.

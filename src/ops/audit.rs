@@ -17,6 +17,7 @@ const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
+const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
 
 /// Which operations are wanted. What is `None` is not filtered by.
@@ -49,6 +50,8 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
+    /// The operations that it caused: batches, re-applies, restores; the oldest first.
+    pub caused: Vec<Operation>,
     /// Which session it signalled.
     pub signal: Option<SignalRecord>,
 }
@@ -116,6 +119,7 @@ impl ShowOperation {
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
+        let caused = session.read(&with_columns(CAUSED), &by_id).await?;
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
             Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
@@ -126,6 +130,7 @@ impl ShowOperation {
                 .iter()
                 .map(observation_of)
                 .collect::<Result<_, _>>()?,
+            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
             operation,
         })

@@ -1,6 +1,8 @@
 //! Carrying out a plan: one transaction, one statement, COMMIT only when its counts are what the
 //! plan said, and a read-back on a fresh connection.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -9,14 +11,14 @@ use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::explain;
 use super::plan::Planned;
-use super::read_back::read_back;
 use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
+use super::settle::settle;
 use super::watch::watched;
 use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
     Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
-    Outcome, Owner, Receipt,
+    Outcome, Owner, Receipt, Settled, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -44,6 +46,16 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let (operation, changes) = self.change().await?;
+        if operation.outcome == Outcome::Planned {
+            return Ok(self.receipt(operation, changes, None));
+        }
+        let settled = settle(self, operation.id).await;
+        Ok(self.receipt(operation, changes, Some(settled)))
+    }
+
+    /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
+    pub(super) async fn change(&mut self) -> Result<(Operation, Vec<ChangedRow>), Error> {
         self.same_database().await?;
         let mut attempt = 1;
         let (change, operation, changes) = loop {
@@ -85,33 +97,30 @@ impl Planned {
                 outcome: Outcome::Planned,
                 ..operation
             };
-            return Ok(self.receipt(operation, changes, None));
+            return Ok((operation, changes));
         }
         let interrupt = self.desk.database.interrupt().clone();
-        let committing = interrupt.begin(UnderWay::Commit(operation.id));
+        let _committing = interrupt.begin(UnderWay::Commit(operation.id));
         match change.commit(proof).await {
             Ok(()) => {}
             Err(CommitError::Aborted(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => self.settle_commit(&error).await?,
         }
-        drop(committing);
-        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let verdict = read_back(&self.desk, &self.plan, operation.id).await;
-        Ok(self.receipt(operation, changes, Some(verdict)))
+        Ok((operation, changes))
     }
 
     fn receipt(
         &self,
         operation: Operation,
         changes: Vec<ChangedRow>,
-        verdict: Option<crate::model::Verdict>,
+        seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
-        let untouched = self.plan.tokens.iter().filter(|planned| {
-            !changes.iter().any(|change| {
-                change.relation == self.desk.bound.token.display_name()
-                    && change.key == planned.token.key
-            })
-        });
+        let (verdict, settled) = seen.unzip();
+        let relation = self.desk.bound.token.display_name();
+        let of_tokens = changes.iter().filter(|change| change.relation == relation);
+        let touched: HashSet<&str> = of_tokens.map(|change| change.key.as_str()).collect();
+        let tokens = self.plan.tokens.iter();
+        let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
         Receipt {
             schema: JSON_SCHEMA,
@@ -119,6 +128,7 @@ impl Planned {
             changes,
             unchanged,
             verdict,
+            settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
             target: self.policy.target.clone(),
             environment: self

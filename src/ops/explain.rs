@@ -108,7 +108,7 @@ fn name(planned: &PlannedToken) -> String {
 }
 
 /// The columns that differ, with before and after.
-fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+pub(super) fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
     let text = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => "null".to_owned(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
@@ -10,9 +12,10 @@ use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
-use super::token_row::object;
+use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::{delete, expire, schedule};
+use crate::adapter::ForeignKey;
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
@@ -131,60 +134,16 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let (statement, references) = match (self.action, self.end()) {
-            (Action::Expire, None) => (expire::statement(desk, written)?, Vec::new()),
-            (Action::Expire, Some(end)) => {
-                let (statement, mut warnings) = schedule::statement(desk, end, written).await?;
-                warnings.retain(|found| !known.warnings.contains(found));
-                known.warnings.extend(warnings);
-                (statement, Vec::new())
-            }
-            (Action::Delete, _) => delete::statement(desk, written).await?,
-        };
+        let end = self.end();
+        let (statement, references) = statement(desk, self.action, end, written).await?;
+        if end.is_some() {
+            let mut warnings = schedule::warnings(desk).await?;
+            warnings.retain(|found| !known.warnings.contains(found));
+            known.warnings.extend(warnings);
+        }
         let resolved = self.resolve(desk, policy, known).await?;
         known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let mut tokens: Vec<PlannedToken> = resolved
-            .rows
-            .into_iter()
-            .map(|(row, secret)| PlannedToken {
-                effect: match self.action {
-                    Action::Expire => expire::effect(&row.token),
-                    Action::Delete => Effect::Change,
-                },
-                token: row.token,
-                fixed: row.fixed,
-                vital: row.vital,
-                secret,
-            })
-            .collect();
-        let keys: Vec<String> = tokens
-            .iter()
-            .map(|planned| planned.token.key.clone())
-            .collect();
-        let mut companions = companions(desk, &keys).await?;
-        companions.retain(|companion| !companion.dead);
-        if let Some(end) = self.end() {
-            let over = schedule::over(desk, &keys, end).await?;
-            over.expect(&desk.bound.token.display_name(), &mut tokens);
-            over.leave(&mut companions);
-        }
-        let mut cascades = Vec::new();
-        if self.action == Action::Delete {
-            cascades = delete::cascades(desk, &references, &keys).await?;
-            let left = desk.statements().left_by_delete(&references);
-            companions.retain(|companion| {
-                left.iter()
-                    .any(|(_, relation)| relation.display_name() == companion.relation)
-            });
-        }
-        let plan = Plan {
-            action: self.action,
-            ends_at: self.end(),
-            adapter: desk.bound.adapter.name.clone(),
-            tokens,
-            companions,
-            cascades,
-        };
+        let plan = assemble(desk, (self.action, end), resolved.rows, &references).await?;
         known.plan_digest = Some(plan.digest());
         known.planned = Some(plan.tokens.len());
         Ok((plan, statement))
@@ -213,6 +172,73 @@ impl Request {
             ApplicationAudit::NotGranted
         }
     }
+}
+
+/// The statement of an action, and for a delete what points at the token table.
+pub(super) async fn statement(
+    desk: &Desk,
+    action: Action,
+    end: Option<DateTime<Utc>>,
+    application_audit: bool,
+) -> Result<(String, Vec<ForeignKey>), Error> {
+    match (action, end) {
+        (Action::Expire, None) => Ok((expire::statement(desk, application_audit)?, Vec::new())),
+        (Action::Expire, Some(end)) => Ok((
+            schedule::statement(desk, end, application_audit)?,
+            Vec::new(),
+        )),
+        (Action::Delete, _) => delete::statement(desk, application_audit).await,
+    }
+}
+
+/// What an action is to do with these rows, and what dies with them.
+pub(super) async fn assemble(
+    desk: &Desk,
+    (action, end): (Action, Option<DateTime<Utc>>),
+    rows: Vec<(TokenRow, SecretCheck)>,
+    references: &[ForeignKey],
+) -> Result<Plan, Error> {
+    let mut tokens: Vec<PlannedToken> = rows
+        .into_iter()
+        .map(|(row, secret)| PlannedToken {
+            effect: match action {
+                Action::Expire => expire::effect(&row.token),
+                Action::Delete => Effect::Change,
+            },
+            token: row.token,
+            fixed: row.fixed,
+            vital: row.vital,
+            secret,
+        })
+        .collect();
+    let keys: Vec<String> = tokens
+        .iter()
+        .map(|planned| planned.token.key.clone())
+        .collect();
+    let mut companions = companions(desk, &keys).await?;
+    companions.retain(|companion| !companion.dead);
+    if let Some(end) = end {
+        let over = schedule::over(desk, &keys, end).await?;
+        over.expect(&desk.bound.token.display_name(), &mut tokens);
+        over.leave(&mut companions);
+    }
+    let mut cascades = Vec::new();
+    if action == Action::Delete {
+        cascades = delete::cascades(desk, references, &keys).await?;
+        let left = desk.statements().left_by_delete(references);
+        companions.retain(|companion| {
+            left.iter()
+                .any(|(_, relation)| relation.display_name() == companion.relation)
+        });
+    }
+    Ok(Plan {
+        action,
+        ends_at: end,
+        adapter: desk.bound.adapter.name.clone(),
+        tokens,
+        companions,
+        cascades,
+    })
 }
 
 /// `None` when no secret was given, false when any could not be compared.

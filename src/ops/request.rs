@@ -1,5 +1,7 @@
 //! One request of one actor to change tokens.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -31,6 +33,8 @@ pub struct Request {
     pub reason: String,
     /// The ticket that asked for it.
     pub ticket: Option<String>,
+    /// How long the tokens are watched after the commit; `None` for as long as the adapter says.
+    pub settle: Option<Duration>,
     /// Do the work and roll it back.
     pub dry_run: bool,
     /// Whether the application's own audit log is written where it can be.

@@ -87,20 +87,19 @@ impl Request {
     }
 }
 
-/// The statement that sets an end in the future, and what may go wrong with it.
+/// The statement that sets an end in the future.
 ///
 /// # Errors
 ///
-/// When the application would not honour such an end, its columns cannot hold it, or the role may
-/// not write them.
-pub(super) async fn statement(
+/// When the application would not honour such an end, or its columns cannot hold it.
+pub(super) fn statement(
     desk: &Desk,
     ends_at: DateTime<Utc>,
     application_audit: bool,
-) -> Result<(String, Vec<Finding>), Error> {
+) -> Result<String, Error> {
     let adapter = &desk.bound.adapter;
     if adapter.expire.is_none() {
-        return Ok((expire::statement(desk, application_audit)?, Vec::new()));
+        return expire::statement(desk, application_audit);
     }
     let Some(statement) = desk.statements().schedule(application_audit)? else {
         return Err(Error::NoLaterEnd {
@@ -113,7 +112,16 @@ pub(super) async fn statement(
     {
         return Err(Error::WholeDays { column, ends_at });
     }
-    Ok((statement, before_schedule(desk).await?))
+    Ok(statement)
+}
+
+/// What may go wrong with such an end.
+///
+/// # Errors
+///
+/// When the role may not set it.
+pub(super) async fn warnings(desk: &Desk) -> Result<Vec<Finding>, Error> {
+    before_schedule(desk).await
 }
 
 /// The rows that are over by a moment as they stand, whoever uses them until then.

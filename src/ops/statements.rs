@@ -66,6 +66,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/expire.sql", rendered.expire(true)?),
         ("sql/tokens/expire.sql --at", rendered.schedule(true)?),
         ("sql/tokens/over.sql", rendered.over()?),
+        ("sql/tokens/alive.sql", Some(rendered.alive(true, false)?)),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

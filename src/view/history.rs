@@ -164,6 +164,7 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         operation,
         changes,
         observations,
+        caused,
         signal,
     } = history;
     for (name, value) in fields(operation, clock) {
@@ -194,10 +195,32 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         );
         field(out, "seen", &text)?;
     }
+    for operation in caused {
+        field(out, "caused", &caused_line(operation, clock))?;
+    }
     if let Some(signal) = signal {
         write_signal(out, signal, clock)?;
     }
     Ok(())
+}
+
+/// `re-apply 0199…, applied at …`, for a batch with its number.
+fn caused_line(operation: &Operation, clock: Clock) -> String {
+    let cause = operation.cause.map(|cause| format!("{cause} "));
+    let number = operation.batch.map(|batch| format!("{batch} "));
+    let when = operation
+        .occurred_at
+        .map(|time| format!(" at {}", clock.full(time)));
+    let error = operation.error.as_ref().map(|error| format!(": {error}"));
+    format!(
+        "{}{}{}, {}{}{}",
+        cause.unwrap_or_default(),
+        number.unwrap_or_default(),
+        operation.id,
+        operation.outcome,
+        when.unwrap_or_default(),
+        error.unwrap_or_default()
+    )
 }
 
 fn write_signal(out: &mut dyn Write, record: &SignalRecord, clock: Clock) -> io::Result<()> {

@@ -12,6 +12,7 @@ mod history;
 mod json;
 mod plan;
 mod receipt;
+mod settled;
 mod statement;
 mod sweep;
 mod table;

@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use super::column::shown_key;
 use super::escape::visible;
+use super::settled;
 use super::time::{Clock, zoned};
-use crate::model::{
-    ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token, Verdict,
-};
+use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token};
 
 /// Writes the receipt of a mutation.
 ///
@@ -21,6 +20,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         changes,
         unchanged,
         verdict,
+        settled: told,
         still_works: _,
         target: _,
         environment: _,
@@ -31,7 +31,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     for token in unchanged {
         writeln!(out, "{}", visible(&unchanged_line(operation, token)))?;
     }
-    read_back(out, *verdict)?;
+    settled::write(out, *verdict, told)?;
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -48,29 +48,6 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         ""
     };
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
-}
-
-/// What was seen afterwards.
-fn read_back(out: &mut dyn Write, verdict: Option<Verdict>) -> io::Result<()> {
-    const READ: &str = "read back on a fresh connection";
-    match verdict {
-        None => Ok(()),
-        Some(Verdict::Dead) => writeln!(out, "{READ}: dead"),
-        Some(Verdict::Resurrected) => {
-            writeln!(out, "{READ}: ALIVE AGAIN, something wrote it back")
-        }
-        Some(Verdict::Unknown) => writeln!(
-            out,
-            "changed, but it could not be read back, so it is not confirmed dead"
-        ),
-        Some(Verdict::Scheduled) => writeln!(out, "{READ}: ends as set, alive until then"),
-        Some(Verdict::Restored) => writeln!(out, "{READ}: as it was put back"),
-        Some(Verdict::Changed) => writeln!(
-            out,
-            "{READ}: CHANGED AGAIN, something wrote over what was put back"
-        ),
-        Some(Verdict::Gone) => writeln!(out, "{READ}: the row is gone"),
-    }
 }
 
 fn unchanged_line(operation: &Operation, token: &Token) -> String {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::escape::visible;
 use super::table::draw;
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Settle, StillAlive};
 
 /// Writes a list of adapters; `fits` is the one that matched the database, if one was asked.
 ///
@@ -98,6 +98,9 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
             &format!("not possible: {}", why.as_deref().unwrap_or_default()),
         )?,
     }
+    for (name, value) in settling(&adapter.settle) {
+        field(name, &value)?;
+    }
     for companion in &adapter.companions {
         field(
             "companion",
@@ -117,4 +120,19 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
         field("note", &note.text)?;
     }
     Ok(())
+}
+
+/// What comes after the commit: for how long it is watched, and what helps where that is not enough.
+fn settling(settle: &Settle) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if !settle.window.is_zero() {
+        let seconds = settle.window.as_secs_f64();
+        fields.push(("watched for", format!("{seconds} s after the commit")));
+    }
+    if let Some(StillAlive::Delete) = settle.still_alive {
+        let why = settle.why.as_deref();
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        fields.push(("written back", format!("--delete{why}")));
+    }
+    fields
 }

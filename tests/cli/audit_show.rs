@@ -51,7 +51,7 @@ fn one_operation_in_json_has_exactly_these_fields() {
     let document = output.json();
     assert_eq!(
         members(&document),
-        ["schema", "operation", "changes", "observations"]
+        ["schema", "operation", "changes", "observations", "caused"]
     );
     assert_eq!(document["schema"], 1);
     let listed = audit(&database, &["ls", "--action", "delete", "-o", "jsonl"]).json_lines();

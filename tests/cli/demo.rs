@@ -27,7 +27,7 @@ const STORY: [&str; 10] = [
     "$ breakglass tokens show build-cache\n",
     "$ breakglass tokens rm build-cache --reason 'hot loop since 02:50' --ticket INC-42 --yes\n",
     "expired token d4o6FQe5QT `build-cache` of ci-runner: active -> expired\n",
-    "read back on a fresh connection: dead\n",
+    "read back on a fresh connection: dead, at each of ",
     "$ breakglass tokens ls --name build-cache --include-expired\n",
     "$ breakglass audit ls\n",
     "$ breakglass audit show ",

@@ -6,6 +6,8 @@
     reason = "a helper that finds no value fails its test"
 )]
 
+use serde_json::Value;
+
 use super::remove::{Before, REASON, coder, column, operator, remove};
 use crate::support::run::Output;
 use crate::support::terminal::Transcript;
@@ -325,7 +327,7 @@ fn a_token_that_is_written_back_is_told_as_alive() {
         let output = remove(&database, &["build-cache"]).run();
         output
             .code(5)
-            .says("hint: run the command again; --delete cannot be written back");
+            .says("hint: run `breakglass tokens rm id:d4o6FQe5QT --delete --confirm d4o6FQe5QT --reason 'hot loop, INC-42'`; coderd writes a key back by its id alone");
         assert!(
             output.stdout.contains(
                 "\nread back on a fresh connection: ALIVE AGAIN, something wrote it back\n"
@@ -334,14 +336,28 @@ fn a_token_that_is_written_back_is_told_as_alive() {
         );
         output.never_says("connection: dead");
         assert!(database.is_alive(seed::HOT));
-        assert_eq!(database.operation()["outcome"], "applied");
-        assert_eq!(database.changes().len(), 1);
-        let seen = database.observations();
-        assert_eq!(seen.len(), 1);
-        assert_eq!(
-            [&seen[0]["key"], &seen[0]["verdict"], &seen[0]["detail"]],
-            [seed::HOT, "resurrected", "active"]
+        // The change, and three that killed it again.
+        let operations = database.operations();
+        assert!(
+            operations
+                .iter()
+                .all(|operation| operation["outcome"] == "applied")
         );
+        assert_eq!([operations.len(), database.changes().len()], [4, 4]);
+        let of_first = |seen: &Value| seen["operation_id"] == operations[0]["id"];
+        let seen = database.observations();
+        let seen: Vec<[&Value; 3]> = seen
+            .iter()
+            .filter(|seen| of_first(seen))
+            .map(|seen| [&seen["key"], &seen["verdict"], &seen["detail"]])
+            .collect();
+        let found = [seed::HOT, "resurrected", "active"];
+        let last = [
+            seed::HOT,
+            "resurrected",
+            "active, after it was killed again 3 times",
+        ];
+        assert_eq!(seen, [found, found, found, last]);
         let json = remove(&database, &["build-cache", "-o", "json"]).run();
         assert_eq!(json.code(5).json()["verdict"], "resurrected");
         let words = [seed::HOT, "--delete", "--confirm", seed::HOT];

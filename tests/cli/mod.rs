@@ -50,6 +50,8 @@ mod schedule_refresh;
 mod schedule_refused;
 mod schedule_units;
 mod select;
+mod settle;
+mod settle_again;
 mod show;
 mod show_selector;
 mod sweep;

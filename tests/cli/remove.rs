@@ -240,6 +240,8 @@ fn the_receipt_in_json_tells_what_is_recorded() {
         }],
         "unchanged": [],
         "verdict": "dead",
+        "watched_for_ms": 0, "looks": 1, "watched_until": receipt["watched_until"],
+        "unsettled": [], "reapplied": [], "advice": null,
         "still_works": ["app tickets already issued work for up to 60 s; open WebSockets (SSH, \
                          terminals, log streams) are not cut"],
         "target": null,

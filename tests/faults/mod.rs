@@ -12,5 +12,7 @@ mod layers;
 mod pooler;
 mod promises;
 mod proxy;
+mod replays;
 mod server;
+mod settle;
 mod targets;

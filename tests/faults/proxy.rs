@@ -23,6 +23,12 @@ pub(super) enum Cut {
     GarbledBegin,
     /// Nothing more passes once COMMIT was sent, and the connection stays open.
     BlackHole,
+    /// COMMIT is answered, and nobody can connect afterwards.
+    ClosedAfterCommit,
+    /// The second look at what was killed never reaches the server.
+    SecondLook,
+    /// The same, and nobody can connect afterwards.
+    SecondLookForGood,
 }
 
 /// A proxy; it ends with the test process.
@@ -38,6 +44,7 @@ struct Wire {
     done: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
     commits: Arc<AtomicUsize>,
+    looks: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -56,6 +63,7 @@ impl Proxy {
             done: Arc::default(),
             closed: Arc::default(),
             commits: Arc::default(),
+            looks: Arc::default(),
         };
         let commits = Arc::clone(&wire.commits);
         thread::spawn(move || {
@@ -127,8 +135,21 @@ impl Wire {
             if commits {
                 self.commits.fetch_add(1, Ordering::SeqCst);
             }
-            let cuts =
-                commits && self.cut != Cut::GarbledBegin && !self.done.swap(true, Ordering::SeqCst);
+            let at_commit = !matches!(
+                self.cut,
+                Cut::GarbledBegin
+                    | Cut::ClosedAfterCommit
+                    | Cut::SecondLook
+                    | Cut::SecondLookForGood
+            );
+            if commits && self.cut == Cut::ClosedAfterCommit {
+                self.closed.store(true, Ordering::SeqCst);
+            }
+            if self.cuts_look(message) {
+                let _closed = client.shutdown(Shutdown::Both);
+                break;
+            }
+            let cuts = commits && at_commit && !self.done.swap(true, Ordering::SeqCst);
             if cuts && self.cut == Cut::BeforeCommit {
                 let _closed = client.shutdown(Shutdown::Both);
                 break;
@@ -149,6 +170,23 @@ impl Wire {
             }
         }
         let _closed = server.shutdown(Shutdown::Both);
+    }
+}
+
+impl Wire {
+    /// Whether the wire is cut here, because this is the second look.
+    fn cuts_look(&self, message: &[u8]) -> bool {
+        let words = b"Looks at tokens that were killed";
+        let for_good = self.cut == Cut::SecondLookForGood;
+        let looks = for_good || self.cut == Cut::SecondLook;
+        if !looks || !message.windows(words.len()).any(|bytes| bytes == words) {
+            return false;
+        }
+        let is_second = self.looks.fetch_add(1, Ordering::SeqCst) == 1;
+        if is_second && for_good {
+            self.closed.store(true, Ordering::SeqCst);
+        }
+        is_second
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod cluster;
+pub(crate) mod coderd;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod pgbouncer;
@@ -21,6 +22,7 @@ pub(crate) mod template;
 pub(crate) mod terminal;
 
 pub(crate) use cluster::{foreign_cluster, private_cluster, private_cluster_with_logins};
+pub(crate) use coderd::Coderd;
 pub(crate) use database::TestDatabase;
 pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;

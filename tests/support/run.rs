@@ -18,6 +18,9 @@ use super::terminal::Terminal;
 /// The longest that a program may run.
 pub(super) const TIME_LIMIT: Duration = Duration::from_mins(1);
 
+/// Verbs of `tokens` that change something.
+const CHANGING: [&str; 5] = ["rm", "remove", "expire", "delete", "restore"];
+
 /// The binary under test, without a database to talk to.
 pub(crate) fn breakglass() -> Invocation<'static> {
     Invocation::new(env!("CARGO_BIN_EXE_breakglass"))
@@ -33,6 +36,8 @@ pub(crate) struct Invocation<'a> {
     stdin: String,
     database: Option<&'a TestDatabase>,
     role: String,
+    /// Whether a change is watched for as long as it is by default.
+    settles: bool,
 }
 
 impl Invocation<'static> {
@@ -45,6 +50,7 @@ impl Invocation<'static> {
             stdin: String::new(),
             database: None,
             role: SUPERUSER.to_owned(),
+            settles: false,
         }
     }
 }
@@ -59,6 +65,7 @@ impl Invocation<'_> {
             stdin,
             database: _,
             role,
+            settles,
         } = self;
         Invocation {
             program,
@@ -67,6 +74,7 @@ impl Invocation<'_> {
             stdin,
             database: Some(database),
             role,
+            settles,
         }
     }
 
@@ -86,6 +94,12 @@ impl Invocation<'_> {
     /// Adds arguments.
     pub(crate) fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Leaves the settle window of a change as it is by default: other tests look once, at once.
+    pub(crate) fn settling(mut self) -> Self {
+        self.settles = true;
         self
     }
 
@@ -149,11 +163,40 @@ impl Invocation<'_> {
         Terminal::start(command, columns, home)
     }
 
+    /// The arguments, with `--settle 0` behind the words of a command that changes something, unless
+    /// the test says how long.
+    fn settled(&self) -> Vec<String> {
+        let mut arguments = self.arguments.clone();
+        let is_ours = self.program == env!("CARGO_BIN_EXE_breakglass");
+        let says = |word: &str| arguments.iter().any(|argument| argument == word);
+        let has_window = arguments
+            .iter()
+            .any(|argument| argument.starts_with("--settle"));
+        if !is_ours || self.settles || has_window {
+            return arguments;
+        }
+        let kills = says("--expire") || says("--delete");
+        let behind = (0..arguments.len()).find_map(|at| {
+            let words: Vec<&str> = arguments[at..].iter().take(2).map(String::as_str).collect();
+            match words.as_slice() {
+                ["tokens" | "token", "sweep", ..] => kills.then_some(at + 2),
+                ["tokens" | "token", verb, ..] => CHANGING.contains(verb).then_some(at + 2),
+                ["owners" | "owner", "cut", ..] => Some(at + 2),
+                ["apply" | "restore" | "resume", ..] if at == 0 => Some(at + 1),
+                _ => None,
+            }
+        });
+        if let Some(at) = behind {
+            arguments.insert(at, "--settle=0".to_owned());
+        }
+        arguments
+    }
+
     fn command(&self) -> (Command, TempDir) {
         let home = TempDir::with_prefix("breakglass-home-").expect("/tmp is writable");
         let mut command = Command::new(&self.program);
         command
-            .args(&self.arguments)
+            .args(self.settled())
             .env_clear()
             .current_dir(home.path());
         if let Some(path) = std::env::var_os("PATH") {

@@ -5,6 +5,8 @@ mod attempt;
 mod tell;
 mod unattended;
 
+use std::time::Duration;
+
 use clap::Args;
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use super::failure::Failure;
 use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
+use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
 use crate::ops::{Context, Ends, Planned, Request};
 
@@ -47,6 +50,10 @@ pub(super) struct ChangeArgs {
     /// blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
+    /// How long to watch after the commit that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
 }
 
 /// What is to be done, and what has to be said for it.
@@ -84,6 +91,7 @@ pub(super) async fn change(
         expect: wanted.expect,
         reason,
         ticket,
+        settle: args.settle,
         dry_run: args.dry_run,
         application_audit: !args.no_app_audit,
         app_actor: args.app_actor.clone(),

@@ -34,9 +34,8 @@ pub(in crate::cli) fn tell(
 
 /// How a change ended, with what to do about it.
 pub(in crate::cli) fn ended(run: &Run, receipt: &Receipt) -> Exit {
-    if let Some(Verdict::Resurrected) = receipt.verdict {
-        run.screen
-            .note("hint: run the command again; --delete cannot be written back");
+    if let Some(advice) = &receipt.settled.advice {
+        run.screen.note(&format!("hint: {advice}"));
     }
     match (receipt.operation.outcome, receipt.verdict) {
         (Outcome::Planned, _)

@@ -5,6 +5,7 @@ mod told;
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use futures_util::TryStreamExt as _;
@@ -18,6 +19,7 @@ use super::format::Format;
 use super::justify;
 use super::reading::{Named, warn_of_secrets};
 use super::unblock::Unblock;
+use crate::adapter::parse_window;
 use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
 use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
@@ -95,6 +97,10 @@ pub(super) struct SweepArgs {
     /// that root blocker without asking
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true, default_missing_value = Unblock::ASK, requires = "kill", conflicts_with = "dry_run")]
     pub(super) cancel_blocker: Option<Unblock>,
+    /// How long to watch after the commit that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", requires = "kill", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
     /// How to write it
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: Format,
@@ -129,6 +135,7 @@ impl SweepArgs {
                 no_app_audit: self.no_app_audit,
                 app_actor: self.app_actor.clone(),
                 cancel_blocker: self.cancel_blocker,
+                settle: self.settle,
             },
         })
     }

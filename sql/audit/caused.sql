@@ -1,0 +1,6 @@
+-- Lists the operations that one caused, the oldest first.
+--   $1 uuid  operation
+select /* columns */
+  from breakglass.operation as o
+ where o.parent_id = $1::uuid
+order by o.occurred_at, o.id

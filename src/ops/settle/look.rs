@@ -1,0 +1,215 @@
+//! One look at the tokens, on a connection that is opened again when it was cut.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::Expected;
+use crate::db::{self, Database, Identity, Session};
+use crate::model::{Plan, State};
+use crate::ops::desk::Desk;
+use crate::ops::error::Error;
+
+/// Asks the database about the tokens of a plan.
+#[derive(Debug)]
+pub(super) struct Looking<'a> {
+    desk: &'a Desk,
+    plan: &'a Plan,
+    /// Also after a Ctrl-C: the change stands, and what became of it must be told.
+    database: Database,
+    /// Never the session that wrote.
+    session: Option<Session>,
+    statement: Option<String>,
+    keys: Vec<String>,
+    expected: Expected,
+}
+
+/// What one look saw.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// When, by the database's clock.
+    pub(super) at: DateTime<Utc>,
+    /// Tokens that are alive.
+    pub(super) alive: Vec<Sighting>,
+    /// Tokens whose rows should be there, and are not.
+    pub(super) missing: Vec<String>,
+    /// Where every token was asked for: the states of those that are dead.
+    pub(super) dead: Vec<(String, State)>,
+}
+
+/// A token that was seen alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sighting {
+    /// Its key.
+    pub(super) key: String,
+    /// What is alive: the token itself, or which companion of it.
+    pub(super) detail: String,
+    /// Whether it is a companion.
+    pub(super) is_companion: bool,
+}
+
+impl<'a> Looking<'a> {
+    pub(super) fn new(desk: &'a Desk, plan: &'a Plan) -> Self {
+        Self {
+            desk,
+            plan,
+            database: desk.database.uninterrupted(),
+            session: None,
+            statement: None,
+            keys: plan
+                .tokens
+                .iter()
+                .map(|planned| planned.token.key.clone())
+                .collect(),
+            expected: plan.action.into(),
+        }
+    }
+
+    /// Looks at every token, or has only those answered that are not as expected.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or it is not that of the database that was changed. The next look
+    /// is on another connection then.
+    pub(super) async fn look(&mut self, whole: bool) -> Result<Look, Error> {
+        let session = match self.session.take() {
+            Some(session) if !session.is_closed() => session,
+            _ => self.open().await?,
+        };
+        let look = self.read(&session, whole).await?;
+        self.session = Some(session);
+        Ok(look)
+    }
+
+    /// Ends what is under way: a look that nobody waits for any more.
+    pub(super) fn hang_up(&mut self) {
+        self.session = None;
+    }
+
+    async fn open(&self) -> Result<Session, Error> {
+        let session = self.database.session().await?;
+        let identity = Identity::read(&session).await?;
+        // A row that is not there proves nothing where it never was, or has not arrived yet.
+        self.desk.check_same(&identity)?;
+        Ok(session)
+    }
+
+    async fn read(&mut self, session: &Session, whole: bool) -> Result<Look, Error> {
+        let statement = if let Some(statement) = &self.statement {
+            statement
+        } else {
+            let knows_cluster = self.desk.identity.database.system_identifier.is_some();
+            let statement = self
+                .desk
+                .statements()
+                .alive(knows_cluster, self.plan.ends_at.is_some())?;
+            self.statement.insert(statement)
+        };
+        let gone = self.expected == Expected::Gone;
+        let mut parameters: Vec<db::Parameter<'_>> = vec![
+            (&self.keys, Type::TEXT_ARRAY),
+            (&gone, Type::BOOL),
+            (&whole, Type::BOOL),
+        ];
+        if let Some(end) = &self.plan.ends_at {
+            parameters.push((end, Type::TIMESTAMPTZ));
+        }
+        let rows = session.read(statement, &parameters).await?;
+        let mut look = None;
+        let (mut alive, mut missing, mut dead) = (Vec::new(), Vec::new(), Vec::new());
+        for row in &rows {
+            let Some(key) = row
+                .try_get::<_, Option<String>>("key")
+                .map_err(db::Error::from)?
+            else {
+                look = Some(self.place(row)?);
+                continue;
+            };
+            match self.judge(row)? {
+                Seen::Alive(detail) => alive.push(Sighting {
+                    key,
+                    detail,
+                    is_companion: false,
+                }),
+                Seen::Companion(detail) => alive.push(Sighting {
+                    key,
+                    detail,
+                    is_companion: true,
+                }),
+                Seen::Missing => missing.push(key),
+                Seen::Dead(state) => dead.push((key, state)),
+                Seen::Gone => {}
+            }
+        }
+        let at = look.ok_or_else(|| db::Error::Answer("a look without its place".to_owned()))?;
+        Ok(Look {
+            at,
+            alive,
+            missing,
+            dead,
+        })
+    }
+
+    /// Makes sure that the very statement that looked was answered by the primary of the database
+    /// that was changed: behind a pooler it may be another one each time.
+    fn place(&self, row: &Row) -> Result<DateTime<Utc>, Error> {
+        let shown = &self.desk.identity;
+        let text = |column: &str| {
+            row.try_get::<_, Option<String>>(column)
+                .map_err(db::Error::from)
+        };
+        let unknown = || "?".to_owned();
+        let name = text("name")?.unwrap_or_else(unknown);
+        let role = text("role")?.unwrap_or_else(unknown);
+        let system_identifier = text("system_identifier")?;
+        if name != shown.database.name
+            || role != shown.role
+            || system_identifier != shown.database.system_identifier
+        {
+            return Err(Error::from(db::Error::OtherDatabase {
+                name,
+                role,
+                system_identifier: system_identifier.unwrap_or_else(unknown),
+            }));
+        }
+        if row.try_get("in_recovery").map_err(db::Error::from)? {
+            return Err(Error::Standby);
+        }
+        Ok(row.try_get("looked_at").map_err(db::Error::from)?)
+    }
+
+    fn judge(&self, row: &Row) -> Result<Seen, db::Error> {
+        let state: Option<String> = row.try_get("state")?;
+        if let Some(name) = row.try_get::<_, Option<String>>("companion")? {
+            let key: String = row.try_get("companion_key")?;
+            let known = self.plan.companions.iter();
+            let late = known.clone().all(|planned| planned.key != key);
+            let late = if late {
+                ", which came after the plan,"
+            } else {
+                ""
+            };
+            return Ok(Seen::Companion(format!("{name} {key}{late} is alive")));
+        }
+        let is_dead: Option<bool> = row.try_get("dead")?;
+        Ok(match (state, self.expected) {
+            (None, Expected::Gone) => Seen::Gone,
+            (None, Expected::Dead) => Seen::Missing,
+            (Some(_), Expected::Dead) if is_dead != Some(true) => Seen::Alive("active".to_owned()),
+            (Some(state), Expected::Dead) => {
+                let known = State::from_word(&state);
+                Seen::Dead(known.ok_or_else(|| db::Error::Answer(format!("state {state}")))?)
+            }
+            (Some(state), Expected::Gone) => Seen::Alive(format!("the row is back, {state}")),
+        })
+    }
+}
+
+/// What one row of an answer says.
+enum Seen {
+    Alive(String),
+    Companion(String),
+    Missing,
+    Dead(State),
+    Gone,
+}
