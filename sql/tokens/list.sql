@@ -1,27 +1,9 @@
 -- Lists tokens. A filter that was not given is null.
---   $1 boolean      also those that are dead
---   $2 text[]       kinds
---   $3 text         owner: its key, login or email
---   $4 text         label, as a LIKE pattern
---   $5 float8       not used for so many seconds (never used: not made within them)
---   $6 float8       ends within so many seconds
---   $7 timestamptz  made before
---   $8 bigint       at most so many rows
+--   $1 to $9        the filter, as sql/tokens/filtered.sql has it
+--   $10 bigint      at most so many rows
 select {%- include "tokens/columns.sql" %}
   from {{ table }} as t
 {%- include "tokens/owner.sql" %}
- where ($1::boolean or not {{ dead }})
-   and ($2::text[] is null or {{ kind }} = any ($2::text[]))
-   and ($3::text is null
-        or {{ owner.id }} = $3::text
-        or lower({{ owner.login }}) = lower($3::text)
-        or lower({{ owner.email }}) = lower($3::text))
-   and ($4::text is null or {{ label }} like $4::text)
-   and ($5::float8 is null
-        or coalesce({{ times.last_used }}, {{ times.created }}, '-infinity')
-           < now() - make_interval(secs => $5::float8))
-   and ($6::float8 is null
-        or {{ times.expires }} between now() and now() + make_interval(secs => $6::float8))
-   and ($7::timestamptz is null or {{ times.created }} < $7::timestamptz)
+{%- include "tokens/filtered.sql" %}
 order by {{ order }}
- limit $8::bigint
+ limit $10::bigint

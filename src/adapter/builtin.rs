@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::detect::split;
 use super::file::Adapter;
+use crate::model::hex;
 
 const BUILTIN: [&str; 2] = [
     include_str!("../../sql/adapters/coder.toml"),
@@ -64,7 +67,7 @@ pub fn load(path: &Path) -> Result<Adapter, LoadError> {
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
-    let adapter: Adapter = toml::from_str(text).map_err(|error| {
+    let mut adapter: Adapter = toml::from_str(text).map_err(|error| {
         let before = error
             .span()
             .and_then(|span| text.get(..span.start))
@@ -77,6 +80,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Adapter, LoadError> {
             why: format!("`{written}`: {}", error.message().replace('\n', " ")),
         }
     })?;
+    adapter.sha256 = hex(&Sha256::digest(text));
     adapter.check().map_err(|why| LoadError::Rule {
         name: name.to_owned(),
         why,
@@ -162,21 +166,7 @@ impl Adapter {
                 }
             }
         }
-        for rule in self
-            .dead
-            .iter()
-            .chain(self.companions.iter().flat_map(|companion| &companion.dead))
-        {
-            if rule.state == crate::model::State::Active {
-                return Err("a [[dead]] rule cannot mean `active`".to_owned());
-            }
-            if rule.when.compares() != rule.text.is_some() {
-                return Err(format!(
-                    "the [[dead]] rule of `{}`: `text` goes with `eq` and `not_eq`, and with nothing else",
-                    rule.column
-                ));
-            }
-        }
+        self.check_dead()?;
         self.check_constants()?;
         self.check_ends()?;
         if self.settle.still_alive.is_none() && self.settle.why.is_some() {
@@ -192,6 +182,25 @@ impl Adapter {
             .chain(&self.token.key_pattern);
         for pattern in patterns {
             regex::Regex::new(pattern).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn check_dead(&self) -> Result<(), String> {
+        for rule in self
+            .dead
+            .iter()
+            .chain(self.companions.iter().flat_map(|companion| &companion.dead))
+        {
+            if rule.state == crate::model::State::Active {
+                return Err("a [[dead]] rule cannot mean `active`".to_owned());
+            }
+            if rule.when.compares() != rule.text.is_some() {
+                return Err(format!(
+                    "the [[dead]] rule of `{}`: `text` goes with `eq` and `not_eq`, and with nothing else",
+                    rule.column
+                ));
+            }
         }
         Ok(())
     }

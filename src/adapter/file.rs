@@ -72,6 +72,9 @@ pub struct Adapter {
     /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
+    /// sha256 in hex of the file's text: of two files, which one this is.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// How to recognise the application's database.
@@ -174,6 +177,9 @@ pub struct OwnerTable {
     /// Further columns to show, as `owner_<column>`.
     #[serde(default)]
     pub details: Vec<String>,
+    /// What still lets an owner in when every token is dead, and what ends it.
+    #[serde(default)]
+    pub out_of_reach: Vec<String>,
 }
 
 /// When things happened to a token.

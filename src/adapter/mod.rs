@@ -16,6 +16,7 @@ mod expression;
 mod file;
 mod key;
 mod names;
+mod owners;
 mod quote;
 mod record;
 mod release;
@@ -24,6 +25,7 @@ mod schedule;
 mod secret;
 mod settle;
 mod template;
+mod with;
 
 pub use audit::{ActorTable, ApplicationAudit};
 pub use bound::{Bound, Misfit};
@@ -37,6 +39,7 @@ pub use render::{RenderError, SortKey, Statements};
 pub use schedule::ExpireAt;
 pub use secret::{KeyShape, SecretParts, SecretShape};
 pub use settle::{Settle, StillAlive, WindowError, parse_window};
+pub use with::With;
 
 pub(crate) use quote::Sql;
 pub(crate) use template::{Context, fill, install};

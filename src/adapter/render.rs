@@ -12,6 +12,7 @@ use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::secret::KeyShape;
 use super::template::{Context, nested, render};
+use super::with::With;
 use crate::model::Action;
 
 /// What a list is sorted by.
@@ -178,15 +179,10 @@ impl<'a> Statements<'a> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn alive(&self, knows_cluster: bool, later: bool) -> Result<String, RenderError> {
-        let mut context = if later {
-            self.context_later("$4::timestamptz")?
-        } else {
-            let mut context = self.context()?;
-            let companions: Vec<_> = self.bound.companions.iter().collect();
-            context.insert("companions", self.companion_values(&companions)?);
-            context
-        };
+    pub fn alive(&self, knows_cluster: bool, with: With) -> Result<String, RenderError> {
+        let mut context = self.context()?;
+        let companions = with.of(self.bound.companions.iter().collect());
+        context.insert("companions", self.companion_values(&companions)?);
         context.insert("knows_cluster", Value::from(knows_cluster));
         Ok(render("tokens/alive.sql", &context)?)
     }
@@ -221,7 +217,11 @@ impl<'a> Statements<'a> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn expire(&self, application_audit: bool) -> Result<Option<String>, RenderError> {
+    pub fn expire(
+        &self,
+        application_audit: bool,
+        with: With,
+    ) -> Result<Option<String>, RenderError> {
         let Some(expire) = &self.bound.adapter.expire else {
             return Ok(None);
         };
@@ -236,7 +236,7 @@ impl<'a> Statements<'a> {
         );
         context.insert(
             "companions",
-            self.companion_values(&self.bound.companions.iter().collect::<Vec<_>>())?,
+            self.companion_values(&with.of(self.bound.companions.iter().collect()))?,
         );
         context.insert("cascaded", Sql::text("null::jsonb").into());
         add_audit(self.bound, &mut context, Action::Expire, application_audit);
@@ -253,9 +253,10 @@ impl<'a> Statements<'a> {
         &self,
         keys: &[ForeignKey],
         application_audit: bool,
+        with: With,
     ) -> Result<String, RenderError> {
         let mut context = self.context()?;
-        let left: Vec<_> = self.left_by_delete(keys);
+        let left = with.of(self.left_by_delete(keys));
         context.insert("companions", self.companion_values(&left)?);
         context.insert("tracked", texts("t", &self.bound.tracked()).into());
         let objects = counted(self.bound, keys, "$4").into_iter().map(|counted| {

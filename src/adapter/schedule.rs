@@ -14,6 +14,7 @@ use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::render::{RenderError, Statements};
 use super::template::{Context, render};
+use super::with::With;
 use crate::model::Action;
 
 /// The moment, in the statement that sets it: what the record will say.
@@ -181,13 +182,17 @@ impl Statements<'_> {
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn schedule(&self, application_audit: bool) -> Result<Option<String>, RenderError> {
+    pub fn schedule(
+        &self,
+        application_audit: bool,
+        with: With,
+    ) -> Result<Option<String>, RenderError> {
         let Some(at) = self.bound.adapter.expire_at() else {
             return Ok(None);
         };
         let moment = Sql::text(REQUESTED);
         let ending = self.ending(at);
-        let mut context = self.context_by(&ending, &moment)?;
+        let mut context = self.context_by(&ending, &moment, with)?;
         let columns: Vec<String> = at.set.keys().cloned().collect();
         context.insert("set", ending.set(self.bound, &moment)?.into());
         context.insert("set_before", texts("t", &columns).into());
@@ -205,16 +210,29 @@ impl Statements<'_> {
         let Some(at) = self.bound.adapter.expire_at() else {
             return Ok(None);
         };
-        let context = self.context_by(&self.ending(at), &Sql::text("$2::timestamptz"))?;
+        let moment = Sql::text("$2::timestamptz");
+        let context = self.context_by(&self.ending(at), &moment, With::Companions)?;
         Ok(Some(render("tokens/over.sql", &context)?))
     }
 
-    /// The same by a moment that is a parameter; as ever where there is no such end.
-    pub(super) fn context_later(&self, moment: &str) -> Result<Context, RenderError> {
-        match self.bound.adapter.expire_at() {
-            Some(at) => self.context_by(&self.ending(at), &Sql::text(moment)),
-            None => self.context(),
-        }
+    /// `sql/tokens/alive.sql` for an end in the future, which is a parameter; `None` where the
+    /// application would honour none.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn alive_later(
+        &self,
+        knows_cluster: bool,
+        with: With,
+    ) -> Result<Option<String>, RenderError> {
+        let Some(at) = self.bound.adapter.expire_at() else {
+            return Ok(None);
+        };
+        let moment = Sql::text("$4::timestamptz");
+        let mut context = self.context_by(&self.ending(at), &moment, with)?;
+        context.insert("knows_cluster", knows_cluster.into());
+        Ok(Some(render("tokens/alive.sql", &context)?))
     }
 
     fn ending<'a>(&'a self, at: &'a ExpireAt) -> Ending<'a> {
@@ -228,10 +246,15 @@ impl Statements<'_> {
 
     /// What every statement about tokens may ask for, where `dead` means: over by a moment, whoever
     /// uses the token until then.
-    fn context_by(&self, ending: &Ending<'_>, moment: &Sql) -> Result<Context, RenderError> {
+    fn context_by(
+        &self,
+        ending: &Ending<'_>,
+        moment: &Sql,
+        with: With,
+    ) -> Result<Context, RenderError> {
         let mut context = self.context()?;
         context.insert("dead", ending.over(self.bound, moment)?.into());
-        let companions: Vec<_> = self.bound.companions.iter().collect();
+        let companions = with.of(self.bound.companions.iter().collect());
         context.insert(
             "companions",
             self.companion_values_by(&companions, Some(moment))?,

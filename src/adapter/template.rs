@@ -13,12 +13,15 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 19] = templates![
+const TEMPLATES: &[(&str, &str)] = &templates![
     "doctor/release.sql",
+    "owners/find.sql",
+    "owners/closure.sql",
     "tokens/actor.sql",
     "tokens/alive.sql",
     "tokens/columns.sql",
     "tokens/owner.sql",
+    "tokens/filtered.sql",
     "tokens/list.sql",
     "tokens/find.sql",
     "tokens/lookup.sql",

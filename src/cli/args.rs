@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::adapters::AdaptersCommand;
+use super::apply::ApplyArgs;
 use super::audit::AuditCommand;
 use super::completions::Completions;
 use super::connection::Connecting;
@@ -10,6 +11,7 @@ use super::demo::Demo;
 use super::doctor::DoctorArgs;
 use super::format::{Format, SingleFormat};
 use super::init::Init;
+use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
@@ -47,6 +49,12 @@ pub(super) enum Command {
     /// List, show and remove tokens
     #[command(alias = "token")]
     Tokens(Tokens),
+    /// Show or end everything that lets somebody in
+    #[command(alias = "owner")]
+    Owners(Owners),
+    /// Carry out a plan that `tokens rm --plan-file` wrote: exactly its rows, or nothing
+    #[command(after_help = APPLY_EXAMPLE)]
+    Apply(Box<ApplyArgs>),
     /// Read breakglass's own audit log
     Audit(Audit),
     /// Show which applications are known, and the SQL they lead to
@@ -78,10 +86,29 @@ const REMOVE_EXAMPLE: &str = "\
 SELECTOR is id:KEY, name:NAME, owner:LOGIN together with --name, or a bare word: a secret by its
 shape, else a key or a name. `-` reads a secret from standard input, or asks for it.
 
+A filter stands in the place of selectors and means live tokens, of the default kind unless --kind
+says otherwise, or of all kinds with --owner. It acts when the number of tokens is typed, or given by
+--expect N together with --yes; that holds for --delete too, where nobody could name every key.
+--include-expired adds the dead ones to the number: they are left as they are, but companions of
+theirs that live are ended, and --delete removes them.
+
 Examples:
   breakglass tokens rm build-cache --reason 'hot loop, INC-42'
+  breakglass tokens rm --owner alice --dry-run
+  breakglass tokens rm --name 'ci-*' --unused-for 90d --expect 12 --yes --reason 'INC-42'
   pbpaste | breakglass tokens rm - --yes --reason 'leaked in a CI log'
-  breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'";
+  breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'
+  breakglass tokens rm build-cache --plan-file plan.json";
+
+const APPLY_EXAMPLE: &str = "\
+The plan belongs to one database and one adapter, and expires by the database's clock. The reason and
+the ticket are the planner's, unless others are given. Without a terminal a plan that deletes wants
+--digest and --yes, or --confirm for each token.
+
+Examples:
+  breakglass tokens rm build-cache --plan-file plan.json --reason 'hot loop, INC-42'
+  breakglass apply plan.json --dry-run
+  breakglass apply plan.json --yes --digest DIGEST";
 
 const SWEEP_EXAMPLE: &str = "\
 Every byte is looked at, whatever the format; the format only tells where a secret stood. What is
@@ -116,6 +143,12 @@ pub(super) enum TokensCommand {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Owners {
+    #[command(subcommand)]
+    pub(super) command: OwnersCommand,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Audit {
     #[command(subcommand)]
     pub(super) command: AuditCommand,
@@ -143,6 +176,11 @@ impl Cli {
                 TokensCommand::Remove(remove) => remove.output == SingleFormat::Json,
                 TokensCommand::Sweep(sweep) => matches!(sweep.output, Format::Json | Format::Jsonl),
             },
+            Command::Owners(owners) => match &owners.command {
+                OwnersCommand::Show(show) => matches!(show.output, Format::Json | Format::Jsonl),
+                OwnersCommand::Cut(cut) => cut.output == SingleFormat::Json,
+            },
+            Command::Apply(apply) => apply.output == SingleFormat::Json,
             Command::Audit(audit) => match &audit.command {
                 AuditCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
                 AuditCommand::Show(show) => show.output == SingleFormat::Json,

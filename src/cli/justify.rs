@@ -29,6 +29,19 @@ pub(super) fn check(run: &Run, args: &ChangeArgs, policy: &Policy) -> Result<(),
     }
 }
 
+/// Checks what is given, for a plan that somebody else may justify.
+pub(super) fn check_given(args: &ChangeArgs, policy: &Policy) -> Result<(), Failure> {
+    if let Some(reason) = &args.reason {
+        policy.check_reason(reason).map_err(Error::from)?;
+    }
+    if args.ticket.is_some() {
+        policy
+            .check_ticket(args.ticket.as_deref())
+            .map_err(Error::from)?;
+    }
+    Ok(())
+}
+
 /// Puts together what the flags say and what is asked for.
 pub(super) async fn justify(
     run: &Run,

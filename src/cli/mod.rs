@@ -2,6 +2,7 @@
 //! [`crate::ops`], asks what has to be asked, and shows what comes back.
 
 mod adapters;
+mod apply;
 mod args;
 mod audit;
 mod change;
@@ -12,10 +13,13 @@ mod demo;
 mod doctor;
 mod exit;
 mod failure;
+mod filter;
 mod format;
 mod init;
 mod justify;
 mod meter;
+mod owners;
+mod plan_file;
 mod prompt;
 mod reading;
 mod remove;
@@ -144,6 +148,8 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
             TokensCommand::Remove(args) => remove::remove(run, *args).await,
             TokensCommand::Sweep(args) => sweep::sweep(run, *args).await,
         },
+        Command::Apply(args) => apply::apply(run, *args).await,
+        Command::Owners(owners) => owners::run(run, owners.command).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

@@ -62,7 +62,7 @@ pub(super) async fn selectors(
         (Some(_), None) if named.selectors.is_empty() => {
             return Err(Failure::usage(
                 "owner: needs --name",
-                "add `--name NAME`, or see `breakglass tokens ls --owner OWNER`",
+                "add `--name NAME`, or say `--owner OWNER` for all of theirs",
             ));
         }
         (_, None) => {}

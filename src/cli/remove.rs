@@ -6,25 +6,30 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, only_plan,
+    refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
+use super::filter::FilterArgs;
 use super::format::SingleFormat;
 use super::justify;
-use super::reading::{refuse_secrets, selectors, warn_of_secrets};
-use super::when::{Moment, from_now};
+use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
+use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
+use super::when::{End, from_now};
 use crate::model::Action;
-use crate::ops::Ends;
+use crate::ops::{Ends, Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
-    /// Which tokens
-    #[arg(value_name = "SELECTOR", required = true)]
+    /// Which tokens, by name, key or secret; or leave it out and give a filter
+    #[arg(value_name = "SELECTOR")]
     pub(super) selectors: Vec<String>,
-    /// The name that goes with owner:LOGIN
-    #[arg(long, value_name = "NAME")]
-    pub(super) name: Option<String>,
+    #[command(flatten, next_help_heading = "Filter, instead of selectors")]
+    pub(super) filter: FilterArgs,
+    /// All live tokens of every kind
+    #[arg(long, help_heading = "Filter, instead of selectors", conflicts_with_all = ["owner", "kind", "name", "unused_for", "expires_within", "expires_after", "created_before", "created_after"])]
+    pub(super) all: bool,
     /// Remove the rows for good instead of expiring; the records stay
     #[arg(long)]
     pub(super) delete: bool,
@@ -34,13 +39,17 @@ pub(super) struct RemoveArgs {
     /// Not now, but at this time: RFC 3339, `2026-08-01 14:00` here, or a date; never later than
     /// the token ends by itself
     #[arg(long, value_name = "TIME", conflicts_with_all = ["delete", "ends_in"])]
-    pub(super) at: Option<Moment>,
+    pub(super) at: Option<End>,
     /// The same, so long after the database's now
     #[arg(long = "in", id = "ends_in", value_name = "DURATION", conflicts_with = "delete", value_parser = from_now)]
     pub(super) ends_in: Option<Duration>,
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
+    #[command(flatten)]
+    pub(super) plan: PlanFileArgs,
+    #[command(flatten)]
+    pub(super) extent: Extent,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     /// How to write the receipt
@@ -60,8 +69,60 @@ impl RemoveArgs {
 
     /// An end in the future, instead of now.
     fn ends_at(&self) -> Option<Ends> {
-        let at = self.at.map(|Moment(time)| Ends::At(time));
+        let at = self.at.map(|End(time)| Ends::At(time));
         at.or(self.ends_in.map(Ends::In))
+    }
+
+    /// What the filter lets through; `None` where tokens are named one by one.
+    fn filtered(&self) -> Result<Option<Filter>, Failure> {
+        let given = FilterArgs {
+            include_expired: false,
+            ..self.filter.clone()
+        };
+        let filters = given != FilterArgs::default();
+        if !self.selectors.is_empty() {
+            let beside = FilterArgs {
+                name: None,
+                ..self.filter.clone()
+            };
+            if self.all || beside != FilterArgs::default() {
+                return Err(Failure::usage(
+                    "a selector and a filter do not go together",
+                    "name tokens one by one, or leave the selectors out and filter",
+                ));
+            }
+            return Ok(None);
+        }
+        if self.all {
+            return Ok(Some(Filter {
+                include_expired: self.filter.include_expired,
+                ..Filter::everything()
+            }));
+        }
+        if !filters {
+            return Err(Failure::usage(
+                "no token is named, and nothing to filter by",
+                "give a SELECTOR, a filter such as `--owner LOGIN`, or `--all`",
+            ));
+        }
+        // Whoever cuts an owner off means all of theirs.
+        let otherwise = if self.filter.owner.is_some() {
+            Kinds::All
+        } else {
+            Kinds::Default
+        };
+        let filter = self.filter.filter(otherwise);
+        let everything = Filter {
+            include_expired: filter.include_expired,
+            ..Filter::everything()
+        };
+        if filter == everything {
+            return Err(Failure::usage(
+                "--kind all by itself is every token that there is",
+                "say `--all`, or filter by more",
+            ));
+        }
+        Ok(Some(filter))
     }
 }
 
@@ -72,16 +133,31 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
             .note("note: `delete` without --delete expires: the row stays");
     }
     let action = args.action();
-    let approval = Approval::of(action, &args.confirm);
+    let filtered = args.filtered()?;
+    let approval = match &filtered {
+        None => Approval::of(action, &args.confirm),
+        Some(_) if !args.confirm.is_empty() => {
+            return Err(Failure::usage(
+                "--confirm is for tokens that are named one by one",
+                "a filter is confirmed by its number: `--expect N --yes`",
+            ));
+        }
+        Some(_) => Approval::Count {
+            expected: args.expect.is_some(),
+        },
+    };
     let pasted = args.selectors.iter().any(|word| word == "-");
-    check_unattended(run, &args.change, &approval, pasted)?;
+    match &args.plan.plan_file {
+        Some(path) => check_plan_file(path, &args.change)?,
+        None => check_unattended(run, &args.change, &approval, pasted)?,
+    }
     let context = run.connecting.context(&run.interrupt)?;
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
     refuse_recorded_secrets(&context, &args.change)?;
-    refuse_secrets(&context, "--name", args.name.as_deref())?;
+    args.filter.refuse_secrets(&context)?;
     for word in args
         .selectors
         .iter()
@@ -89,14 +165,29 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     {
         refuse_secrets(&context, "owner:", Some(word))?;
     }
-    justify::check(run, &args.change, &context.policy)?;
+    match &args.plan.plan_file {
+        Some(_) => justify::check_given(&args.change, &context.policy)?,
+        None => justify::check(run, &args.change, &context.policy)?,
+    }
+    let named = match filtered {
+        Some(filter) => Named {
+            selectors: vec![Selector::Filtered(filter)],
+            owner: None,
+        },
+        None => selectors(run, &args.selectors, args.filter.name.as_ref()).await?,
+    };
     let wanted = Wanted {
         action,
         ends_at: args.ends_at(),
-        named: selectors(run, &args.selectors, args.name.as_ref()).await?,
+        named,
         expect: args.expect,
+        extent: args.extent,
         approval,
     };
+    if let Some(path) = &args.plan.plan_file {
+        let planned = only_plan(run, &args.change, &context, wanted).await?;
+        return write_plan(run, path, &args, &planned);
+    }
     let receipt = change(run, &args.change, &context, wanted).await?;
     tell(run, args.output, &receipt)
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::pin::pin;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::{Stream, StreamExt as _};
@@ -10,12 +9,12 @@ use futures_util::{Stream, StreamExt as _};
 use super::Run;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::filter::FilterArgs;
 use super::format::{Format, SingleFormat};
-use super::reading::{refuse_secrets, selectors, warn_of_secrets};
-use super::when::When;
+use super::reading::{selectors, warn_of_secrets};
 use crate::adapter::SortKey;
 use crate::model::{JSON_SCHEMA, Token};
-use crate::ops::{Desk, Error, Filter, ListTokens, ShowToken};
+use crate::ops::{Desk, Error, Kinds, ListTokens, ShowToken};
 use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
 
 /// What a list is sorted by
@@ -38,27 +37,8 @@ pub(super) enum Sort {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    /// Show dead tokens too
-    #[arg(long)]
-    pub(super) include_expired: bool,
-    /// Only tokens of this owner: login, email or id
-    #[arg(long, value_name = "OWNER")]
-    pub(super) owner: Option<String>,
-    /// Only these kinds, or `all`; the adapter's default kind if not given
-    #[arg(long, value_name = "KIND", value_delimiter = ',')]
-    pub(super) kind: Vec<String>,
-    /// Only tokens with such a name; `*` and `?` match as in a shell
-    #[arg(long, value_name = "GLOB")]
-    pub(super) name: Option<String>,
-    /// Only tokens that were not used for so long, such as 30d
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(super) unused_for: Option<Duration>,
-    /// Only tokens that end within so long, such as 7d
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(super) expires_within: Option<Duration>,
-    /// Only tokens that were made before a time, or so long ago
-    #[arg(long, value_name = "TIME|DURATION")]
-    pub(super) created_before: Option<When>,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
     /// What to sort by
     #[arg(long, value_enum, default_value_t)]
     pub(super) sort: Sort,
@@ -92,26 +72,24 @@ pub(super) struct ShowArgs {
 /// Lists tokens.
 pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure> {
     let context = run.connecting.context(&run.interrupt)?;
-    refuse_secrets(&context, "--name", args.name.as_deref())?;
-    refuse_secrets(&context, "--owner", args.owner.as_deref())?;
+    args.filter.refuse_secrets(&context)?;
     let desk = context.open().await?;
     run.warn_of_cluster(&desk.session);
-    let kinds = kinds(&desk, &args.kind)?;
+    let filter = args.filter.filter(Kinds::Default);
+    let kinds = filter.kinds.names(&desk.bound)?;
     let details: Vec<String> = desk.bound.detail_names();
     let columns = columns(
         args,
         &details,
         kinds.as_ref().is_none_or(|kinds| kinds.len() > 1),
     )?;
-    let needs_use = args.unused_for.is_some() || args.sort == Sort::LastUsed;
-    if needs_use && !desk.bound.records_use() {
-        return Err(Failure::usage(
-            format!(
-                "{} does not record when a token was last used",
-                desk.bound.adapter.title
-            ),
-            "leave out --unused-for, and sort by something else",
-        ));
+    if args.sort == Sort::LastUsed && !desk.bound.records_use() {
+        return Err(Error::NotKept {
+            title: desk.bound.adapter.title.clone(),
+            what: "when a token was last used",
+            flags: "--sort last-used",
+        }
+        .into());
     }
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
@@ -122,17 +100,7 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         Sort::Expires => (SortKey::Expires, false),
     };
     let request = ListTokens {
-        filter: Filter {
-            include_expired: args.include_expired,
-            kinds,
-            owner: args.owner.clone(),
-            name: args.name.clone(),
-            unused_for: args.unused_for,
-            expires_within: args.expires_within,
-            created_before: args
-                .created_before
-                .map(|when| when.resolve(desk.identity.as_of)),
-        },
+        filter,
         sort,
         descending: largest_first != args.reverse,
         limit: (args.limit > 0).then_some(args.limit),
@@ -160,33 +128,6 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         ));
     }
     Ok(Exit::Done)
-}
-
-/// `all`, or the kinds that the adapter knows.
-fn kinds(desk: &Desk, asked: &[String]) -> Result<Option<Vec<String>>, Failure> {
-    let adapter = &desk.bound.adapter;
-    if asked.is_empty() {
-        return Ok(Some(vec![adapter.token.default_kind.clone()]));
-    }
-    if asked.iter().any(|kind| kind == "all") {
-        return Ok(None);
-    }
-    let mut known: Vec<&str> = adapter
-        .kinds
-        .iter()
-        .map(|kind| kind.name.as_str())
-        .collect();
-    known.dedup();
-    match asked.iter().find(|kind| !known.contains(&kind.as_str())) {
-        None => Ok(Some(asked.to_vec())),
-        Some(unknown) => Err(Failure::usage(
-            format!(
-                "--kind `{unknown}` is none that adapter `{}` knows",
-                adapter.name
-            ),
-            format!("give {}, or all", known.join(", ")),
-        )),
-    }
 }
 
 fn columns(args: &ListArgs, details: &[String], kinds: bool) -> Result<Vec<Column>, Failure> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 
+use crate::ops::Moment;
+
 /// A moment, or a distance back from the database's now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
@@ -27,6 +29,15 @@ impl When {
     }
 }
 
+impl From<When> for Moment {
+    fn from(when: When) -> Self {
+        match when {
+            When::At(time) => Self::At(time),
+            When::Ago(distance) => Self::Away(distance),
+        }
+    }
+}
+
 impl FromStr for When {
     type Err = String;
 
@@ -42,11 +53,11 @@ impl FromStr for When {
     }
 }
 
-/// A moment, and nothing else.
+/// When something is to end: a moment, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(pub(super) DateTime<Utc>);
+pub(super) struct End(pub(super) DateTime<Utc>);
 
-impl FromStr for Moment {
+impl FromStr for End {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -93,7 +104,7 @@ pub(super) fn from_now(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Moment, When, from_now};
+    use super::{End, When, from_now};
 
     #[test]
     fn reads_moments_and_distances() {
@@ -105,14 +116,14 @@ mod tests {
 
     #[test]
     fn an_end_is_a_moment_or_so_long_from_now() {
-        let moment: Moment = "2026-08-01T14:00:00+02:00".parse().unwrap();
-        assert_eq!(moment, Moment("2026-08-01T12:00:00Z".parse().unwrap()));
+        let moment: End = "2026-08-01T14:00:00+02:00".parse().unwrap();
+        assert_eq!(moment, End("2026-08-01T12:00:00Z".parse().unwrap()));
         assert_eq!(
-            "2026-08-01".parse::<Moment>(),
-            "2026-08-01 00:00".parse::<Moment>()
+            "2026-08-01".parse::<End>(),
+            "2026-08-01 00:00".parse::<End>()
         );
         for text in ["2h", "soon", "", "2026-13-01", "14:00"] {
-            let error = text.parse::<Moment>().unwrap_err();
+            let error = text.parse::<End>().unwrap_err();
             assert!(error.contains("`--in`"), "{text}: {error}");
         }
         assert_eq!(from_now("90m"), Ok(Duration::from_mins(90)));

@@ -7,8 +7,10 @@ mod blocker;
 mod finding;
 mod operation;
 mod plan;
+mod plan_file;
 mod receipt;
 mod settled;
+mod strict_json;
 mod sweep;
 mod token;
 
@@ -19,6 +21,9 @@ pub use operation::{
     Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
+pub use plan_file::{
+    PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
+};
 pub use receipt::Receipt;
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};

@@ -91,6 +91,9 @@ pub struct Plan {
     pub tokens: Vec<PlannedToken>,
     /// The live companions that die with them.
     pub companions: Vec<CompanionRow>,
+    /// Whether companions are left as they are, the live ones too.
+    #[serde(default)]
+    pub leaves_companions: bool,
     /// For a delete: what the catalogue says it takes along.
     pub cascades: Vec<Cascade>,
 }
@@ -103,6 +106,12 @@ impl Plan {
             .iter()
             .map(|planned| planned.token.key.as_str())
             .collect()
+    }
+
+    /// The same, for a statement.
+    #[must_use]
+    pub fn owned_keys(&self) -> Vec<String> {
+        self.keys().into_iter().map(str::to_owned).collect()
     }
 
     /// How many tokens the operation is expected to change.
@@ -138,6 +147,9 @@ impl Plan {
             feed(&companion.relation);
             feed(&companion.key);
             feed(&Value::Object(companion.vital.clone()).to_string());
+        }
+        if self.leaves_companions {
+            feed("companions left");
         }
         hex(&hash.finalize())
     }

@@ -1,6 +1,7 @@
 //! What goes with an error: a word for programs, and for a person what to type next.
 
 use super::error::Error;
+use super::filter::list_command;
 use super::wording::{database_code, database_hint, locked_hint, unfit_hint};
 use crate::adapter::detect;
 use crate::db::Installed;
@@ -24,9 +25,17 @@ impl Error {
             Self::NotASecret { .. } => "not_a_secret",
             Self::SecretNotReadable { .. } => "secret_not_readable",
             Self::NoSecretShape(_) => "no_secret_shape",
+            Self::UnknownKind { .. } => "unknown_kind",
+            Self::NotKept { .. } => "not_kept",
+            Self::NothingMatches(_) => "nothing_matches",
+            Self::AmbiguousOwner { .. } => "ambiguous_owner",
+            Self::NoSuchOwner(_) => "no_such_owner",
+            Self::NothingOfOwner(_) => "nothing_of_owner",
+            Self::NoOwners(_) => "no_owners",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
+            Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NoLaterEnd { .. } => "no_later_end",
             Self::EndPassed { .. } => "end_passed",
@@ -37,6 +46,7 @@ impl Error {
             Self::Standby => "standby",
             Self::RowSecurity { .. } => "row_security",
             Self::OtherDatabase(_) => "other_database",
+            Self::Plan(error) => error.code(),
             Self::ChangedSinceShown(_) => "changed_since_shown",
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
@@ -69,6 +79,13 @@ impl Error {
             Self::WholeDays { ends_at, .. } => Some(format!(
                 "give the beginning of a day in UTC, such as `--at {}T00:00:00Z`, which is earlier",
                 ends_at.date_naive()
+            )),
+            Self::Plan(error) => Some(error.hint()),
+            Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
+            Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
+            Self::NothingMatches(filter) => Some(format!(
+                "see what there is with `{}`; dead ones need --include-expired",
+                list_command(filter)
             )),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
@@ -104,6 +121,12 @@ impl Error {
             Self::DamagedSecret { .. } => {
                 "copy it again; if it is a name, take the token's key: `id:KEY`"
             }
+            Self::AmbiguousOwner { .. } => "give the owner's id",
+            Self::NoSuchOwner(_) => {
+                "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
+            }
+            Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
+            Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
             Self::SecretNotReadable { .. } => {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
@@ -111,6 +134,9 @@ impl Error {
             Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::OverMaxRows { .. } => {
+                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NoLaterEnd { .. } => "leave `--at` and `--in` out: an expire ends it now",
@@ -122,7 +148,7 @@ impl Error {
             Self::Standby => "connect to the primary",
             Self::RowSecurity { .. } => "use the table's owner, or a role with BYPASSRLS",
             Self::ChangedSinceShown(_) => {
-                "look at it again with `breakglass tokens show`, and run the command again"
+                "look at it again with `breakglass tokens show`, and run the command again; a plan file has to be made anew"
             }
             Self::Swallowed { .. } => "look at the triggers, rules and policies of the table",
             Self::NotTheBlocker { .. } => "look at who holds the lock now, and name that pid",
@@ -135,25 +161,7 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::NotCommitted(_) => "run the command again",
-            Self::Detect(detect::Error::Refused { .. } | detect::Error::Misfit { .. })
-            | Self::Database(_)
-            | Self::WrongSecret { .. }
-            | Self::WholeDays { .. }
-            | Self::Unmet(_)
-            | Self::Unfit(_)
-            | Self::Locked(_)
-            | Self::OutcomeUnknown { .. }
-            | Self::DoneAfterAll { .. }
-            | Self::Load(_)
-            | Self::Render(_)
-            | Self::Expected { .. }
-            | Self::OtherDatabase(_)
-            | Self::Unrecorded(_)
-            | Self::NoActors(_)
-            | Self::Declined
-            | Self::NotSignallable { .. }
-            | Self::MayNotInstall(_)
-            | Self::UnfitRole(_) => return None,
+            _ => return None,
         };
         Some(hint)
     }

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::desk::Desk;
 use super::error::{Error, Refusal};
-use super::explain::explain;
+use super::explain::{explain, other_cascades};
 use super::plan::Planned;
 use super::record::{Fenced, WithoutEffect};
 use super::request::Known;
@@ -17,8 +17,8 @@ use super::settle::settle;
 use super::watch::watched;
 use crate::db::{self, Change, CommitError, Identity, Isolation, Kind, UnderWay};
 use crate::model::{
-    Action, Actor, ApplicationAudit, Cascade, Change as ChangedRow, JSON_SCHEMA, Operation,
-    Outcome, Owner, Receipt, Settled, Verdict,
+    Action, Actor, ApplicationAudit, Change as ChangedRow, JSON_SCHEMA, Operation, Outcome, Owner,
+    Receipt, Settled, Verdict,
 };
 
 /// Attempts at a change that a serialization failure or a deadlock ended.
@@ -91,6 +91,12 @@ impl Planned {
                 &found,
             )));
         }
+        if let (Some(file), Some(now)) = (self.request.file_to_apply(), operation.occurred_at)
+            && let Err(expired) = file.check_time(now)
+        {
+            change.roll_back().await?;
+            return Err(expired.into());
+        }
         if self.request.dry_run {
             change.roll_back().await?;
             let operation = Operation {
@@ -116,9 +122,12 @@ impl Planned {
         seen: Option<(Verdict, Settled)>,
     ) -> Receipt {
         let (verdict, settled) = seen.unzip();
-        let relation = self.desk.bound.token.display_name();
-        let of_tokens = changes.iter().filter(|change| change.relation == relation);
-        let touched: HashSet<&str> = of_tokens.map(|change| change.key.as_str()).collect();
+        let token_table = self.desk.bound.token.display_name();
+        let touched: HashSet<&str> = changes
+            .iter()
+            .filter(|change| change.relation == token_table)
+            .map(|change| change.key.as_str())
+            .collect();
         let tokens = self.plan.tokens.iter();
         let untouched = tokens.filter(|planned| !touched.contains(planned.token.key.as_str()));
         let unchanged = untouched.map(|planned| planned.token.clone()).collect();
@@ -239,23 +248,6 @@ impl Planned {
             }),
         }
     }
-}
-
-/// What a delete would take along now, where it is not what was shown.
-fn other_cascades(shown: &[Cascade], found: &[Cascade]) -> Vec<String> {
-    let rows = |rows: Option<i64>| rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-    let others = found.iter().filter(|cascade| !shown.contains(cascade));
-    others
-        .map(|cascade| {
-            let before = shown.iter().find(|before| before.constraint == cascade.constraint);
-            let before = rows(before.and_then(|before| before.rows));
-            format!(
-                "what the delete takes along of {} was changed after it was shown ({before} -> {} rows)",
-                cascade.relation,
-                rows(cascade.rows)
-            )
-        })
-        .collect()
 }
 
 /// The operation as the statement recorded it.

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::error::Error;
-use crate::adapter::ForeignKey;
+use crate::adapter::{ForeignKey, With};
 use crate::db::referencing;
 use crate::model::Cascade;
 
@@ -14,9 +14,11 @@ use crate::model::Cascade;
 pub(super) async fn statement(
     desk: &Desk,
     application_audit: bool,
+    with: With,
 ) -> Result<(String, Vec<ForeignKey>), Error> {
     let keys = referencing(&desk.session, &desk.bound.token).await?;
-    Ok((desk.statements().delete(&keys, application_audit)?, keys))
+    let statement = desk.statements().delete(&keys, application_audit, with)?;
+    Ok((statement, keys))
 }
 
 /// How many rows of other tables the foreign keys concern.

@@ -3,8 +3,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::plan_file::PlanError;
 use super::policy::Unmet;
-use super::wording::{holders, installed_words, listed, named, rfc3339, roots, signalled, unfit};
+use super::wording::{
+    at_least, first_of, holders, installed_words, listed, named, owners, rfc3339, roots, signalled,
+    unfit,
+};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
@@ -77,6 +81,46 @@ pub enum Error {
     /// Nothing says how the application's secrets look.
     #[error("adapter `{0}` does not say how a secret looks, so none can be searched for")]
     NoSecretShape(String),
+    /// A kind that the adapter does not have.
+    #[error("--kind `{kind}` is none that adapter `{adapter}` knows")]
+    UnknownKind {
+        /// The kind.
+        kind: String,
+        /// The adapter.
+        adapter: String,
+        /// The kinds that there are.
+        known: Vec<String>,
+    },
+    /// A filter by something that the application does not keep.
+    #[error("{title} does not record {what}")]
+    NotKept {
+        /// The application.
+        title: String,
+        /// What it does not keep.
+        what: &'static str,
+        /// The flags that need it.
+        flags: &'static str,
+    },
+    /// A filter lets nothing through.
+    #[error("no token matches {0}")]
+    NothingMatches(String),
+    /// A filter's owner is more than one.
+    #[error("owner `{owner}` is more than one: {}", owners(.found))]
+    AmbiguousOwner {
+        /// What was given.
+        owner: String,
+        /// Whom it names, each with what tells them apart.
+        found: Vec<String>,
+    },
+    /// No owner has this key, login or email.
+    #[error("no owner `{0}` is known")]
+    NoSuchOwner(String),
+    /// Nothing of an owner is alive.
+    #[error("no token of owner `{0}` is alive")]
+    NothingOfOwner(String),
+    /// The adapter knows no owners.
+    #[error("adapter `{0}` does not say whom a token acts for")]
+    NoOwners(String),
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {
@@ -89,14 +133,26 @@ pub enum Error {
     #[error(transparent)]
     Unmet(#[from] Unmet),
     /// More tokens are planned than the target allows.
-    #[error("the plan has {planned} tokens, and target `{target}` allows {most} in one operation")]
+    #[error("the plan has {}{planned} tokens, and target `{target}` allows {most} in one operation", at_least(*.cut))]
     TooManyRows {
         /// How many there are.
         planned: usize,
+        /// Whether there are more, which were not read.
+        cut: bool,
         /// How many there may be.
         most: usize,
         /// The target.
         target: String,
+    },
+    /// More tokens are planned than go in one transaction.
+    #[error("the plan has {}{planned} tokens, and --max-rows allows {most} in one transaction", at_least(*.cut))]
+    OverMaxRows {
+        /// How many there are.
+        planned: usize,
+        /// Whether there are more, which were not read.
+        cut: bool,
+        /// How many there may be.
+        most: usize,
     },
     /// Nothing short of a delete kills a token of this application.
     #[error("tokens of {title} cannot be expired: {why}")]
@@ -155,8 +211,11 @@ pub enum Error {
     /// Another database answers than the one that was shown.
     #[error("another database answers than the one that was shown: {0}")]
     OtherDatabase(String),
+    /// A plan file is not written, or not carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// Rows are not as they were shown.
-    #[error("{}", .0.join("; "))]
+    #[error("{}", first_of(.0))]
     ChangedSinceShown(Vec<String>),
     /// The database did not do what the statement says.
     #[error("the database did not change {relation} as planned{}", named(.suspects))]
@@ -275,9 +334,12 @@ impl Error {
             }
             Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
             Self::Database(error) if error.is_interruption() => Class::Interrupted,
-            Self::Load(_) | Self::Unmet(_) | Self::Detect(detect::Error::Unknown(_)) => {
-                Class::Usage
-            }
+            Self::Load(_)
+            | Self::Unmet(_)
+            | Self::UnknownKind { .. }
+            | Self::NotKept { .. }
+            | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
+            Self::Plan(error) if error.is_usage() => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,
             Self::DoneAfterAll { .. } => Class::NotConfirmed,
             _ => Class::Refused,

@@ -1,25 +1,22 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
-
 use super::actor::find_actor;
+use super::assemble::{assemble, left_by, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::filter::list_command;
+use super::plan_file::FromFile;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, resolve};
-use super::token_row::{TokenRow, object};
+use super::resolve::{Resolved, describe, describe_filter, resolve};
+use super::schedule;
+use super::selector::Selector;
 use super::watch::watched;
-use super::{delete, expire, schedule};
-use crate::adapter::ForeignKey;
-use crate::db::Identity;
-use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
-};
+use crate::adapter::{Bound, With};
+use crate::db::{Identity, Session};
+use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
 #[derive(Debug)]
@@ -27,6 +24,8 @@ pub struct Planned {
     pub(super) request: Request,
     pub(super) desk: Desk,
     pub(super) plan: Plan,
+    /// Live companions that are left as they are.
+    pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
@@ -39,7 +38,12 @@ impl Request {
     ///
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan(mut self, context: &Context) -> Result<Planned, Box<Refusal>> {
-        let mut known = Known::default();
+        let file = self.file_to_apply().map(FromFile::plan);
+        let mut known = Known {
+            plan_digest: file.map(|file| file.digest.clone()),
+            planned: file.map(|file| file.tokens.len()),
+            ..Known::default()
+        };
         let connected = async {
             self.check_rules(&context.policy)?;
             let (session, identity) = context.connect().await?;
@@ -50,25 +54,25 @@ impl Request {
             Ok(connected) => connected,
             Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
         };
-        let bound = match context.detect(&session).await {
+        let bound = match self.detect(context, &session, &identity).await {
             Ok(bound) => bound,
             Err(error) => {
-                known.selector = format!("{} selectors, unread", self.selectors.len());
+                known.selector = self.unread();
                 return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
             }
         };
         let desk = context.desk(session, identity, bound);
-        if let Err(error) = self.fix_end(desk.identity.as_of) {
-            known.selector = describe(&desk, &self.selectors, self.owner.as_deref());
+        if let Err(error) = self.prepare(&desk, &mut known) {
             return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
         }
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
-            Ok((plan, statement)) => Ok(Planned {
+            Ok((plan, left, statement)) => Ok(Planned {
                 request: self,
                 desk,
                 plan,
+                left,
                 known,
                 statement,
                 policy: context.policy.clone(),
@@ -89,6 +93,28 @@ impl Request {
         Ok(policy.check_ticket(self.ticket.as_deref())?)
     }
 
+    /// Chooses the adapter; for a plan file on its own database, and the one that it was made with.
+    async fn detect(
+        &self,
+        context: &Context,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Bound, Error> {
+        if let Some(file) = self.file_to_apply() {
+            file.check_database(identity)?;
+            file.check_adapters(&context.adapters)?;
+        }
+        context.detect(session).await
+    }
+
+    /// How the selectors may be told where no adapter says what is a secret.
+    fn unread(&self) -> String {
+        self.file_to_apply().map_or_else(
+            || format!("{} selectors, unread", self.selectors.len()),
+            FromFile::describe,
+        )
+    }
+
     /// Leads the selectors to rows, not more of them than there may be.
     async fn resolve(
         &self,
@@ -96,8 +122,10 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<Resolved, Error> {
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref()).await?;
-        known.selector.clone_from(&resolved.selector);
+        let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        known.selector = self.told(resolved.selector.clone());
+        self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         if let Some(expected) = self
             .expect
             .filter(|expected| *expected != resolved.rows.len())
@@ -107,14 +135,47 @@ impl Request {
                 found: resolved.rows.len(),
             });
         }
-        if policy.is_too_large(resolved.rows.len()) {
+        Ok(resolved)
+    }
+
+    /// Refuses more tokens than the target or `--max-rows` allows in one transaction. Where the
+    /// rows were `cut`, there are more of them than were read.
+    fn check_size(&self, policy: &Policy, planned: usize, cut: bool) -> Result<(), Error> {
+        if policy.is_too_large(planned) {
             return Err(Error::TooManyRows {
-                planned: resolved.rows.len(),
+                planned,
+                cut,
                 most: policy.max_rows.unwrap_or_default(),
                 target: policy.target.clone().unwrap_or_default(),
             });
         }
-        Ok(resolved)
+        if planned > self.max_rows {
+            return Err(Error::OverMaxRows {
+                planned,
+                cut,
+                most: self.max_rows,
+            });
+        }
+        Ok(())
+    }
+
+    /// How the targets were named, with what else decides over the rows.
+    fn told(&self, selector: String) -> String {
+        if self.leave_companions {
+            format!("{selector} --no-companions")
+        } else {
+            selector
+        }
+    }
+
+    /// What must hold before anything is looked for: a plan file fits, an end is in the future.
+    fn prepare(&mut self, desk: &Desk, known: &mut Known) -> Result<(), Error> {
+        known.adapter = Some(desk.bound.adapter.name.clone());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
+        if let Some(file) = self.file_to_apply() {
+            file.check(desk)?;
+        }
+        self.fix_end(desk.identity.as_of)
     }
 
     async fn find(
@@ -122,9 +183,7 @@ impl Request {
         desk: &Desk,
         policy: &Policy,
         known: &mut Known,
-    ) -> Result<(Plan, String), Error> {
-        known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = describe(desk, &self.selectors, self.owner.as_deref());
+    ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -135,18 +194,33 @@ impl Request {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
         let end = self.end();
-        let (statement, references) = statement(desk, self.action, end, written).await?;
+        let leaves_companions = self
+            .file_to_apply()
+            .map_or(self.leave_companions, |file| file.plan().leaves_companions);
+        let with = With::unless(leaves_companions);
+        let (statement, references) = statement(desk, (self.action, end), written, with).await?;
         if end.is_some() {
             let mut warnings = schedule::warnings(desk).await?;
             warnings.retain(|found| !known.warnings.contains(found));
             known.warnings.extend(warnings);
         }
-        let resolved = self.resolve(desk, policy, known).await?;
-        known.secret_verified = secret_verified(resolved.rows.iter().map(|(_, check)| *check));
-        let plan = assemble(desk, (self.action, end), resolved.rows, &references).await?;
-        known.plan_digest = Some(plan.digest());
+        let (plan, left) = if let Some(file) = self.file_to_apply() {
+            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let plan = file.over_rows(desk, &references).await?;
+            let left = left_by(desk, &plan).await?;
+            (plan, left)
+        } else {
+            let rows = self.resolve(desk, policy, known).await?.rows;
+            let what = (self.action, end);
+            assemble(desk, what, rows, &references, leaves_companions).await?
+        };
+        let checks = plan.tokens.iter().map(|planned| planned.secret);
+        known.secret_verified = secret_verified(checks);
+        if self.file_to_apply().is_none() {
+            known.plan_digest = Some(plan.digest());
+        }
         known.planned = Some(plan.tokens.len());
-        Ok((plan, statement))
+        Ok((plan, left, statement))
     }
 
     /// Whether the application's own audit log takes part.
@@ -174,73 +248,6 @@ impl Request {
     }
 }
 
-/// The statement of an action, and for a delete what points at the token table.
-pub(super) async fn statement(
-    desk: &Desk,
-    action: Action,
-    end: Option<DateTime<Utc>>,
-    application_audit: bool,
-) -> Result<(String, Vec<ForeignKey>), Error> {
-    match (action, end) {
-        (Action::Expire, None) => Ok((expire::statement(desk, application_audit)?, Vec::new())),
-        (Action::Expire, Some(end)) => Ok((
-            schedule::statement(desk, end, application_audit)?,
-            Vec::new(),
-        )),
-        (Action::Delete, _) => delete::statement(desk, application_audit).await,
-    }
-}
-
-/// What an action is to do with these rows, and what dies with them.
-pub(super) async fn assemble(
-    desk: &Desk,
-    (action, end): (Action, Option<DateTime<Utc>>),
-    rows: Vec<(TokenRow, SecretCheck)>,
-    references: &[ForeignKey],
-) -> Result<Plan, Error> {
-    let mut tokens: Vec<PlannedToken> = rows
-        .into_iter()
-        .map(|(row, secret)| PlannedToken {
-            effect: match action {
-                Action::Expire => expire::effect(&row.token),
-                Action::Delete => Effect::Change,
-            },
-            token: row.token,
-            fixed: row.fixed,
-            vital: row.vital,
-            secret,
-        })
-        .collect();
-    let keys: Vec<String> = tokens
-        .iter()
-        .map(|planned| planned.token.key.clone())
-        .collect();
-    let mut companions = companions(desk, &keys).await?;
-    companions.retain(|companion| !companion.dead);
-    if let Some(end) = end {
-        let over = schedule::over(desk, &keys, end).await?;
-        over.expect(&desk.bound.token.display_name(), &mut tokens);
-        over.leave(&mut companions);
-    }
-    let mut cascades = Vec::new();
-    if action == Action::Delete {
-        cascades = delete::cascades(desk, references, &keys).await?;
-        let left = desk.statements().left_by_delete(references);
-        companions.retain(|companion| {
-            left.iter()
-                .any(|(_, relation)| relation.display_name() == companion.relation)
-        });
-    }
-    Ok(Plan {
-        action,
-        ends_at: end,
-        adapter: desk.bound.adapter.name.clone(),
-        tokens,
-        companions,
-        cascades,
-    })
-}
-
 /// `None` when no secret was given, false when any could not be compared.
 fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
     checks
@@ -249,28 +256,17 @@ fn secret_verified(checks: impl Iterator<Item = SecretCheck>) -> Option<bool> {
         .reduce(|a, b| a && b)
 }
 
-/// The rows that must die with the tokens, dead ones included.
-pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
-    let statement = desk.statements().companions()?;
-    desk.read_by_keys(statement, keys, |row| {
-        Ok(CompanionRow {
-            name: row.try_get("name")?,
-            relation: row.try_get("relation")?,
-            key: row.try_get("key")?,
-            token: row.try_get("token")?,
-            state: row.try_get("state")?,
-            dead: row.try_get("dead")?,
-            vital: object(row, "vital")?,
-        })
-    })
-    .await
-}
-
 impl Planned {
     /// The rows.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// sha256 in hex of the plan; for one from a file, of the file.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.known.plan_digest.as_deref().unwrap_or_default()
     }
 
     /// The request.
@@ -299,18 +295,6 @@ impl Planned {
             .unwrap_or(ApplicationAudit::None)
     }
 
-    /// What expire sets, column by column, in the adapter's words.
-    #[must_use]
-    pub fn sets(&self) -> Vec<String> {
-        let Some(expire) = &self.desk.bound.adapter.expire else {
-            return Vec::new();
-        };
-        match (&expire.at, self.plan.ends_at) {
-            (Some(at), Some(_)) => in_words(&at.set),
-            _ => in_words(&expire.set),
-        }
-    }
-
     /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
     #[must_use]
     pub fn confirms(&self, typed: &str, key: &str) -> bool {
@@ -329,56 +313,31 @@ impl Planned {
     /// Whether carrying it out would change any row.
     #[must_use]
     pub fn changes_anything(&self) -> bool {
-        self.plan.changes() > 0 || !self.plan.companions.is_empty()
+        let mut companions = self.plan.companions.iter();
+        self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
     }
 
-    /// What stays alive whatever is done here, from the adapter.
+    /// How the targets were named, without any secret.
     #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
-            .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone())
-            .collect()
+    pub fn selector(&self) -> &str {
+        &self.known.selector
+    }
+
+    /// What lists the rows of a plan that a filter made.
+    #[must_use]
+    pub fn list_command(&self) -> Option<String> {
+        match self.request.selectors.as_slice() {
+            [Selector::Filtered(filter)] => {
+                Some(list_command(&describe_filter(&self.desk, filter)))
+            }
+            _ => None,
+        }
     }
 
     /// What may go wrong with this change, as `doctor` tells it.
     #[must_use]
     pub fn warnings(&self) -> &[Finding] {
         &self.known.warnings
-    }
-
-    /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let adapter = &self.desk.bound.adapter;
-        let notes = adapter
-            .notes
-            .iter()
-            .filter(|note| note.on.contains(&self.request.action));
-        let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
-        if self.plan.ends_at.is_some() {
-            let own = adapter.expire_at().into_iter();
-            let companions = adapter.companions.iter().filter(|companion| {
-                let mut planned = self.plan.companions.iter();
-                planned.any(|row| row.name == companion.name)
-            });
-            let theirs = companions.filter_map(|companion| companion.expire.at.as_ref());
-            texts.extend(own.chain(theirs).filter_map(|at| at.note.clone()));
-        }
-        for kind in &adapter.kinds {
-            let concerned = self
-                .plan
-                .tokens
-                .iter()
-                .any(|planned| planned.token.kind == kind.name);
-            if let (true, Some(warn)) = (concerned, &kind.warn)
-                && !texts.contains(warn)
-            {
-                texts.push(warn.clone());
-            }
-        }
-        texts
     }
 
     /// Records that it was not carried out, and why.
@@ -392,11 +351,4 @@ impl Planned {
         )
         .await
     }
-}
-
-/// What is set, column by column.
-fn in_words<T: std::fmt::Display>(set: &BTreeMap<String, T>) -> Vec<String> {
-    set.iter()
-        .map(|(column, set)| format!("{column} = {set}"))
-        .collect()
 }

@@ -86,6 +86,9 @@ async fn recording(
         Error::OtherDatabase(_) | Error::Database(db::Error::OtherDatabase { .. }) => {
             return impossible("it is not the database that was shown");
         }
+        Error::Plan(error) if !error.is_of_this_database() => {
+            return impossible("the plan is not of this database");
+        }
         // A record would be the fence, and that was tried.
         Error::OutcomeUnknown { .. } => {
             return Ok(Recording::Unknown(

@@ -5,10 +5,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::plan_file::FromFile;
 use super::schedule::Ends;
 use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
+
+/// How many tokens go in one transaction, unless said otherwise.
+pub const MAX_ROWS: usize = 50_000;
 
 /// What is asked for, by whom and why.
 #[derive(Clone, Debug)]
@@ -29,6 +33,10 @@ pub struct Request {
     pub owner: Option<String>,
     /// Exactly so many tokens, or nothing.
     pub expect: Option<usize>,
+    /// At most so many tokens in the one transaction; a target may allow fewer.
+    pub max_rows: usize,
+    /// Leave the rows alone that would die with the tokens, such as refresh tokens.
+    pub leave_companions: bool,
     /// Why.
     pub reason: String,
     /// The ticket that asked for it.
@@ -62,6 +70,14 @@ pub(super) struct Known {
 }
 
 impl Request {
+    /// The plan file that is to be carried out.
+    pub(super) fn file_to_apply(&self) -> Option<&FromFile> {
+        match self.selectors.as_slice() {
+            [Selector::FromFile(file)] => Some(file),
+            _ => None,
+        }
+    }
+
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
         let Known {

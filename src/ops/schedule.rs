@@ -12,6 +12,7 @@ use super::doctor::before_schedule;
 use super::error::Error;
 use super::expire;
 use super::request::Request;
+use crate::adapter::With;
 use crate::db;
 use crate::model::{CompanionRow, Effect, Finding, PlannedToken};
 
@@ -96,12 +97,13 @@ pub(super) fn statement(
     desk: &Desk,
     ends_at: DateTime<Utc>,
     application_audit: bool,
+    with: With,
 ) -> Result<String, Error> {
     let adapter = &desk.bound.adapter;
     if adapter.expire.is_none() {
-        return expire::statement(desk, application_audit);
+        return expire::statement(desk, application_audit, with);
     }
-    let Some(statement) = desk.statements().schedule(application_audit)? else {
+    let Some(statement) = desk.statements().schedule(application_audit, with)? else {
         return Err(Error::NoLaterEnd {
             adapter: adapter.name.clone(),
             title: adapter.title.clone(),
@@ -144,11 +146,16 @@ impl Over {
     /// What an end in the future is expected to do with the tokens.
     pub(super) fn expect(&self, relation: &str, tokens: &mut [PlannedToken]) {
         for planned in tokens {
-            planned.effect = if self.has(relation, &planned.token.key) {
-                Effect::Unchanged
-            } else {
-                Effect::Change
-            };
+            planned.effect = self.effect(relation, &planned.token.key);
+        }
+    }
+
+    /// What it is expected to do with one row.
+    pub(super) fn effect(&self, relation: &str, key: &str) -> Effect {
+        if self.has(relation, key) {
+            Effect::Unchanged
+        } else {
+            Effect::Change
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::filter::Filter;
+use super::plan_file::FromFile;
 use super::sweep::Swept;
 use crate::adapter::{KeyShape, SecretParts, SecretShape};
 use crate::model::hex;
@@ -19,6 +21,12 @@ pub enum Selector {
     Pasted(String),
     /// What a sweep of a leak chose.
     Swept(Swept),
+    /// What a plan file names, and nothing else.
+    FromFile(FromFile),
+    /// Everything that a filter lets through.
+    Filtered(Filter),
+    /// Everything that lets an owner in: key, login or email.
+    Owner(String),
 }
 
 impl std::fmt::Debug for Selector {
@@ -29,6 +37,9 @@ impl std::fmt::Debug for Selector {
             Self::Word(_) => f.write_str("Word"),
             Self::Pasted(_) => f.write_str("Pasted"),
             Self::Swept(_) => f.write_str("Swept"),
+            Self::FromFile(_) => f.write_str("FromFile"),
+            Self::Filtered(_) => f.write_str("Filtered"),
+            Self::Owner(_) => f.write_str("Owner"),
         }
     }
 }
@@ -47,8 +58,8 @@ pub(super) enum Reading {
     Damaged,
     /// Pasted, but no secret.
     NoSecret,
-    /// Chosen by a sweep.
-    Swept,
+    /// Chosen by a sweep, by a filter, or when a plan was made: many at once, and none of them a word.
+    Many,
 }
 
 impl Selector {
@@ -67,7 +78,7 @@ impl Selector {
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
-            Self::Swept(_) => "",
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => "",
         }
     }
 
@@ -76,7 +87,9 @@ impl Selector {
         let text = self.text();
         let secret = secrets.and_then(|shape| shape.read(text));
         match (self, secret) {
-            (Self::Swept(_), _) => return Reading::Swept,
+            (Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_), _) => {
+                return Reading::Many;
+            }
             // A secret typed as a key or a name is a secret all the same, and not sent as it is.
             (_, Some(parts)) => return Reading::Secret(parts),
             (Self::Pasted(_), None) => return Reading::NoSecret,
@@ -100,7 +113,9 @@ impl Selector {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
-            Self::Swept(_) => Reading::Swept,
+            Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => {
+                Reading::Many
+            }
         }
     }
 
@@ -108,6 +123,10 @@ impl Selector {
     pub(super) fn describe(&self, reading: &Reading, known_word: bool) -> String {
         match (self, reading) {
             (Self::Swept(swept), _) => swept.describe(),
+            (Self::FromFile(file), _) => file.describe(),
+            // Needs the adapter: see `resolve::describe`.
+            (Self::Filtered(_), _) => "a filter".to_owned(),
+            (Self::Owner(name), _) => format!("everything of owner {name}"),
             (_, Reading::Secret(_)) => digest_of("secret", self.text()),
             (_, Reading::Damaged) => digest_of("a word", self.text()),
             (Self::Id(key), _) => format!("id:{key}"),

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::assemble::companions;
 use super::audit::ListOperations;
 use super::desk::Desk;
 use super::error::Error;
-use super::plan::companions;
 use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;
@@ -59,6 +59,7 @@ impl ShowToken {
             desk,
             std::slice::from_ref(&self.selector),
             self.owner.as_deref(),
+            usize::MAX,
         )
         .await?;
         let Some((row, secret)) = resolved.rows.into_iter().next() else {

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::error::Error;
-use crate::adapter::SortKey;
+use crate::adapter::{SortKey, With};
 use crate::db::referencing;
 
 /// Files that are statements as they stand, each with its name.
@@ -62,15 +62,26 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
         ("sql/tokens/sweep.sql", rendered.sweep(true)?),
         ("sql/tokens/companions.sql", rendered.companions()?),
         ("sql/tokens/actor.sql", rendered.actor()?),
+        ("sql/owners/find.sql", rendered.owners_find()?),
+        ("sql/owners/closure.sql", Some(rendered.owners_closure()?)),
         ("sql/doctor/release.sql", rendered.release()?),
-        ("sql/tokens/expire.sql", rendered.expire(true)?),
-        ("sql/tokens/expire.sql --at", rendered.schedule(true)?),
+        (
+            "sql/tokens/expire.sql",
+            rendered.expire(true, With::Companions)?,
+        ),
+        (
+            "sql/tokens/expire.sql --at",
+            rendered.schedule(true, With::Companions)?,
+        ),
         ("sql/tokens/over.sql", rendered.over()?),
-        ("sql/tokens/alive.sql", Some(rendered.alive(true, false)?)),
+        (
+            "sql/tokens/alive.sql",
+            Some(rendered.alive(true, With::Companions)?),
+        ),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",
-            Some(rendered.delete(&references, true)?),
+            Some(rendered.delete(&references, true, With::Companions)?),
         ),
     ];
     let as_they_stand = |files: &[(&'static str, &str)]| -> Vec<_> {

@@ -12,8 +12,8 @@ use tokio_postgres::types::Type;
 
 use super::desk::Desk;
 use super::error::Error;
-use super::resolve::may_read_secret;
 use super::token_row::TokenRow;
+use super::verify::may_read_secret;
 use super::watch::watched;
 use crate::adapter::{KeyShape, SecretParts};
 use crate::db;

@@ -1,10 +1,11 @@
 //! The words of errors that need more than a template: hints, lists, who holds a lock.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
-use crate::model::{Blocker, Finding, Signal, Token};
+use crate::model::{Blocker, Finding, Owner, Signal, Token};
 
 /// A time in words, to the second, in UTC.
 pub(super) fn rfc3339(time: &DateTime<Utc>) -> String {
@@ -110,6 +111,47 @@ pub(super) fn listed(tokens: &[Token]) -> String {
         names.push(format!("and {} more", tokens.len() - FIRST));
     }
     names.join(", ")
+}
+
+/// Differences on one line: a few hundred of them are read by nobody, and the count is.
+pub(super) fn first_of(differences: &[String]) -> String {
+    const FIRST: usize = 20;
+    let mut told: Vec<&str> = differences.iter().take(FIRST).map(String::as_str).collect();
+    let more = differences.len().saturating_sub(FIRST);
+    let rest = format!("and {more} more");
+    if more > 0 {
+        told.push(&rest);
+    }
+    told.join("; ")
+}
+
+pub(super) fn at_least(cut: bool) -> &'static str {
+    if cut { "at least " } else { "" }
+}
+
+/// Owners to choose from: the first few of them.
+pub(super) fn owners(found: &[String]) -> String {
+    const FIRST: usize = 5;
+    let mut names: Vec<String> = found.iter().take(FIRST).cloned().collect();
+    if found.len() > FIRST {
+        names.push(format!("and {} more", found.len() - FIRST));
+    }
+    names.join("; ")
+}
+
+/// An owner by what tells it from another: key, login, address, and what the adapter shows.
+pub(super) fn owner(owner: &Owner, details: &Map<String, Value>) -> String {
+    let login = owner.login.as_deref().unwrap_or("no such owner");
+    let email = owner.email.as_deref().filter(|email| !email.is_empty());
+    let email = email.map(|email| format!(", {email}")).unwrap_or_default();
+    let details: String = details
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!(", {name} {text}"),
+            other => format!(", {name} {other}"),
+        })
+        .collect();
+    format!("{} ({login}{email}{details})", owner.id)
 }
 
 pub(super) fn named(suspects: &[String]) -> String {

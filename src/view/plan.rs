@@ -1,18 +1,25 @@
 //! The plan, as it is shown before anything is asked.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 
 use super::column::{Column, detail, shown_key};
 use super::escape::visible;
+use super::plan_file::origin;
 use super::table::tokens_table;
 use super::time::Clock;
-use crate::model::{Action, ApplicationAudit, Effect, PlannedToken, SecretCheck, State, Token};
+use crate::model::{
+    Action, ApplicationAudit, CompanionRow, Effect, PlannedToken, SecretCheck, State, Token,
+};
 use crate::ops::Planned;
 
-/// Shown at once at most; the rest is counted.
+/// Shown at once at most; of more than that only the first few are, and the rest is counted.
 const SHOWN: usize = 50;
+const FIRST: usize = 20;
+/// From so many on a summary tells more than the rows do.
+const MANY: usize = 10;
 
 /// Writes what will be done, to what, where, and what it will break.
 ///
@@ -26,24 +33,23 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     };
     head(out, planned, clock)?;
     let plan = planned.plan();
-    let tokens: Vec<Token> = plan
-        .tokens
-        .iter()
-        .take(SHOWN)
-        .map(|planned| planned.token.clone())
-        .collect();
+    let all = plan.tokens.len();
+    if all > MANY {
+        summary(out, &plan.tokens, clock)?;
+    }
+    let shown = if all > SHOWN { FIRST } else { SHOWN };
+    let tokens = plan.tokens.iter().take(shown);
+    let tokens: Vec<Token> = tokens.map(|planned| planned.token.clone()).collect();
     tokens_table(out, &tokens, &Column::for_table(true), clock, width)?;
-    if plan.tokens.len() > SHOWN {
-        writeln!(out, "… and {} more", plan.tokens.len() - SHOWN)?;
+    if all > shown {
+        let more = all - shown;
+        match planned.list_command() {
+            Some(list) => writeln!(out, "… and {more} more: `{}`", visible(&list))?,
+            None => writeln!(out, "… and {more} more")?,
+        }
     }
-    for companion in &plan.companions {
-        writeln!(
-            out,
-            "with it: {} {}",
-            visible(&companion.name),
-            visible(&companion.key)
-        )?;
-    }
+    let alive = plan.companions.iter().filter(|companion| !companion.dead);
+    companions(out, &alive.collect::<Vec<_>>())?;
     for cascade in plan
         .cascades
         .iter()
@@ -60,22 +66,90 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             cascade.on_delete
         )?;
     }
-    for planned in plan.tokens.iter().take(SHOWN) {
-        breaks(out, planned, plan.ends_at, clock)?;
+    // The summary says it of more than those.
+    if all <= SHOWN {
+        for planned in &plan.tokens {
+            breaks(out, planned, plan.ends_at, clock)?;
+        }
     }
     foot(out, planned)
+}
+
+/// How many of each kind, and when they were last used.
+fn summary(out: &mut dyn Write, tokens: &[PlannedToken], clock: Clock) -> io::Result<()> {
+    #[derive(Default)]
+    struct OfKind {
+        tokens: usize,
+        used: usize,
+        owners: BTreeSet<String>,
+        latest: Option<DateTime<Utc>>,
+    }
+    let mut kinds: BTreeMap<&str, OfKind> = BTreeMap::new();
+    for PlannedToken { token, .. } in tokens {
+        let of_kind = kinds.entry(&token.kind).or_default();
+        of_kind.tokens += 1;
+        of_kind.used += usize::from(token.last_used_at.is_some());
+        of_kind.latest = of_kind.latest.max(token.last_used_at);
+        of_kind
+            .owners
+            .extend(token.owner.as_ref().map(|owner| owner.id.clone()));
+    }
+    for (kind, of_kind) in kinds {
+        let OfKind {
+            tokens,
+            used,
+            owners,
+            latest,
+        } = of_kind;
+        let use_of = match latest {
+            _ if !clock.records_use => "use is not recorded".to_owned(),
+            None => "never used".to_owned(),
+            Some(latest) if used < tokens => {
+                format!("last used {}, {} never", clock.full(latest), tokens - used)
+            }
+            Some(latest) => format!("last used {}", clock.full(latest)),
+        };
+        let owners = match owners.len() {
+            1 => "1 owner".to_owned(),
+            several => format!("{several} owners"),
+        };
+        writeln!(out, "{tokens} {} of {owners}: {use_of}", visible(kind))?;
+    }
+    Ok(())
+}
+
+/// What dies with the tokens.
+fn companions(out: &mut dyn Write, companions: &[&CompanionRow]) -> io::Result<()> {
+    let shown = if companions.len() > SHOWN {
+        FIRST
+    } else {
+        SHOWN
+    };
+    for companion in companions.iter().take(shown) {
+        writeln!(
+            out,
+            "with it: {} {}",
+            visible(&companion.name),
+            visible(&companion.key)
+        )?;
+    }
+    if companions.len() > shown {
+        writeln!(out, "with it: … and {} more", companions.len() - shown)?;
+    }
+    Ok(())
 }
 
 /// Which database, which operation, and what is set.
 fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> {
     let (plan, request) = (planned.plan(), planned.request());
     writeln!(out, "{}", visible(&planned.identity().line()))?;
-    writeln!(
-        out,
-        "operation {}, plan {}",
-        request.id,
-        short(&plan.digest())
-    )?;
+    if let Some(file) = planned.file() {
+        writeln!(out, "operation {}", request.id)?;
+        origin(out, file, clock)?;
+    } else {
+        let digest = short(planned.digest());
+        writeln!(out, "operation {}, plan {digest}", request.id)?;
+    }
     let count = |number: usize| format!("{number} token{}", if number == 1 { "" } else { "s" });
     match plan.action {
         Action::Expire => {
@@ -114,8 +188,21 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
 
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    for text in planned.still_works() {
-        writeln!(out, "does not kill: {text}")?;
+    let still_works = planned.still_works();
+    let shown = if still_works.len() > SHOWN {
+        FIRST
+    } else {
+        SHOWN
+    };
+    for text in still_works.iter().take(shown) {
+        writeln!(out, "does not kill: {}", visible(text))?;
+    }
+    if still_works.len() > shown {
+        writeln!(
+            out,
+            "does not kill: … and {} more",
+            still_works.len() - shown
+        )?;
     }
     for text in planned.notes() {
         writeln!(out, "note: {text}")?;

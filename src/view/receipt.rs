@@ -8,6 +8,10 @@ use super::settled;
 use super::time::{Clock, zoned};
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token};
 
+/// Rows that are told one by one at most; of more than that only the first few are.
+const SHOWN: usize = 50;
+const FIRST: usize = 20;
+
 /// Writes the receipt of a mutation.
 ///
 /// # Errors
@@ -25,11 +29,20 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         target: _,
         environment: _,
     } = receipt;
-    for change in changes {
+    let shown = |all: usize| if all > SHOWN { FIRST } else { SHOWN };
+    for change in changes.iter().take(shown(changes.len())) {
         writeln!(out, "{}", visible(&change_line(operation, change)))?;
     }
-    for token in unchanged {
+    more(out, changes.len(), operation)?;
+    for token in unchanged.iter().take(shown(unchanged.len())) {
         writeln!(out, "{}", visible(&unchanged_line(operation, token)))?;
+    }
+    if unchanged.len() > SHOWN {
+        let why = match operation.ends_at {
+            None => "already dead",
+            Some(_) => "over by then anyway",
+        };
+        writeln!(out, "… {} {why} in all", unchanged.len())?;
     }
     settled::write(out, *verdict, told)?;
     if operation.outcome == Outcome::Planned {
@@ -77,6 +90,22 @@ fn then(operation: &Operation, state_after: &str) -> Option<String> {
     }
     let clock = Clock::at(operation.occurred_at?);
     Some(format!("ends at {}, works until then", clock.end(end)))
+}
+
+/// How many changed where not all are told, and where all of them stand.
+fn more(out: &mut dyn Write, all: usize, operation: &Operation) -> io::Result<()> {
+    if all <= SHOWN {
+        return Ok(());
+    }
+    let more = all - FIRST;
+    if operation.outcome == Outcome::Planned {
+        return writeln!(out, "… and {more} more rows, {all} in all");
+    }
+    writeln!(
+        out,
+        "… and {more} more rows, {all} in all: `breakglass audit show {}`",
+        operation.id
+    )
 }
 
 fn change_line(operation: &Operation, change: &Change) -> String {

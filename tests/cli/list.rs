@@ -252,6 +252,56 @@ fn made_before_takes_a_date_a_time_and_a_duration() {
         .says("2026-08-01 14:00");
 }
 
+/// What was made at the moment itself is made after it and not before it: nothing stands twice.
+#[test]
+fn made_after_begins_where_made_before_ends() {
+    let database = TestDatabase::new(Template::Coder);
+    let condition = "k.created_at >= now() - interval '20 days'";
+    assert_filter(&database, &["--created-after", "20d"], condition);
+    let key = seed::HOT;
+    database.execute(&format!(
+        "update api_keys set created_at = '2999-01-01 00:00:00Z' where id = '{key}'"
+    ));
+    let after = |text: &str| keys(&database, &["--created-after", text]);
+    assert_eq!(after("2999-01-01T00:00:00Z"), [key]);
+    assert_eq!(after("2999-01-01T01:00:00+01:00"), [key]);
+    assert!(after("2999-01-01T00:00:01Z").is_empty());
+    let moment = "2999-01-01T00:00:00Z";
+    let before = keys(&database, &["--created-before", moment]);
+    assert_eq!(before.len(), 93);
+    let both = ["--created-after", "2026-01-01", "--created-before", moment];
+    assert!(!keys(&database, &both).contains(&key.to_owned()));
+    let output = ls(&database, &["--created-after", "yesterday"]);
+    output.code(2).says("--created-after");
+}
+
+/// A distance is ahead, unlike those of the times that have passed.
+#[test]
+fn what_ends_late_can_be_asked_for() {
+    let database = TestDatabase::new(Template::Coder);
+    let condition = "k.expires_at > now() + interval '30 days'";
+    assert_filter(&database, &["--expires-after", "30d"], condition);
+    let key = seed::HOT;
+    database.execute(&format!(
+        "update api_keys set expires_at = '2999-01-01 00:00:00Z' where id = '{key}'; \
+         update api_keys set expires_at = 'infinity' where id = '{}'",
+        seed::RELEASE
+    ));
+    let after = |text: &str| keys(&database, &["--expires-after", text]);
+    // What never ends, ends after any time.
+    let never = seed::RELEASE;
+    assert_eq!(after("2998-12-31T23:59:59Z"), [key, never]);
+    assert_eq!(after("2999-01-01T00:00:00Z"), [never]);
+}
+
+#[test]
+fn an_empty_owner_or_name_is_a_usage_error() {
+    let database = TestDatabase::new(Template::Coder);
+    for flag in ["--owner", "--name"] {
+        ls(&database, &[flag, ""]).code(2).says(flag);
+    }
+}
+
 /// A date is the operator's, not the server's: west of Greenwich it begins later.
 #[test]
 fn a_date_without_an_offset_is_in_the_operators_zone() {

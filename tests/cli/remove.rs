@@ -56,6 +56,16 @@ impl Before {
         }
     }
 
+    /// The application's rows as they were.
+    pub(super) fn rows(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.rows
+    }
+
+    /// The operations that there were.
+    pub(super) fn operations(&self) -> &[Value] {
+        &self.operations
+    }
+
     /// Asserts that nothing is otherwise than it was.
     #[track_caller]
     pub(super) fn is_all(&self, database: &TestDatabase) {

@@ -15,6 +15,12 @@ pub(in crate::cli) enum Approval {
     Word,
     /// For a delete: by the key of each token, typed or given with `--confirm`.
     Keys(Vec<String>),
+    /// For what a filter or an owner leads to: by the number of tokens, typed or, with `--yes`,
+    /// expected on the command line.
+    Count {
+        /// Whether `--expect` was given. The number itself is held against the plan before.
+        expected: bool,
+    },
 }
 
 impl Approval {
@@ -31,6 +37,7 @@ impl Approval {
         match self {
             Self::Word => args.yes,
             Self::Keys(confirm) => !confirm.is_empty(),
+            Self::Count { expected } => args.yes && *expected,
         }
     }
 }
@@ -71,11 +78,30 @@ pub(super) async fn approve(
         Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
         Approval::Word => Some(Error::Declined),
         Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
+        Approval::Count { .. } if approval.is_given(args) => None,
+        Approval::Count { .. } => confirm_count(run, &planned).await?,
     };
     match refusal {
         None => Ok(planned),
         Some(error) => Err(planned.decline(error).await.into()),
     }
+}
+
+/// Many tokens want their number: whoever types it has read it.
+async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Failure> {
+    let number = planned.plan().tokens.len();
+    let tokens = if number == 1 { "token" } else { "tokens" };
+    let plan = planned.plan();
+    let verb = match (plan.action, plan.ends_at) {
+        (Action::Expire, None) => "expires",
+        (Action::Expire, Some(_)) => "sets the end of",
+        (Action::Delete, _) => "deletes for good",
+    };
+    let (place, what) = (place(planned), planned.selector());
+    let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
+    let typed = prompt::any_line(&run.interrupt, &question).await?;
+    let is_it = typed.trim().parse() == Ok(number);
+    Ok((!is_it).then_some(Error::Declined))
 }
 
 /// What the yes is about: somebody with six terminals open answers in one of them.
@@ -84,18 +110,23 @@ fn question(planned: &Planned) -> String {
         [token] => format!("token {}", view::shown_key(&token.token.key)),
         tokens => format!("{} tokens", tokens.len()),
     };
-    let policy = planned.policy();
-    let place = policy
-        .environment
-        .as_ref()
-        .map(|environment| &environment.name)
-        .or(policy.target.as_ref())
-        .unwrap_or(&planned.identity().database.name);
+    let place = place(planned);
     let deed = match planned.plan().ends_at {
         Some(_) => "end then".to_owned(),
         None => planned.plan().action.to_string(),
     };
     format!("{tokens} on {place}: {deed}?")
+}
+
+/// Where it is: the environment, else the target, else the database.
+fn place(planned: &Planned) -> &str {
+    let policy = planned.policy();
+    policy
+        .environment
+        .as_ref()
+        .map(|environment| &environment.name)
+        .or(policy.target.as_ref())
+        .unwrap_or(&planned.identity().database.name)
 }
 
 /// A delete wants each key, typed or given with `--confirm`.

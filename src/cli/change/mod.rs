@@ -2,6 +2,7 @@
 
 mod approve;
 mod attempt;
+mod extent;
 mod tell;
 mod unattended;
 
@@ -21,6 +22,7 @@ use crate::model::{Action, Receipt};
 use crate::ops::{Context, Ends, Planned, Request};
 
 pub(super) use approve::Approval;
+pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
 
@@ -67,6 +69,8 @@ pub(super) struct Wanted {
     pub(super) ends_at: Option<Ends>,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
+    /// How far it goes.
+    pub(super) extent: Extent,
     /// How the operator says yes.
     pub(super) approval: Approval,
 }
@@ -79,6 +83,18 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    let approval = wanted.approval.clone();
+    let planned = plan(run, args, context, wanted).await?;
+    approved(run, args, context, planned, &approval).await
+}
+
+/// Plans what was named, from the reason to the rows.
+async fn plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
     let request = Request {
         id: Uuid::now_v7(),
@@ -89,6 +105,8 @@ pub(super) async fn change(
         selectors: wanted.named.selectors,
         owner: wanted.named.owner,
         expect: wanted.expect,
+        max_rows: wanted.extent.max_rows,
+        leave_companions: wanted.extent.no_companions,
         reason,
         ticket,
         settle: args.settle,
@@ -98,8 +116,24 @@ pub(super) async fn change(
         os_user: actor(),
         host: host_name(),
     };
-    let planned = attempt::plan(run, args, context, request).await?;
-    approved(run, args, context, planned, &wanted.approval).await
+    attempt::plan(run, args, context, request).await
+}
+
+/// Plans what was named and shows it, and that is all: nothing of it is asked or recorded.
+pub(super) async fn only_plan(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Planned, Failure> {
+    let args = ChangeArgs {
+        dry_run: true,
+        ..args.clone()
+    };
+    let approval = wanted.approval.clone();
+    let planned = plan(run, &args, context, wanted).await?;
+    approve::show(run, &args, &planned, &approval);
+    Ok(planned)
 }
 
 /// Shows a plan, asks about it, and carries it out.

@@ -62,6 +62,10 @@ pub(in crate::cli) fn check_unattended(
             "there is no terminal to ask on",
             "add `--yes`, or look first with `--dry-run`",
         )),
-        Approval::Word | Approval::Keys(_) => Ok(()),
+        Approval::Count { expected } if !(*expected && args.yes) => Err(Failure::usage(
+            "what leads to many tokens needs both --expect N and --yes without a terminal",
+            "look with `--dry-run`, which tells how many there are, and add `--expect N --yes`",
+        )),
+        Approval::Word | Approval::Keys(_) | Approval::Count { .. } => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
 use super::Run;
-use super::change::{self, Approval, ChangeArgs, Wanted};
+use super::change::{self, Approval, ChangeArgs, Extent, Wanted};
 use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -81,6 +81,12 @@ pub(super) struct SweepArgs {
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N", requires = "kill")]
     pub(super) expect: Option<usize>,
+    /// Leave rows alone that would die with the tokens, such as refresh tokens
+    #[arg(long, requires = "kill")]
+    pub(super) no_companions: bool,
+    /// At most so many tokens in one transaction, 50000 if not given
+    #[arg(long, value_name = "N", requires = "kill", value_parser = Extent::rows())]
+    pub(super) max_rows: Option<usize>,
     /// Leave the application's own audit log alone
     #[arg(long, requires = "kill")]
     pub(super) no_app_audit: bool,
@@ -111,6 +117,7 @@ struct Kill {
     action: Action,
     approval: Approval,
     expect: Option<usize>,
+    extent: Extent,
     change: ChangeArgs,
 }
 
@@ -127,6 +134,7 @@ impl SweepArgs {
             action,
             approval: Approval::of(action, &self.confirm),
             expect: self.expect,
+            extent: Extent::of(self.no_companions, self.max_rows),
             change: ChangeArgs {
                 reason: self.reason.clone(),
                 ticket: self.ticket.clone(),
@@ -292,6 +300,7 @@ async fn end(
         action,
         approval,
         expect,
+        extent,
         change,
     } = kill;
     let wanted = Wanted {
@@ -299,6 +308,7 @@ async fn end(
         named,
         ends_at: None,
         expect,
+        extent,
         approval,
     };
     change::change(run, &change, context, wanted)

@@ -1,6 +1,7 @@
 //! Whether the ways to a token use an index. The planner itself is asked, with the very statements
 //! that run.
 
+use chrono::DateTime;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
@@ -9,6 +10,7 @@ use crate::adapter::{Bound, RenderError, SortKey, Sql, Statements};
 use crate::db::{self, Session};
 use crate::model::{Code, Finding};
 use crate::ops::error::Error;
+use crate::ops::filter::{Filter, Values, borrowed};
 
 const EXPLAIN: &str = include_str!("../../../sql/doctor/explain.sql");
 
@@ -103,9 +105,17 @@ pub(super) async fn scans(
         return Ok(Vec::new());
     };
     let ways = ways(bound)?;
+    let of_nobody = Filter {
+        include_expired: true,
+        owner: Some(NOBODY.to_owned()),
+        ..Filter::everything()
+    };
+    let mut owner = of_nobody.values(bound, DateTime::UNIX_EPOCH)?;
+    owner.push((Box::new(500_i64), Type::INT8));
     let asked = Asked {
         keys: nobodys_key(bound),
         kinds: vec![bound.adapter.token.default_kind.clone()],
+        owner,
     };
     let asked = ways.iter().map(|way| explain(session, &asked, way));
     let plans = futures_util::future::join_all(asked).await;
@@ -139,14 +149,14 @@ pub(super) async fn scans(
 struct Asked {
     keys: Vec<String>,
     kinds: Vec<String>,
+    owner: Values,
 }
 
 async fn explain(session: &Session, asked: &Asked, way: &Way) -> Result<Value, db::Error> {
-    let Asked { keys, kinds } = asked;
+    let Asked { keys, kinds, owner } = asked;
     let words = vec![NOBODY.to_owned()];
     let none: Option<Vec<String>> = None;
-    let (text, seconds): (Option<String>, Option<f64>) = (None, None);
-    let (before, owner): (Option<chrono::DateTime<chrono::Utc>>, _) = (None, words.first());
+    let text: Option<String> = None;
     let parameters: Vec<db::Parameter<'_>> = match way.parameters {
         Parameters::Find(true) => vec![
             (&keys, Type::TEXT_ARRAY),
@@ -161,16 +171,7 @@ async fn explain(session: &Session, asked: &Asked, way: &Way) -> Result<Value, d
             (&text, Type::TEXT),
         ],
         Parameters::Lookup => vec![(&words, Type::TEXT_ARRAY)],
-        Parameters::Owner => vec![
-            (&true, Type::BOOL),
-            (&none, Type::TEXT_ARRAY),
-            (&owner, Type::TEXT),
-            (&text, Type::TEXT),
-            (&seconds, Type::FLOAT8),
-            (&seconds, Type::FLOAT8),
-            (&before, Type::TIMESTAMPTZ),
-            (&500_i64, Type::INT8),
-        ],
+        Parameters::Owner => borrowed(owner),
     };
     let statement = format!("{EXPLAIN}{}", way.statement);
     let rows = session.read(&statement, &parameters).await?;

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Expected;
+use crate::adapter::With;
 use crate::db::{self, Database, Identity, Session};
 use crate::model::{Plan, State};
 use crate::ops::desk::Desk;
@@ -99,10 +100,16 @@ impl<'a> Looking<'a> {
             statement
         } else {
             let knows_cluster = self.desk.identity.database.system_identifier.is_some();
-            let statement = self
-                .desk
-                .statements()
-                .alive(knows_cluster, self.plan.ends_at.is_some())?;
+            let statements = self.desk.statements();
+            let with = With::unless(self.plan.leaves_companions);
+            let later = match self.plan.ends_at {
+                Some(_) => statements.alive_later(knows_cluster, with)?,
+                None => None,
+            };
+            let statement = match later {
+                Some(statement) => statement,
+                None => statements.alive(knows_cluster, with)?,
+            };
             self.statement.insert(statement)
         };
         let gone = self.expected == Expected::Gone;

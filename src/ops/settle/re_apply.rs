@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::look::Sighting;
+use crate::adapter::With;
 use crate::db::Identity;
 use crate::model::{ApplicationAudit, Cause, Outcome, PlannedToken, Reapplied, SecretCheck};
+use crate::ops::assemble::{assemble, statement};
 use crate::ops::desk::Desk;
 use crate::ops::error::{Error, Recording, Refusal};
 use crate::ops::explain::changed;
-use crate::ops::plan::{Planned, assemble, statement};
+use crate::ops::plan::Planned;
 use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
 use crate::ops::resolve::find_rows;
@@ -135,7 +137,10 @@ async fn plan(
     let action = request.action;
     let desk = desk_again(&original.desk).await?;
     let written = known.application_audit == Some(ApplicationAudit::Written);
-    let (statement, references) = statement(&desk, action, request.end(), written).await?;
+    let leaves_companions = original.plan.leaves_companions;
+    let with = With::unless(leaves_companions);
+    let end = request.end();
+    let (statement, references) = statement(&desk, (action, end), written, with).await?;
     let planned: HashMap<&str, &PlannedToken> = original
         .plan
         .tokens
@@ -174,13 +179,14 @@ async fn plan(
             given_up,
         });
     }
-    let plan = assemble(&desk, (action, request.end()), rows, &references).await?;
+    let (plan, left) = assemble(&desk, (action, end), rows, &references, leaves_companions).await?;
     known.plan_digest = Some(plan.digest());
     known.planned = Some(plan.tokens.len());
     let planned = Planned {
         request: request.clone(),
         desk,
         plan,
+        left,
         known: known.clone(),
         statement,
         policy: original.policy.clone(),

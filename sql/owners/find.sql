@@ -1,0 +1,13 @@
+-- Finds the owners that a word may mean.
+--   $1 text    key, login or email
+--   $2 bigint  at most so many rows
+select {{ found.id }} as id,
+       {{ found.login }} as login,
+       {{ found.email }} as email,
+       {{ found.details }} as details
+  from {{ found.table }} as o
+ where {{ found.id }} = $1::text
+    or lower({{ found.login }}) = lower($1::text)
+    or lower({{ found.email }}) = lower($1::text)
+order by 1
+ limit $2::bigint

@@ -1,0 +1,194 @@
+//! `owners show` and `owners cut`: everything that lets somebody in.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::Run;
+use super::change::{
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::format::{Format, SingleFormat};
+use super::justify;
+use super::reading::{Named, refuse_secrets};
+use crate::model::{Action, JSON_SCHEMA, Outcome, Receipt};
+use crate::ops::{Access, Context, MAX_ROWS, Selector, ShowOwner};
+use crate::view::{self, Clock};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OwnersCommand {
+    /// Show everything that still lets an owner in, and what is out of reach
+    #[command(after_help = "Example:\n  breakglass owners show alice")]
+    Show(OwnerShowArgs),
+    /// End everything that lets an owner in, in one transaction
+    #[command(after_help = CUT_EXAMPLE)]
+    Cut(Box<OwnerCutArgs>),
+}
+
+const CUT_EXAMPLE: &str = "\
+It ends the live tokens of every kind, and what would mint new ones, also where its token is dead
+already. Like a filter it wants the number of tokens: typed on a terminal, else by --expect N --yes.
+
+Examples:
+  breakglass owners cut alice --reason 'laptop stolen, INC-42'
+  breakglass owners cut alice --expect 14 --yes --reason 'laptop stolen, INC-42'";
+
+#[derive(Debug, Args)]
+pub(super) struct OwnerShowArgs {
+    /// Whom: login, email or id
+    #[arg(value_name = "OWNER", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) owner: String,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OwnerCutArgs {
+    /// Whom: login, email or id
+    #[arg(value_name = "OWNER", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) owner: String,
+    /// Remove the rows for good instead of expiring; the records stay
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// Change exactly N tokens, or nothing
+    #[arg(long, value_name = "N")]
+    pub(super) expect: Option<usize>,
+    /// At most so many tokens in one transaction; a target's `max_rows` still holds
+    #[arg(long, value_name = "N", default_value_t = MAX_ROWS, value_parser = Extent::rows())]
+    pub(super) max_rows: usize,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+    /// How to write the receipt
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: SingleFormat,
+}
+
+/// Shows or cuts.
+pub(super) async fn run(run: &mut Run, command: OwnersCommand) -> Result<Exit, Failure> {
+    match command {
+        OwnersCommand::Show(args) => show(run, &args).await,
+        OwnersCommand::Cut(args) => cut(run, *args).await,
+    }
+}
+
+async fn show(run: &mut Run, args: &OwnerShowArgs) -> Result<Exit, Failure> {
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_secrets(&context, "OWNER", Some(&args.owner))?;
+    let desk = context.open().await?;
+    run.warn_of_cluster(&desk.session);
+    let request = ShowOwner {
+        owner: args.owner.clone(),
+    };
+    let access = request.run(&desk).await?;
+    let mut out = run.screen.data();
+    match args.output {
+        Format::Table => {
+            let clock = Clock {
+                as_of: desk.identity.as_of,
+                records_use: desk.bound.records_use(),
+            };
+            view::access(&mut out, &access, clock, run.screen.width())?;
+        }
+        Format::Json => {
+            #[derive(Serialize)]
+            struct Document<'a> {
+                schema: u32,
+                #[serde(flatten)]
+                access: &'a Access,
+            }
+            let schema = JSON_SCHEMA;
+            let access = &access;
+            view::document(&mut out, &Document { schema, access })?;
+        }
+        Format::Jsonl => view::access_lines(&mut out, &access)?,
+        Format::Csv => view::access_csv(&mut out, &access, run.screen.is_terminal())?,
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
+    let approval = Approval::Count {
+        expected: args.expect.is_some(),
+    };
+    check_unattended(run, &args.change, &approval, false)?;
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_recorded_secrets(&context, &args.change)?;
+    refuse_secrets(&context, "OWNER", Some(&args.owner))?;
+    justify::check(run, &args.change, &context.policy)?;
+    let action = if args.delete {
+        Action::Delete
+    } else {
+        Action::Expire
+    };
+    let wanted = Wanted {
+        ends_at: None,
+        action,
+        named: Named {
+            selectors: vec![Selector::Owner(args.owner.clone())],
+            owner: None,
+        },
+        expect: args.expect,
+        extent: Extent::of(false, Some(args.max_rows)),
+        approval,
+    };
+    let receipt = change(run, &args.change, &context, wanted).await?;
+    let told = tell(run, args.output, &receipt)?;
+    if receipt.operation.outcome == Outcome::Planned {
+        return Ok(told);
+    }
+    let shut = look_again(run, &context, &args.owner, &receipt).await;
+    Ok(if shut || told != Exit::Done {
+        told
+    } else {
+        Exit::NotConfirmed
+    })
+}
+
+/// Whether nothing came for the owner after the plan. What was planned was read back already.
+async fn look_again(run: &mut Run, context: &Context, owner: &str, receipt: &Receipt) -> bool {
+    let request = ShowOwner {
+        owner: owner.to_owned(),
+    };
+    let looked = async {
+        let desk = context.open().await?;
+        request.run(&desk).await
+    };
+    let access = match looked.await {
+        Ok(access) => access,
+        Err(error) => {
+            let told =
+                format!("whether something came for {owner} meanwhile is not known: {error}");
+            run.screen.warn(&told);
+            return false;
+        }
+    };
+    let changed = receipt.changes.iter().map(|change| change.key.as_str());
+    let unchanged = receipt.unchanged.iter().map(|token| token.key.as_str());
+    let planned: HashSet<&str> = changed.chain(unchanged).collect();
+    let came: Vec<String> = access
+        .credentials()
+        .filter(|credential| !planned.contains(credential.token.key.as_str()))
+        .map(|credential| format!("{} {}", credential.token.kind, credential.token.key))
+        .collect();
+    if came.is_empty() {
+        return true;
+    }
+    let first = came.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = came.len().saturating_sub(5);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    run.screen.warn(&format!(
+        "{owner} is not shut out: {first}{more} came after the plan; run the command again"
+    ));
+    false
+}
