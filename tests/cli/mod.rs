@@ -9,6 +9,7 @@ mod apply_approval;
 mod apply_races;
 mod apply_refused;
 mod apply_rows;
+mod apply_schedule;
 mod audit;
 mod audit_guard;
 mod audit_show;

@@ -12,12 +12,12 @@ use super::remove::{coder, column, remove};
 use crate::support::{TestDatabase, seed};
 
 /// A time as the database or JSON writes it.
-fn time(text: &str) -> DateTime<Utc> {
+pub(super) fn time(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time")
 }
 
 /// When a key ends, and its lifetime.
-fn row(database: &TestDatabase, key: &str) -> (DateTime<Utc>, String) {
+pub(super) fn row(database: &TestDatabase, key: &str) -> (DateTime<Utc>, String) {
     let expires = "to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
     let expires = column(database, key, expires);
     let lifetime = column(database, key, "lifetime_seconds");
@@ -31,7 +31,7 @@ fn now(database: &TestDatabase) -> DateTime<Utc> {
 }
 
 /// The end that stands in the record.
-fn recorded_end(operation: &Value) -> DateTime<Utc> {
+pub(super) fn recorded_end(operation: &Value) -> DateTime<Utc> {
     time(operation["ends_at"].as_str().unwrap_or_default())
 }
 
