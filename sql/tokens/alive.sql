@@ -3,8 +3,9 @@
 --   $1 text[]   keys of the tokens
 --   $2 boolean  their rows should be gone, not only dead
 --   $3 boolean  answer every token
--- For an end in the future "dead" means over by then, and there is a fourth parameter:
---   $4 timestamptz  that end
+{%- if later %}
+--   $4 timestamptz  the end in the future: "dead" means over by then
+{%- endif %}
 with planned as (
   select p.key
     from unnest($1::text[]) as p (key)

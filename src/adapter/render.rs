@@ -184,6 +184,7 @@ impl<'a> Statements<'a> {
         let companions = with.of(self.bound.companions.iter().collect());
         context.insert("companions", self.companion_values(&companions)?);
         context.insert("knows_cluster", Value::from(knows_cluster));
+        context.insert("later", Value::from(false));
         Ok(render("tokens/alive.sql", &context)?)
     }
 

@@ -232,6 +232,7 @@ impl Statements<'_> {
         let moment = Sql::text("$4::timestamptz");
         let mut context = self.context_by(&self.ending(at), &moment, with)?;
         context.insert("knows_cluster", knows_cluster.into());
+        context.insert("later", true.into());
         Ok(Some(render("tokens/alive.sql", &context)?))
     }
 

@@ -78,6 +78,10 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             "sql/tokens/alive.sql",
             Some(rendered.alive(true, With::Companions)?),
         ),
+        (
+            "sql/tokens/alive.sql --at",
+            rendered.alive_later(true, With::Companions)?,
+        ),
         ("sql/tokens/cascades.sql", rendered.cascades(&references)?),
         (
             "sql/tokens/delete.sql",

@@ -214,6 +214,36 @@ fn saying_no_is_recorded_with_the_end_that_was_declined() {
     assert!(operation["ends_at"].is_string(), "{operation:#}");
 }
 
+/// What a filter leads to ends together, after its number was typed.
+#[test]
+fn the_question_about_a_filter_says_that_an_end_is_set() {
+    let database = coder();
+    let of_grace = "from api_keys as k join users as u on u.id = k.user_id \
+                    where u.username = 'grace' and not u.deleted and k.expires_at > now()";
+    let number = database.value(&format!("select count(*) {of_grace}"));
+    let question = format!(
+        "this sets the end of {number} tokens on {} (--owner grace --kind all); type the number",
+        database.name()
+    );
+    let rm = ["tokens", "rm", "--owner", "grace", "--in", "1min"];
+    for (answer, code) in [("yes", 1), (&*number, 0)] {
+        let before = Before::of(&database);
+        let invocation = database.breakglass().args(rm).args(["--reason", REASON]);
+        let mut terminal = invocation.on_terminal(250);
+        terminal.expect(&question);
+        before.is_all(&database);
+        terminal.send_line(answer);
+        terminal.finish().code(code);
+        if code == 1 {
+            before.plus(&database, "refused", "declined");
+        }
+    }
+    let all_end = format!(
+        "select bool_and(k.expires_at <= (select max(ends_at) from breakglass.operation)) {of_grace}"
+    );
+    assert_eq!(database.value(&all_end), "t");
+}
+
 /// On a Coder that revives expired sessions, or whose release nobody may look at, the plan warns.
 #[test]
 fn an_old_release_that_would_not_keep_the_end_is_warned_of() {

@@ -307,6 +307,7 @@ fn the_adapter_says_what_a_later_end_sets() {
     output.success();
     for text in [
         "-- sql/tokens/expire.sql --at\n",
+        "-- sql/tokens/alive.sql --at\n",
         "-- sql/tokens/over.sql\n",
         "case when t.\"slides\" > 10 then 10 else t.\"slides\" end",
     ] {
