@@ -3,6 +3,9 @@
 --   $1 text[]   keys of the tokens
 --   $2 boolean  their rows should be gone, not only dead
 --   $3 boolean  answer every token
+{%- if later %}
+--   $4 timestamptz  the end in the future: "dead" means over by then
+{%- endif %}
 with planned as (
   select p.key
     from unnest($1::text[]) as p (key)

@@ -1,4 +1,5 @@
 -- Expires the planned tokens and their companions: lock, compare, change, record, in one statement.
+-- For an end in the future it is the same; "dead" then means: over by the operation's ends_at.
 --   $1 jsonb   the operation      $2 jsonb   the plan: an array with an object a token
 --   $3 jsonb   its companions     $4 text[]  the keys of the tokens
 {% include "tokens/planned.sql" -%}

@@ -2,7 +2,7 @@
 //! its rules can work on.
 
 use super::catalogue::{Catalogue, Column, Relation};
-use super::file::{Adapter, Companion, Dead, Kind, Set, Time, Unit, When};
+use super::file::{Adapter, Companion, Dead, Expire, Kind, Set, Time, Unit, When};
 use super::release::Quirk;
 
 /// A name of the adapter that the database lacks, or a type that does not suit its rule.
@@ -122,6 +122,7 @@ impl Bound {
             for (column, set) in &expire.set {
                 self.check_set(&self.token, column, set)?;
             }
+            self.check_expire_at(&self.token, expire)?;
         }
         for (companion, relation) in &self.companions {
             require(relation, &companion.key)?;
@@ -130,6 +131,7 @@ impl Bound {
             for (column, set) in &companion.expire.set {
                 self.check_set(relation, column, set)?;
             }
+            self.check_expire_at(relation, &companion.expire)?;
         }
         Ok(())
     }
@@ -262,7 +264,7 @@ impl Bound {
         let own = self.vital().into_iter().map(|column| (&self.token, column));
         let companions = self.companions.iter().flat_map(|(companion, relation)| {
             let dead = companion.dead.iter().map(|rule| rule.column.clone());
-            let set = companion.expire.set.keys().cloned();
+            let set = companion.expire.columns();
             dead.chain(set).map(move |column| (relation, column))
         });
         let mut found: Vec<String> = own
@@ -296,12 +298,7 @@ impl Bound {
             .iter()
             .map(|rule| rule.column.clone())
             .collect();
-        columns.extend(
-            adapter
-                .expire
-                .iter()
-                .flat_map(|expire| expire.set.keys().cloned()),
-        );
+        columns.extend(adapter.expire.iter().flat_map(Expire::columns));
         columns.extend(adapter.times.expires.iter().map(|time| time.column.clone()));
         columns.sort_unstable();
         columns.dedup();

@@ -166,6 +166,7 @@ impl Adapter {
             }
         }
         self.check_constants()?;
+        self.check_ends()?;
         self.check_settle()?;
         self.check_quirks()?;
         let patterns = self

@@ -13,12 +13,13 @@ pub(super) fn instant(alias: &'static str, column: &str, unit: Unit) -> Sql {
     match unit {
         Unit::Timestamptz => column,
         Unit::Utc => sql!("({column} at time zone 'UTC')"),
-        // Clamped to what a timestamp can hold: a number beyond it is as far away as can be.
-        Unit::Seconds => {
-            sql!("to_timestamp(least(greatest({column}, -62135596800), 253402300799))")
-        }
+        // Clamped to what a timestamp can hold: a number beyond it is as far away as can be. Null
+        // stays null, which least and greatest would pass over.
+        Unit::Seconds => sql!(
+            "case when {column} is not null then to_timestamp(least(greatest({column}, -62135596800), 253402300799)) end"
+        ),
         Unit::Milliseconds => sql!(
-            "to_timestamp(least(greatest({column}, -62135596800000), 253402300799000) / 1000.0)"
+            "case when {column} is not null then to_timestamp(least(greatest({column}, -62135596800000), 253402300799000) / 1000.0) end"
         ),
         Unit::Date => sql!("({column}::timestamp at time zone 'UTC')"),
     }
@@ -28,12 +29,19 @@ pub(super) fn instant(alias: &'static str, column: &str, unit: Unit) -> Sql {
 fn instant_or_never(alias: &'static str, time: &Time) -> Sql {
     let instant = instant(alias, &time.column, time.unit);
     let column = Sql::column(alias, &time.column);
-    match time.never {
+    match never_ends(time, &column, &instant) {
         None => instant,
-        Some(Never::Epoch) => sql!("case when {instant} > 'epoch' then {instant} end"),
-        Some(Never::Zero) => sql!("case when {column} <> 0 then {instant} end"),
-        Some(Never::MinusOne) => sql!("case when {column} <> -1 then {instant} end"),
+        Some(never) => sql!("case when not {never} then {instant} end"),
     }
+}
+
+/// Whether a value means never; `None` where only null does.
+pub(super) fn never_ends(time: &Time, column: &Sql, instant: &Sql) -> Option<Sql> {
+    Some(match time.never? {
+        Never::Epoch => sql!("({instant} <= 'epoch')"),
+        Never::Zero => sql!("({column} = 0)"),
+        Never::MinusOne => sql!("({column} = -1)"),
+    })
 }
 
 /// A time to show: null also for infinity and years of more than four digits, which no client type
@@ -65,21 +73,27 @@ pub(super) fn set_value(
         SetWord::Now => "now()",
         SetWord::NowMinusOneSecond => "(now() - interval '1 second')",
     };
-    Ok(Sql::text(match unit()? {
-        Unit::Timestamptz => now.to_owned(),
-        Unit::Utc => format!("({now} at time zone 'UTC')"),
-        Unit::Seconds => format!("floor(extract(epoch from {now}))::bigint"),
-        Unit::Milliseconds => format!("floor(extract(epoch from {now}) * 1000)::bigint"),
-        Unit::Date => format!("({now} at time zone 'UTC')::date"),
-    }))
+    Ok(stored(&Sql::text(now), unit()?))
 }
 
-/// Whether one rule says dead; never null.
+/// A moment as a column holds it.
+pub(super) fn stored(moment: &Sql, unit: Unit) -> Sql {
+    match unit {
+        Unit::Timestamptz => moment.clone(),
+        Unit::Utc => sql!("({moment} at time zone 'UTC')"),
+        Unit::Seconds => sql!("floor(extract(epoch from {moment}))::bigint"),
+        Unit::Milliseconds => sql!("floor(extract(epoch from {moment}) * 1000)::bigint"),
+        Unit::Date => sql!("({moment} at time zone 'UTC')::date"),
+    }
+}
+
+/// Whether one rule says dead at a moment; never null.
 fn rule(
     bound: &Bound,
     relation: &Relation,
     alias: &'static str,
     rule: &Dead,
+    moment: &Sql,
 ) -> Result<Sql, Misfit> {
     let column = Sql::column(alias, &rule.column);
     Ok(match rule.when {
@@ -101,7 +115,7 @@ fn rule(
                 Some(time) => instant_or_never(alias, time),
                 None => instant(alias, &rule.column, bound.unit(relation, &rule.column)?),
             };
-            sql!("coalesce({instant} <= now(), false)")
+            sql!("coalesce({instant} <= {moment}, false)")
         }
     })
 }
@@ -113,6 +127,11 @@ fn constant(relation: &Relation, rule: &Dead) -> Result<Sql, Misfit> {
     Ok(sql!("({text}::{type_name})"))
 }
 
+/// The time of the transaction.
+fn now() -> Sql {
+    Sql::text("now()")
+}
+
 /// Whether any rule says dead.
 pub(super) fn dead(
     bound: &Bound,
@@ -120,12 +139,23 @@ pub(super) fn dead(
     alias: &'static str,
     rules: &[Dead],
 ) -> Result<Sql, Misfit> {
+    dead_by(bound, relation, alias, rules, &now())
+}
+
+/// Whether any rule will say dead at a moment, if nothing is written until then.
+pub(super) fn dead_by(
+    bound: &Bound,
+    relation: &Relation,
+    alias: &'static str,
+    rules: &[Dead],
+    moment: &Sql,
+) -> Result<Sql, Misfit> {
     if rules.is_empty() {
         return Ok(Sql::text("false"));
     }
     let parts = rules
         .iter()
-        .map(|each| rule(bound, relation, alias, each))
+        .map(|each| rule(bound, relation, alias, each, moment))
         .collect::<Result<Vec<_>, _>>()?;
     let any = Sql::join(parts, " or ");
     Ok(sql!("({any})"))
@@ -143,7 +173,7 @@ pub(super) fn state(
     }
     let mut branches = Vec::new();
     for each in rules {
-        let holds = rule(bound, relation, alias, each)?;
+        let holds = rule(bound, relation, alias, each, &now())?;
         let state = Sql::literal(each.state.as_str());
         branches.push(sql!("when {holds} then {state}"));
     }

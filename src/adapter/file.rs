@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
+use super::schedule::ExpireAt;
 use super::settle::Settle;
 use crate::model::{Action, State};
 
@@ -283,6 +284,8 @@ impl When {
 pub struct Expire {
     /// Columns to set, and to what.
     pub set: BTreeMap<String, Set>,
+    /// How to make it end at a time in the future, where the application would honour that.
+    pub at: Option<ExpireAt>,
 }
 
 /// What a column is set to.
@@ -375,7 +378,7 @@ impl Companion {
     #[must_use]
     pub fn vital(&self) -> Vec<String> {
         let rules = self.dead.iter().map(|rule| rule.column.clone());
-        let mut columns: Vec<String> = rules.chain(self.expire.set.keys().cloned()).collect();
+        let mut columns: Vec<String> = rules.chain(self.expire.columns()).collect();
         columns.sort_unstable();
         columns.dedup();
         columns

@@ -11,6 +11,7 @@ use super::file::{Companion, Set};
 use super::key::{begins_function, matches_function};
 use super::quote::{Sql, sql};
 use super::render::{RenderError, SortKey, Statements};
+use super::schedule::Ending;
 use super::secret::KeyShape;
 use super::template::{Context, nested};
 
@@ -200,6 +201,15 @@ impl Statements<'_> {
         &self,
         companions: &[&(Companion, Relation)],
     ) -> Result<Value, RenderError> {
+        self.companion_values_by(companions, None)
+    }
+
+    /// The same, where with a moment `dead` means over by then, and `set` makes it so.
+    pub(super) fn companion_values_by(
+        &self,
+        companions: &[&(Companion, Relation)],
+        moment: Option<&Sql>,
+    ) -> Result<Value, RenderError> {
         let mut values = Vec::new();
         for (place, (companion, relation)) in companions.iter().enumerate() {
             let (key, token) = (
@@ -212,6 +222,7 @@ impl Statements<'_> {
                 .get(&companion.token)
                 .map(|column| column.type_name.clone());
             let shape = KeyShape::of_type(token_type.as_deref());
+            let (dead, set, columns_set) = self.end_of_companion(companion, relation, moment)?;
             values.push(nested([
                 ("alias", sql!("companion_{place}").into()),
                 ("name", Sql::literal(&companion.name).into()),
@@ -233,26 +244,44 @@ impl Statements<'_> {
                     "state",
                     state(self.bound, relation, "c", &companion.dead)?.into(),
                 ),
-                (
-                    "dead",
-                    dead(self.bound, relation, "c", &companion.dead)?.into(),
-                ),
+                ("dead", dead.into()),
                 ("vital", texts(relation, "c", &columns).into()),
-                (
-                    "set",
-                    self.assignments(relation, &companion.expire.set)?.into(),
-                ),
-                (
-                    "set_before",
-                    texts(
-                        relation,
-                        "c",
-                        &companion.expire.set.keys().cloned().collect::<Vec<_>>(),
-                    )
-                    .into(),
-                ),
+                ("set", set.into()),
+                ("set_before", texts(relation, "c", &columns_set).into()),
             ]));
         }
         Ok(Value::from(values))
+    }
+
+    /// When a companion is over, what makes it so, and the columns that this sets.
+    fn end_of_companion(
+        &self,
+        companion: &Companion,
+        relation: &Relation,
+        moment: Option<&Sql>,
+    ) -> Result<(Sql, Sql, Vec<String>), Misfit> {
+        let Companion {
+            expire,
+            dead: rules,
+            ..
+        } = companion;
+        let Some((at, moment)) = expire.at.as_ref().zip(moment) else {
+            return Ok((
+                dead(self.bound, relation, "c", rules)?,
+                self.assignments(relation, &expire.set)?,
+                expire.set.keys().cloned().collect(),
+            ));
+        };
+        let ending = Ending {
+            alias: "c",
+            relation,
+            rules,
+            at,
+        };
+        Ok((
+            ending.over(self.bound, moment)?,
+            ending.set(self.bound, moment)?,
+            at.set.keys().cloned().collect(),
+        ))
     }
 }

@@ -190,12 +190,10 @@ impl<'a> Statements<'a> {
     /// When the adapter cannot be rendered.
     pub fn alive(&self, knows_cluster: bool, with: With) -> Result<String, RenderError> {
         let mut context = self.context()?;
-        let companions: Vec<_> = match with {
-            With::Companions => self.bound.companions.iter().collect(),
-            With::Nothing => Vec::new(),
-        };
+        let companions = with.of(self.bound.companions.iter().collect());
         context.insert("companions", self.companion_values(&companions)?);
         context.insert("knows_cluster", Value::from(knows_cluster));
+        context.insert("later", Value::from(false));
         Ok(render("tokens/alive.sql", &context)?)
     }
 

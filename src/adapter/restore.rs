@@ -32,10 +32,10 @@ impl Bound {
                 .extend(names);
         };
         if let Some(expire) = &self.adapter.expire {
-            add(&self.token, expire.set.keys().cloned().collect());
+            add(&self.token, expire.columns());
         }
         for (companion, relation) in &self.companions {
-            add(relation, companion.expire.set.keys().cloned().collect());
+            add(relation, companion.expire.columns());
         }
         for names in columns.values_mut() {
             names.sort_unstable();

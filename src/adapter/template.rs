@@ -31,6 +31,7 @@ const TEMPLATES: &[(&str, &str)] = &templates![
     "tokens/cascades.sql",
     "tokens/planned.sql",
     "tokens/expire.sql",
+    "tokens/over.sql",
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/restored.sql",

@@ -16,7 +16,7 @@ use super::format::SingleFormat;
 use super::justify;
 use super::reading::Named;
 use crate::model::{Action, PlanFile, PlanFileError};
-use crate::ops::{Context, Error, FromFile, PlanError, Recording, Refusal, Selector};
+use crate::ops::{Context, Ends, Error, FromFile, PlanError, Recording, Refusal, Selector};
 
 /// A larger file is no plan of ours: one of 50,000 tokens has some 40 MB.
 const LARGEST: u64 = 512 << 20;
@@ -75,7 +75,7 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
         extent: Extent::of(plan.leaves_companions, Some(usize::MAX)),
         action: plan.action,
         restore: None,
-        ends_at: plan.ends_at,
+        ends_at: plan.ends_at.map(Ends::At),
         named: Named {
             selectors: vec![Selector::FromFile(FromFile::new(plan, args.digest.clone()))],
             owner: None,

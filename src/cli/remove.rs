@@ -1,5 +1,7 @@
 //! `tokens rm`: which tokens, and what is to become of them.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Run;
@@ -15,8 +17,9 @@ use super::format::SingleFormat;
 use super::justify;
 use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
+use super::when::{End, from_now};
 use crate::model::Action;
-use crate::ops::{Filter, Kinds, Selector};
+use crate::ops::{Ends, Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
@@ -34,6 +37,13 @@ pub(super) struct RemoveArgs {
     /// The key of a token that may be deleted without asking; once for each
     #[arg(long, value_name = "KEY", requires = "delete")]
     pub(super) confirm: Vec<String>,
+    /// Not now, but at this time: RFC 3339, `2026-08-01 14:00` here, or a date; never later than
+    /// the token ends by itself
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["delete", "ends_in", "batch_size"])]
+    pub(super) at: Option<End>,
+    /// The same, so long after the database's now
+    #[arg(long = "in", id = "ends_in", value_name = "DURATION", conflicts_with_all = ["delete", "batch_size"], value_parser = from_now)]
+    pub(super) ends_in: Option<Duration>,
     /// Change exactly N tokens, or nothing
     #[arg(long, value_name = "N")]
     pub(super) expect: Option<usize>,
@@ -58,6 +68,12 @@ impl RemoveArgs {
         } else {
             Action::Expire
         }
+    }
+
+    /// An end in the future, instead of now.
+    fn ends_at(&self) -> Option<Ends> {
+        let at = self.at.map(|End(time)| Ends::At(time));
+        at.or(self.ends_in.map(Ends::In))
     }
 
     /// How the operator says yes.
@@ -172,9 +188,9 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     let wanted = Wanted {
         action,
         restore: None,
+        ends_at: args.ends_at(),
         named,
         expect: args.expect,
-        ends_at: None,
         extent: args.extent,
         approval,
     };

@@ -13,7 +13,7 @@ use super::{Action, Token};
 pub enum Effect {
     /// It is alive (or to be deleted): it will be changed.
     Change,
-    /// It is dead already: it will be left as it is.
+    /// It is dead already, or ends by itself before it is to: it will be left as it is.
     Unchanged,
 }
 
@@ -105,6 +105,9 @@ pub struct PutBack {
 pub struct Plan {
     /// What will be done to them.
     pub action: Action,
+    /// For an expire with an end in the future: that end.
+    #[serde(default)]
+    pub ends_at: Option<DateTime<Utc>>,
     /// Name of the adapter that read them.
     pub adapter: String,
     /// The tokens, in key order.
@@ -157,6 +160,9 @@ impl Plan {
             hash.update(text.as_bytes());
         };
         feed(self.action.as_str());
+        if let Some(ends_at) = self.ends_at {
+            feed(&format!("ends at {}", ends_at.to_rfc3339()));
+        }
         feed(&self.adapter);
         for planned in &self.tokens {
             feed(&planned.token.key);

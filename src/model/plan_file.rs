@@ -186,6 +186,12 @@ impl PlanFile {
         if !matches!(self.action, Action::Expire | Action::Delete) {
             return Err("its action is none that a plan can have");
         }
+        let whole_seconds = |end: DateTime<Utc>| end.timestamp_subsec_nanos() == 0;
+        match (self.action, self.ends_at) {
+            (Action::Delete, Some(_)) => return Err("it deletes, and yet has an end"),
+            (_, Some(end)) if !whole_seconds(end) => return Err("its end is no whole second"),
+            (_, None | Some(_)) => {}
+        }
         if self.tokens.is_empty() {
             return Err("it names no token");
         }

@@ -43,6 +43,10 @@ impl Error {
             Self::TooManyRows { .. } => "too_many_rows",
             Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
+            Self::NoLaterEnd { .. } => "no_later_end",
+            Self::EndPassed { .. } => "end_passed",
+            Self::EndTooFar => "end_too_far",
+            Self::WholeDays { .. } => "whole_days",
             Self::NotInstalled(_) => "not_installed",
             Self::Unfit(_) => "unfit",
             Self::Standby => "standby",
@@ -79,6 +83,10 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::WholeDays { ends_at, .. } => Some(format!(
+                "give the beginning of a day in UTC, such as `--at {}T00:00:00Z`, which is earlier",
+                ends_at.date_naive()
+            )),
             Self::Plan(error) => Some(error.hint()),
             Self::UnknownKind { known, .. } => Some(format!("give {}, or all", known.join(", "))),
             Self::NotKept { flags, .. } => Some(format!("leave out {flags}")),
@@ -147,6 +155,9 @@ impl Error {
                 "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
+            Self::NoLaterEnd { .. } => "leave `--at` and `--in` out: an expire ends it now",
+            Self::EndPassed { .. } => "leave `--at` and `--in` out to end it now",
+            Self::EndTooFar => "leave it as it is, or give an earlier one",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
             Self::NotInstalled(Installed::Divergent(_)) => "use the breakglass that installed it",
             Self::NotInstalled(_) => "run `breakglass init` as a role that may create a schema",

@@ -24,7 +24,7 @@ pub(super) fn operation_of(
         parent_id: request.parent.map(|(parent, _)| parent),
         cause: request.parent.map(|(_, cause)| cause),
         batch: request.batch,
-        ends_at: request.ends_at,
+        ends_at: request.end(),
         action: request.action.into(),
         outcome: if nothing {
             Outcome::Unchanged

@@ -1,9 +1,11 @@
 //! From rows to a plan: what an action is to do with them, and what dies with them.
 
+use chrono::{DateTime, Utc};
+
 use super::desk::Desk;
 use super::error::Error;
 use super::token_row::{TokenRow, object};
-use super::{delete, expire};
+use super::{delete, expire, schedule};
 use crate::adapter::{ForeignKey, With};
 use crate::model::{Action, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, TakenBack};
 
@@ -20,17 +22,21 @@ pub(super) struct Found {
 /// The statement of an action, and for a delete what points at the token table.
 pub(super) async fn statement(
     desk: &Desk,
-    action: Action,
+    (action, end): (Action, Option<DateTime<Utc>>),
     application_audit: bool,
     with: With,
 ) -> Result<(String, Vec<ForeignKey>), Error> {
-    match action {
+    match (action, end) {
         // A restore has a statement of its own, made for the columns that it puts back.
-        Action::Expire | Action::Restore => Ok((
+        (Action::Expire, None) | (Action::Restore, _) => Ok((
             expire::statement(desk, application_audit, with)?,
             Vec::new(),
         )),
-        Action::Delete => delete::statement(desk, application_audit, with).await,
+        (Action::Expire, Some(end)) => Ok((
+            schedule::statement(desk, end, application_audit, with)?,
+            Vec::new(),
+        )),
+        (Action::Delete, _) => delete::statement(desk, application_audit, with).await,
     }
 }
 
@@ -38,12 +44,12 @@ pub(super) async fn statement(
 /// that are left.
 pub(super) async fn assemble(
     desk: &Desk,
-    action: Action,
+    (action, end): (Action, Option<DateTime<Utc>>),
     rows: Vec<(TokenRow, SecretCheck)>,
     references: &[ForeignKey],
     leaves_companions: bool,
 ) -> Result<(Plan, Vec<CompanionRow>), Error> {
-    let tokens: Vec<PlannedToken> = rows
+    let mut tokens: Vec<PlannedToken> = rows
         .into_iter()
         .map(|(row, secret)| PlannedToken {
             effect: match action {
@@ -61,6 +67,11 @@ pub(super) async fn assemble(
         .map(|planned| planned.token.key.clone())
         .collect();
     let mut companions = live_companions(desk, &keys).await?;
+    if let Some(end) = end {
+        let over = schedule::over(desk, &keys, end).await?;
+        over.expect(&desk.bound.token.display_name(), &mut tokens);
+        over.leave(&mut companions);
+    }
     let mut left = Vec::new();
     let mut cascades = Vec::new();
     if action == Action::Delete {
@@ -72,6 +83,7 @@ pub(super) async fn assemble(
     }
     let plan = Plan {
         action,
+        ends_at: end,
         adapter: desk.bound.adapter.name.clone(),
         tokens,
         companions,
@@ -100,13 +112,23 @@ pub(super) async fn companions(desk: &Desk, keys: &[String]) -> Result<Vec<Compa
 }
 
 /// Those of them that are alive.
-pub(super) async fn live_companions(
-    desk: &Desk,
-    keys: &[String],
-) -> Result<Vec<CompanionRow>, Error> {
+async fn live_companions(desk: &Desk, keys: &[String]) -> Result<Vec<CompanionRow>, Error> {
     let mut found = companions(desk, keys).await?;
     found.retain(|companion| !companion.dead);
     Ok(found)
+}
+
+/// Those of them that a plan leaves, and that live on.
+pub(super) async fn left_by(desk: &Desk, plan: &Plan) -> Result<Vec<CompanionRow>, Error> {
+    if !plan.leaves_companions {
+        return Ok(Vec::new());
+    }
+    let keys = plan.owned_keys();
+    let mut left = live_companions(desk, &keys).await?;
+    if let Some(end) = plan.ends_at {
+        schedule::over(desk, &keys, end).await?.leave(&mut left);
+    }
+    Ok(left)
 }
 
 /// Leaves those companions that a delete does not take along by its foreign keys.

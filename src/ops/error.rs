@@ -9,7 +9,8 @@ use super::plan_file::PlanError;
 use super::policy::Unmet;
 use super::unrestorable::Unrestorable;
 use super::wording::{
-    at_least, first_of, holders, installed_words, listed, named, owners, roots, signalled, unfit,
+    at_least, first_of, holders, installed_words, listed, named, owners, rfc3339, roots, signalled,
+    unfit,
 };
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
@@ -212,6 +213,33 @@ pub enum Error {
         title: String,
         /// Why.
         why: String,
+    },
+    /// The application would not honour an end in the future.
+    #[error("{title} (adapter `{adapter}`) has no end in the future that it would honour")]
+    NoLaterEnd {
+        /// The adapter.
+        adapter: String,
+        /// The application.
+        title: String,
+    },
+    /// An end in the future that is not.
+    #[error("{} is not in the future: the database's clock says {}", rfc3339(.end), rfc3339(.as_of))]
+    EndPassed {
+        /// The end that was asked for.
+        end: DateTime<Utc>,
+        /// The database's clock.
+        as_of: DateTime<Utc>,
+    },
+    /// An end that no time can hold.
+    #[error("that end is later than any that a database can hold and a client read")]
+    EndTooFar,
+    /// The column holds whole days, and the end is not the beginning of one.
+    #[error("{column} holds whole days in UTC, so nothing can end at {}", rfc3339(.ends_at))]
+    WholeDays {
+        /// The column with its table.
+        column: String,
+        /// The end that was asked for.
+        ends_at: DateTime<Utc>,
     },
     /// The schema is not what this build works with.
     #[error("{}", installed_words(.0))]

@@ -1,16 +1,18 @@
 //! Why the counts did not add up: the rows are looked at again and compared with the plan.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::assemble::{companions, retain_left};
 use super::desk::Desk;
 use super::error::Error;
+use super::expire;
 use super::resolve::find_rows;
+use super::schedule::{Over, over};
 use super::token_row::TokenRow;
 use crate::db::{interference, referencing};
-use crate::model::{Action, Cascade, CompanionRow, Plan, PlannedToken, State};
+use crate::model::{Action, Cascade, CompanionRow, Effect, Plan, PlannedToken, State};
 
 /// Names what changed since the plan was shown or, when nothing did, what may have swallowed the
 /// write.
@@ -57,6 +59,8 @@ pub(super) struct Now {
     companions: HashMap<(String, String), CompanionRow>,
     /// What of them is not as it was planned, in words.
     pub(super) differences: Vec<String>,
+    /// For an end in the future: the rows that are over by then.
+    over: Option<Over>,
 }
 
 impl Now {
@@ -64,15 +68,54 @@ impl Now {
     pub(super) fn companion(&self, planned: &CompanionRow) -> Option<&CompanionRow> {
         self.companions.get(&place(planned))
     }
+
+    /// What a plan is expected to do with a token as it is now.
+    pub(super) fn effect(&self, desk: &Desk, action: Action, row: &TokenRow) -> Effect {
+        match (action, &self.over) {
+            (Action::Delete, _) => Effect::Change,
+            (Action::Expire, None) | (Action::Restore, _) => expire::effect(&row.token),
+            (Action::Expire, Some(over)) => {
+                over.effect(&desk.bound.token.display_name(), &row.token.key)
+            }
+        }
+    }
 }
 
 /// Reads the planned rows again, and tells what is not as it was planned: by the rules of the
-/// statement, which takes a token or a companion that is dead by now for what was wanted.
+/// statement, which takes a token or a companion that is dead by now, or over by the end that is to
+/// be set, for what was wanted.
 pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
     let keys = plan.owned_keys();
     let rows = find_rows(desk, &keys, &[], None).await?;
     let by_key = rows.into_iter().map(|row| (row.token.key.clone(), row));
     let rows: HashMap<String, TokenRow> = by_key.collect();
+    let over = match plan.ends_at {
+        Some(end) => Some(over(desk, &keys, end).await?),
+        None => None,
+    };
+    let companions = killed_companions(desk, plan, &keys).await?;
+    let mut differences = token_differences(desk, plan, &rows, over.as_ref());
+    differences.extend(companion_differences(plan, &companions, over.as_ref()));
+    let companions = companions.into_iter().map(|row| (place(&row), row));
+    Ok(Now {
+        rows,
+        companions: companions.collect(),
+        differences,
+        over,
+    })
+}
+
+fn token_differences(
+    desk: &Desk,
+    plan: &Plan,
+    rows: &HashMap<String, TokenRow>,
+    over: Option<&Over>,
+) -> Vec<String> {
+    let relation = desk.bound.token.display_name();
+    let lives = |row: &TokenRow| match over {
+        Some(over) => !over.has(&relation, &row.token.key),
+        None => row.token.state == State::Active,
+    };
     let mut differences = Vec::new();
     for planned in &plan.tokens {
         let name = name(planned);
@@ -81,7 +124,7 @@ pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
             continue;
         };
         let mut columns = changed(&planned.fixed, &row.fixed);
-        if plan.action == Action::Delete || row.token.state == State::Active {
+        if plan.action == Action::Delete || lives(row) {
             columns.extend(changed(&planned.vital, &row.vital));
         }
         if !columns.is_empty() {
@@ -91,13 +134,21 @@ pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
             ));
         }
     }
-    let now = killed_companions(desk, plan, &keys).await?;
+    differences
+}
+
+fn companion_differences(plan: &Plan, now: &[CompanionRow], over: Option<&Over>) -> Vec<String> {
+    let lives = |companion: &&CompanionRow| {
+        let is_over = |over: &Over| over.has(&companion.relation, &companion.key);
+        !companion.dead && !over.is_some_and(is_over)
+    };
     let planned: HashMap<_, _> = plan
         .companions
         .iter()
         .map(|row| (place(row), row))
         .collect();
-    for companion in now.iter().filter(|companion| !companion.dead) {
+    let mut differences = Vec::new();
+    for companion in now.iter().filter(lives) {
         match planned.get(&place(companion)) {
             None => differences.push(format!(
                 "{} {} of token {} came after the plan",
@@ -120,18 +171,13 @@ pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
             }
         }
     }
-    let companions = now.into_iter().map(|row| (place(&row), row));
-    let companions: HashMap<_, _> = companions.collect();
+    let there: HashSet<_> = now.iter().map(place).collect();
     for planned in &plan.companions {
-        if !companions.contains_key(&place(planned)) {
+        if !there.contains(&place(planned)) {
             differences.push(format!("{} {} is gone", planned.name, planned.key));
         }
     }
-    Ok(Now {
-        rows,
-        companions,
-        differences,
-    })
+    differences
 }
 
 /// The companions that the statement kills itself: what a delete takes along by its foreign keys is

@@ -120,7 +120,7 @@ impl OperatorRole {
                 .adapter
                 .expire
                 .iter()
-                .map(|expire| ("update", expire.set.keys().cloned().collect())),
+                .map(|expire| ("update", expire.columns())),
         );
         let whole = if self.allow_delete {
             vec!["delete"]
@@ -174,8 +174,8 @@ fn add_other_tables(grants: &mut Vec<TableGrant>, bound: &Bound) {
     for (companion, relation) in &bound.companions {
         let mut select = vec![companion.key.clone(), companion.token.clone()];
         select.extend(companion.dead.iter().map(|rule| rule.column.clone()));
-        select.extend(companion.expire.set.keys().cloned());
-        let update = companion.expire.set.keys().cloned().collect();
+        let update = companion.expire.columns();
+        select.extend(update.iter().cloned());
         grants.push(TableGrant::new(
             relation,
             vec![("select", select), ("update", update)],

@@ -1,7 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
 use super::actor::find_actor;
-use super::assemble::{Found, assemble, live_companions, statement};
+use super::assemble::{Found, assemble, left_by, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
@@ -12,6 +12,7 @@ use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
 use super::restore;
+use super::schedule;
 use super::watch::watched;
 use crate::adapter::{Bound, ForeignKey, With};
 use crate::db::{Identity, Session};
@@ -34,6 +35,9 @@ impl Request {
             ..Known::default()
         };
         let desk = self.open(context, &mut known).await?;
+        if let Err(error) = self.ready(&desk, &mut known) {
+            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+        }
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
@@ -134,6 +138,21 @@ impl Request {
         }
     }
 
+    /// What must hold before anything is looked for: a plan file fits, an end is in the future.
+    pub(super) fn ready(&mut self, desk: &Desk, known: &mut Known) -> Result<(), Error> {
+        self.name(desk, known);
+        if let Some(file) = self.file_to_apply() {
+            file.check(desk)?;
+        }
+        self.fix_end(desk.identity.as_of)
+    }
+
+    /// What a record says of it, whatever becomes of it.
+    fn name(&self, desk: &Desk, known: &mut Known) {
+        known.adapter = Some(desk.bound.adapter.name.clone());
+        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
+    }
+
     async fn find(
         &mut self,
         desk: &Desk,
@@ -144,20 +163,16 @@ impl Request {
         if self.action == Action::Restore {
             return restore::find(self, desk, policy, known, written).await;
         }
-        let (statement, references) = self.statement(desk, written).await?;
-        let leaves_companions = self.leaves_companions();
+        let (statement, references) = self.statement(desk, known, written).await?;
         let (plan, left) = if let Some(file) = self.file_to_apply() {
             self.check_size(policy, file.plan().tokens.len(), false)?;
             let plan = file.over_rows(desk, &references).await?;
-            let left = if leaves_companions {
-                live_companions(desk, &plan.owned_keys()).await?
-            } else {
-                Vec::new()
-            };
+            let left = left_by(desk, &plan).await?;
             (plan, left)
         } else {
             let rows = self.resolve(desk, policy, known).await?.rows;
-            assemble(desk, self.action, rows, &references, leaves_companions).await?
+            let what = (self.action, self.end());
+            assemble(desk, what, rows, &references, self.leaves_companions()).await?
         };
         let checks = plan.tokens.iter().map(|planned| planned.secret);
         known.secret_verified = secret_verified(checks);
@@ -180,18 +195,14 @@ impl Request {
         desk: &Desk,
         known: &mut Known,
     ) -> Result<(String, Vec<ForeignKey>), Error> {
+        self.name(desk, known);
         let written = self.check(desk, known).await?;
-        self.statement(desk, written).await
+        self.statement(desk, known, written).await
     }
 
     /// Makes sure that nothing is in the way of writing. Tells whether the application's own audit
     /// log is written.
     async fn check(&self, desk: &Desk, known: &mut Known) -> Result<bool, Error> {
-        known.adapter = Some(desk.bound.adapter.name.clone());
-        known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
-        if let Some(file) = self.file_to_apply() {
-            file.check(desk)?;
-        }
         desk.check_writable()?;
         let application_audit = self.application_audit(desk);
         known.application_audit = Some(application_audit);
@@ -207,10 +218,17 @@ impl Request {
     async fn statement(
         &self,
         desk: &Desk,
+        known: &mut Known,
         written: bool,
     ) -> Result<(String, Vec<ForeignKey>), Error> {
-        let with = With::unless(self.leaves_companions());
-        statement(desk, self.action, written, with).await
+        let (end, with) = (self.end(), With::unless(self.leaves_companions()));
+        let found = statement(desk, (self.action, end), written, with).await?;
+        if end.is_some() {
+            let mut warnings = schedule::warnings(desk).await?;
+            warnings.retain(|found| !known.warnings.contains(found));
+            known.warnings.extend(warnings);
+        }
+        Ok(found)
     }
 
     /// Whether companions are left as they are; a plan file says so itself.

@@ -70,21 +70,6 @@ impl Planned {
             .unwrap_or(ApplicationAudit::None)
     }
 
-    /// What expire sets, column by column, in the adapter's words.
-    #[must_use]
-    pub fn sets(&self) -> Vec<String> {
-        let expire = self.desk.bound.adapter.expire.as_ref();
-        expire
-            .map(|expire| {
-                expire
-                    .set
-                    .iter()
-                    .map(|(column, set)| format!("{column} = {set}"))
-                    .collect()
-            })
-            .unwrap_or_default()
-    }
-
     /// Whether a typed key confirms a planned one: it is the key, or for a digest its beginning.
     #[must_use]
     pub fn confirms(&self, typed: &str, key: &str) -> bool {
@@ -116,29 +101,13 @@ impl Planned {
     }
 
     /// What it comes to: putting back what a restore changed kills as an expire does.
-    fn effect(&self) -> Action {
+    pub(super) fn effect(&self) -> Action {
         let mut rows = self.plan.put_back.iter();
         let kills = rows.any(|row| !row.before.is_empty() && row.state_before != "active");
         match self.request.action {
             Action::Restore if kills => Action::Expire,
             action => action,
         }
-    }
-
-    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
-    #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        let noted = survivors
-            .filter(|note| note.on.contains(&self.effect()))
-            .map(|note| note.text.clone());
-        let left = self.left.iter().map(|companion| {
-            let CompanionRow {
-                name, key, token, ..
-            } = companion;
-            format!("{name} {key} of token {token} stays alive (--no-companions)")
-        });
-        noted.chain(left).collect()
     }
 
     /// How the targets were named, without any secret.
@@ -162,30 +131,6 @@ impl Planned {
     #[must_use]
     pub fn warnings(&self) -> &[Finding] {
         &self.known.warnings
-    }
-
-    /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let adapter = &self.desk.bound.adapter;
-        let notes = adapter
-            .notes
-            .iter()
-            .filter(|note| note.on.contains(&self.effect()));
-        let mut texts: Vec<String> = notes.map(|note| note.text.clone()).collect();
-        for kind in &adapter.kinds {
-            let concerned = self
-                .plan
-                .tokens
-                .iter()
-                .any(|planned| planned.token.kind == kind.name);
-            if let (true, Some(warn)) = (concerned, &kind.warn)
-                && !texts.contains(warn)
-            {
-                texts.push(warn.clone());
-            }
-        }
-        texts
     }
 
     /// Records that it was not carried out, and why.

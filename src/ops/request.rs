@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::plan_file::FromFile;
+use super::schedule::Ends;
 use super::selector::Selector;
 use crate::db::Identity;
 use crate::model::{Action, Actor, ApplicationAudit, Cause, Finding, Operation, Outcome};
@@ -28,7 +28,7 @@ pub struct Request {
     /// What is to be taken back, for a restore.
     pub restore: Option<Restore>,
     /// An end in the future, instead of now.
-    pub ends_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<Ends>,
     /// Which tokens.
     pub selectors: Vec<Selector>,
     /// Narrows names to one owner: key, login or email.
@@ -108,7 +108,7 @@ impl Request {
             "parent_id": self.parent.map(|(parent, _)| parent),
             "cause": self.parent.map(|(_, cause)| cause),
             "batch": self.batch,
-            "ends_at": self.ends_at,
+            "ends_at": self.end(),
             "action": self.action,
             "adapter": adapter,
             "os_user": self.os_user,
@@ -141,7 +141,7 @@ impl Request {
             parent_id: self.parent.map(|(parent, _)| parent),
             cause: self.parent.map(|(_, cause)| cause),
             batch: self.batch,
-            ends_at: self.ends_at,
+            ends_at: self.end(),
             action: self.action.into(),
             outcome: Outcome::Planned,
             occurred_at: None,

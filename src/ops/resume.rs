@@ -9,6 +9,7 @@ use super::error::Error;
 use super::plan::NO_COMPANIONS;
 use super::planned::Planned;
 use super::request::{Known, MAX_ROWS, Request};
+use super::schedule::Ends;
 use super::watch::watched;
 use crate::model::{Action, ApplicationAudit, Deed, Operation, Outcome};
 
@@ -87,7 +88,7 @@ impl Resume {
             batch: None,
             restore: None,
             action,
-            ends_at: operation.ends_at,
+            ends_at: operation.ends_at.map(Ends::At),
             selectors: Vec::new(),
             owner: None,
             expect: None,

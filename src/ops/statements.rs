@@ -82,8 +82,17 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             rendered.expire(true, With::Companions)?,
         ),
         (
+            "sql/tokens/expire.sql --at",
+            rendered.schedule(true, With::Companions)?,
+        ),
+        ("sql/tokens/over.sql", rendered.over()?),
+        (
             "sql/tokens/alive.sql",
             Some(rendered.alive(true, With::Companions)?),
+        ),
+        (
+            "sql/tokens/alive.sql --at",
+            rendered.alive_later(true, With::Companions)?,
         ),
         ("sql/tokens/left.sql", Some(rendered.left()?)),
         ("sql/tokens/standing.sql", rendered.standing(&settable)?),

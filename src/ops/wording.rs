@@ -1,10 +1,16 @@
 //! The words of errors that need more than a template: hints, lists, who holds a lock.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
 use super::error::Locked;
 use crate::db::{self, Installed, Kind, MIGRATED_VERSION};
 use crate::model::{Blocker, Finding, Owner, Signal, Token};
+
+/// A time in words, to the second, in UTC.
+pub(super) fn rfc3339(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
 
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {

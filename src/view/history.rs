@@ -282,12 +282,13 @@ fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<16} {}", visible(value))
 }
 
-fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 19] {
+fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 20] {
     let verified = |verified| if verified { "verified" } else { "not verified" }.to_owned();
     [
         ("operation", Some(operation.id.to_string())),
         ("when", operation.occurred_at.map(|time| clock.full(time))),
         ("action", Some(operation.action.to_string())),
+        ("ends at", operation.ends_at.map(|time| clock.full(time))),
         ("caused by", cause(operation)),
         ("outcome", Some(operation.outcome.to_string())),
         ("error", operation.error.clone()),

@@ -12,7 +12,7 @@ use super::restore;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, PlannedToken, SecretCheck, Token,
+    Action, ApplicationAudit, CompanionRow, Effect, PlannedToken, SecretCheck, State, Token,
 };
 use crate::ops::Planned;
 
@@ -78,7 +78,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     } else if all <= SHOWN {
         // The summary says it of more than those.
         for planned in &plan.tokens {
-            breaks(out, planned, clock)?;
+            breaks(out, planned, plan.ends_at, clock)?;
         }
     }
     foot(out, planned)
@@ -164,15 +164,25 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
         Action::Expire => {
             let unchanged = plan.tokens.len() - plan.changes();
             let sets = planned.sets().join(", ");
-            if planned.changes_anything() {
-                let will = will(request.dry_run, "expire");
-                let sets = visible(&sets);
-                writeln!(out, "{will} {} ({sets})", count(plan.changes()))?;
-            } else {
-                writeln!(out, "nothing to expire")?;
+            let sets = visible(&sets);
+            let changes = count(plan.changes());
+            match (plan.ends_at, planned.changes_anything()) {
+                (_, false) => writeln!(out, "nothing to expire")?,
+                (None, true) => {
+                    let will = will(request.dry_run, "expire");
+                    writeln!(out, "{will} {changes} ({sets})")?;
+                }
+                (Some(end), true) => {
+                    let will = will(request.dry_run, "end");
+                    writeln!(out, "{will} {changes} at {} ({sets})", clock.end(end))?;
+                }
             }
+            let why = match plan.ends_at {
+                None => "already dead",
+                Some(_) => "over by then anyway",
+            };
             if unchanged > 0 {
-                writeln!(out, "{} already dead, left as it is", count(unchanged))?;
+                writeln!(out, "{} {why}, left as it is", count(unchanged))?;
             }
             Ok(())
         }
@@ -261,15 +271,22 @@ fn will(dry_run: bool, verb: &str) -> String {
 }
 
 /// What stops working with this token.
-fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Result<()> {
+fn breaks(
+    out: &mut dyn Write,
+    planned: &PlannedToken,
+    ends_at: Option<DateTime<Utc>>,
+    clock: Clock,
+) -> io::Result<()> {
     let token = &planned.token;
     let key = shown_key(&token.key);
     if planned.effect == Effect::Unchanged {
-        let when = token
-            .expires_at
-            .map(|time| format!(" {}", clock.full(time)))
-            .unwrap_or_default();
-        writeln!(out, "{}: already {}{when}", visible(&key), token.state)?;
+        let line = match (token.state, token.expires_at) {
+            (State::Active, Some(end)) => format!("ends by itself at {}", clock.end(end)),
+            (State::Active, None) => "over by then".to_owned(),
+            (state, Some(end)) => format!("already {state} {}", clock.full(end)),
+            (state, None) => format!("already {state}"),
+        };
+        writeln!(out, "{}: {line}", visible(&key))?;
     } else {
         let used = token.last_used_at.map_or_else(
             || {
@@ -282,6 +299,15 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
             },
             |time| format!("last used {}", clock.full(time)),
         );
+        // Never later than it was.
+        if let Some(own) = token.expires_at.filter(|own| Some(*own) < ends_at) {
+            let own = clock.end(own);
+            writeln!(
+                out,
+                "{}: its own end is earlier and stays: {own}; use no longer extends it",
+                visible(&key)
+            )?;
+        }
         let about = ["ip_address", "scope", "scopes", "owner_status"]
             .into_iter()
             .filter_map(|name| {

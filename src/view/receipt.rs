@@ -6,8 +6,8 @@ use super::column::shown_key;
 use super::escape::visible;
 use super::restore;
 use super::settled;
-use super::time::zoned;
-use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt};
+use super::time::{Clock, zoned};
+use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token};
 
 /// Rows that are told one by one at most; of more than that only the first few are.
 const SHOWN: usize = 50;
@@ -41,30 +41,14 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         restore::left_out(out, taken_back, usize::MAX)?;
     }
     for token in unchanged.iter().take(shown(unchanged.len())) {
-        let when = token
-            .expires_at
-            .map(|time| format!(" since {}", zoned(time)))
-            .unwrap_or_default();
-        let name = token
-            .label
-            .as_ref()
-            .map(|label| format!(" `{label}`"))
-            .unwrap_or_default();
-        let line = if operation.action == Deed::Restore {
-            format!(
-                "already as before: {} {}{name}, left as it is",
-                token.kind, token.key
-            )
-        } else {
-            format!(
-                "already {}{when}: {} {}{name}, left as it is",
-                token.state, token.kind, token.key
-            )
-        };
-        writeln!(out, "{}", visible(&line))?;
+        writeln!(out, "{}", visible(&unchanged_line(operation, token)))?;
     }
     if unchanged.len() > SHOWN {
-        writeln!(out, "… {} already dead in all", unchanged.len())?;
+        let why = match operation.ends_at {
+            None => "already dead",
+            Some(_) => "over by then anyway",
+        };
+        writeln!(out, "… {} {why} in all", unchanged.len())?;
     }
     settled::write(out, operation.action, *verdict, told)?;
     if operation.outcome == Outcome::Planned {
@@ -83,6 +67,36 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         ""
     };
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
+}
+
+fn unchanged_line(operation: &Operation, token: &Token) -> String {
+    let when = match (token.state, token.expires_at) {
+        _ if operation.action == Deed::Restore => "already as before".to_owned(),
+        (State::Active, Some(time)) => {
+            let clock = Clock::at(operation.occurred_at.unwrap_or(time));
+            format!("ends by itself at {}", clock.end(time))
+        }
+        (State::Active, None) => "over by then".to_owned(),
+        (state, Some(time)) => format!("already {state} since {}", zoned(time)),
+        (state, None) => format!("already {state}"),
+    };
+    let name = token
+        .label
+        .as_ref()
+        .map(|label| format!(" `{label}`"))
+        .unwrap_or_default();
+    format!("{when}: {} {}{name}, left as it is", token.kind, token.key)
+}
+
+/// What becomes of a token with an end in the future.
+fn then(operation: &Operation, state_after: &str) -> Option<String> {
+    let end = operation.ends_at?;
+    // It may have passed since the plan, or the row may be one that died meanwhile.
+    if state_after != State::Active.as_str() {
+        return None;
+    }
+    let clock = Clock::at(operation.occurred_at?);
+    Some(format!("ends at {}, works until then", clock.end(end)))
 }
 
 /// How many changed where not all are told, and where all of them stand.
@@ -113,7 +127,10 @@ fn change_line(operation: &Operation, change: &Change) -> String {
         before: _,
         after: _,
     } = change;
+    let then = then(operation, state_after);
     let verb = match (operation.outcome == Outcome::Planned, operation.action) {
+        (true, Deed::Expire) if then.is_some() => "would schedule",
+        (false, Deed::Expire) if then.is_some() => "scheduled",
         (true, Deed::Expire) => "would expire",
         (true, Deed::Delete) => "would delete",
         (true, Deed::Restore) => "would restore",
@@ -132,5 +149,6 @@ fn change_line(operation: &Operation, change: &Change) -> String {
         .map(|owner| format!(" of {}", owner.login.as_ref().unwrap_or(&owner.id)))
         .unwrap_or_default();
     let key = shown_key(key);
-    format!("{verb} {kind} {key}{name}{owner}: {state_before} -> {state_after}")
+    let what = then.unwrap_or_else(|| format!("{state_before} -> {state_after}"));
+    format!("{verb} {kind} {key}{name}{owner}: {what}")
 }

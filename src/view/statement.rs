@@ -1,5 +1,7 @@
 //! Adapters, and the statements that they lead to.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::escape::visible;
@@ -79,12 +81,10 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
     }
     match (&adapter.expire, &adapter.delete.only) {
         (Some(expire), _) => {
-            let set: Vec<String> = expire
-                .set
-                .iter()
-                .map(|(column, set)| format!("{column} = {set}"))
-                .collect();
-            field("expire sets", &set.join(", "))?;
+            field("expire sets", &in_words(&expire.set))?;
+            if let Some(at) = &expire.at {
+                field("for a later end", &in_words(&at.set))?;
+            }
         }
         (None, why) => field(
             "expire",
@@ -116,6 +116,12 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
         field("note", &note.text)?;
     }
     Ok(())
+}
+
+/// What is set, column by column.
+fn in_words<T: Display>(set: &BTreeMap<String, T>) -> String {
+    let words = set.iter().map(|(column, set)| format!("{column} = {set}"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// What comes after the commit: for how long it is watched, and what helps where that is not enough.

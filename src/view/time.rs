@@ -37,6 +37,17 @@ impl Clock {
         format!("{} ({})", zoned(time), self.distance(time))
     }
 
+    /// The same for an end that somebody set, with how long it is until then in up to two units:
+    /// an hour more or less matters.
+    #[must_use]
+    pub fn end(&self, time: DateTime<Utc>) -> String {
+        let left = time - self.as_of;
+        if left <= TimeDelta::zero() {
+            return self.full(time);
+        }
+        format!("{} (in {})", zoned(time), two_units(left))
+    }
+
     /// How long ago, or from now, in one unit.
     #[must_use]
     pub fn distance(&self, time: DateTime<Utc>) -> String {
@@ -74,11 +85,62 @@ fn length(delta: TimeDelta) -> String {
     }
 }
 
+/// `1 h 42 min`, rounded to the smaller of the two.
+fn two_units(delta: TimeDelta) -> String {
+    const UNITS: [(i64, &str); 5] = [
+        (31_536_000, "y"),
+        (86_400, "d"),
+        (3_600, "h"),
+        (60, "min"),
+        (1, "s"),
+    ];
+    // Whoever asks for two hours is told a moment after.
+    let seconds = (delta + TimeDelta::milliseconds(999)).num_seconds();
+    let larger = |seconds: i64| UNITS.iter().position(|(unit, _)| *unit <= seconds);
+    let smaller = |place: Option<usize>| UNITS.get(place.unwrap_or(4) + 1).copied();
+    let (step, _) = smaller(larger(seconds)).unwrap_or((1, "s"));
+    let rounded = (seconds + step / 2) / step * step;
+    let Some((place, (unit, name))) =
+        larger(rounded).and_then(|place| Some((place, UNITS.get(place)?)))
+    else {
+        return "0 s".to_owned();
+    };
+    let whole = format!("{} {name}", rounded / unit);
+    match smaller(Some(place)) {
+        Some((next, name)) if rounded % unit >= next => {
+            format!("{whole} {} {name}", rounded % unit / next)
+        }
+        _ => whole,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::Clock;
+    use super::{Clock, two_units};
+
+    #[test]
+    fn an_end_is_told_in_two_units() {
+        for (milliseconds, words) in [
+            (1, "1 s"),
+            (59_400, "1 min"),
+            (58_100, "59 s"),
+            (61_000, "1 min 1 s"),
+            (600_000, "10 min"),
+            (7_199_100, "2 h"),
+            (7_195_000, "2 h"),
+            (6_120_000, "1 h 42 min"),
+            (86_399_000, "1 d"),
+            (90_000_000, "1 d 1 h"),
+            (2_592_000_000, "30 d"),
+            (31_536_000_000, "1 y"),
+            (63_200_000_000, "2 y 1 d"),
+        ] {
+            let delta = TimeDelta::milliseconds(milliseconds);
+            assert_eq!(two_units(delta), words, "{milliseconds}");
+        }
+    }
 
     #[test]
     fn distances_read_as_a_person_says_them() {

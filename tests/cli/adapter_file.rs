@@ -132,3 +132,34 @@ fn a_type_that_a_rule_cannot_work_on_is_refused() {
             .says(named);
     }
 }
+
+/// Also in a column of numbers, where `least` and `greatest` would make a time of it.
+#[test]
+fn null_means_never_whatever_the_unit() {
+    let database = TestDatabase::new(Template::Inhouse);
+    database.execute(
+        "alter table \"Internal Tools\".\"ServiceTokens\" alter column \"expiresUnix\" drop not null; \
+         update \"Internal Tools\".\"ServiceTokens\" set \"expiresUnix\" = null where \"tokenId\" = 2",
+    );
+    for unit in ["seconds", "milliseconds"] {
+        let (_directory, path) = changed(
+            "unit = \"seconds\"\nnever = \"zero\"\n\n[[dead]]",
+            &format!("unit = \"{unit}\"\n\n[[dead]]"),
+        );
+        let path = path.display().to_string();
+        let show = [
+            "tokens",
+            "show",
+            "id:2",
+            "-o",
+            "json",
+            "--adapter-file",
+            &path,
+        ];
+        let output = run(&database, &show);
+        output.success();
+        let token = output.json()["token"].clone();
+        assert_eq!(token["state"], "active", "{unit}");
+        assert!(token["expires_at"].is_null(), "{unit}: {token}");
+    }
+}

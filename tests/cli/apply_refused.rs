@@ -19,7 +19,7 @@ use crate::support::{Template, TestDatabase, breakglass, foreign_cluster, seed};
 const NOWHERE: [&str; 2] = ["-d", "host=/nonexistent dbname=x user=x"];
 
 /// `apply FILE` where there is no server: what is refused was refused before.
-fn unconnected(plan: &Plan) -> Output {
+pub(super) fn unconnected(plan: &Plan) -> Output {
     breakglass()
         .args(["apply", "--yes"])
         .arg(plan.path())
@@ -28,10 +28,10 @@ fn unconnected(plan: &Plan) -> Output {
 }
 
 /// What somebody writes into a plan.
-type Forgery = fn(&mut Value);
+pub(super) type Forgery = fn(&mut Value);
 
 /// A plan with something else in it and a digest that fits: one that somebody wrote by hand.
-fn forged(plan: &Plan, change: impl FnOnce(&mut Value)) -> Plan {
+pub(super) fn forged(plan: &Plan, change: impl FnOnce(&mut Value)) -> Plan {
     let mut document = plan.json();
     change(&mut document);
     document.as_object_mut().unwrap().shift_remove("digest");

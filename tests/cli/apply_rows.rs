@@ -14,7 +14,7 @@ const HOT_CHANGED: &str = "token `d4o6FQe5QT` was changed after it was shown (";
 
 /// Applies a plan that is refused for exactly these differences.
 #[track_caller]
-fn refused(database: &TestDatabase, plan: &Plan, difference: &str) -> Value {
+pub(super) fn refused(database: &TestDatabase, plan: &Plan, difference: &str) -> Value {
     let before = Before::of(database);
     let approval = ["--yes", "--digest", &plan.digest()];
     let output = plan.apply(database, &approval).run();
@@ -286,7 +286,7 @@ fn a_row_that_changes_while_somebody_is_asked_is_refused_by_the_statement() {
     assert!(database.is_alive(seed::HOT));
 }
 
-/// Hundreds of differences are counted, not told.
+/// A hundred differences are counted, not told.
 #[test]
 fn many_differences_are_twenty_and_a_count() {
     let database = coder();

@@ -108,7 +108,7 @@ fn a_healthy_database_is_told_with_what_the_role_may() {
     assert_eq!(
         output.stdout,
         format!(
-            "adapter: coder\n{alice} may list\n{alice} may expire\n\
+            "adapter: coder\n{alice} may list\n{alice} may expire\n{alice} may schedule\n\
              {alice} may not delete: it lacks delete on public.api_keys\n{alice} may audit\n\
              fit: nothing was found\n"
         )
@@ -124,7 +124,7 @@ fn a_healthy_database_is_told_with_what_the_role_may() {
     assert_eq!(document["adapter"], "coder");
     assert_eq!(document["database"]["name"], database.name());
     assert_eq!(
-        document["abilities"][2],
+        document["abilities"][3],
         json!({ "verb": "delete", "granted": false, "missing": ["delete on public.api_keys"] })
     );
 }

@@ -57,7 +57,7 @@ breakglass.signal_result select
 pub(super) const CODER: &str = "\
 public usage
 public.api_keys select: allow_list created_at expires_at id ip_address last_used lifetime_seconds login_type scopes token_name user_id
-public.api_keys update: expires_at
+public.api_keys update: expires_at lifetime_seconds
 public.audit_logs insert: action additional_fields diff id ip organization_id request_id resource_icon resource_id resource_target resource_type status_code time user_agent user_id
 public.oauth2_provider_app_tokens select: api_key_id expires_at id
 public.oauth2_provider_app_tokens update: expires_at
@@ -73,7 +73,7 @@ fn a_new_role_cannot_log_in_and_gets_the_least() {
     for line in [
         "applied migration V1__audit_log\n",
         &format!("\ncreated role {role} (nologin)\n"),
-        "\ngranted update (expires_at) on public.api_keys\n",
+        "\ngranted update (expires_at, lifetime_seconds) on public.api_keys\n",
         "\ngranted select on breakglass.schema_history\n",
         &format!("\nnote: make an operator a member: `grant {role} to alice`\n"),
         &format!(
@@ -123,7 +123,8 @@ fn no_column_of_the_keys_is_open_beyond_need() {
             };
             let readable = column != "updated_at" && (column != "hashed_secret" || hash);
             assert_eq!(may("select"), readable, "{column} {flags:?}");
-            assert_eq!(may("update"), column == "expires_at", "{column} {flags:?}");
+            let set = ["expires_at", "lifetime_seconds"].contains(&column.as_str());
+            assert_eq!(may("update"), set, "{column} {flags:?}");
             assert!(!may("insert") && !may("references"), "{column} {flags:?}");
             let listed = format!(
                 "select count(*) from information_schema.column_privileges \

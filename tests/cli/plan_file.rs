@@ -135,10 +135,10 @@ fn expected(database: &TestDatabase, written: &Value) -> Value {
             },
             "effect": "change",
             "fixed": {
-                "allow_list": "{*:*}", "created_at": pinned("created_at"), "lifetime_seconds": column(database, seed::HOT, "lifetime_seconds"),
+                "allow_list": "{*:*}", "created_at": pinned("created_at"),
                 "login_type": "token", "scopes": "{coder:all}", "token_name": "build-cache", "user_id": owner,
             },
-            "vital": { "expires_at": pinned("expires_at") },
+            "vital": { "expires_at": pinned("expires_at"), "lifetime_seconds": column(database, seed::HOT, "lifetime_seconds") },
             "secret": "not_given",
         }],
         "companions": [], "leaves_companions": false, "cascades": [],

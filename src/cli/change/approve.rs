@@ -93,10 +93,12 @@ pub(super) async fn approve(
 async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Failure> {
     let number = planned.plan().tokens.len();
     let tokens = if number == 1 { "token" } else { "tokens" };
-    let verb = match planned.plan().action {
-        Action::Expire => "expires",
-        Action::Delete => "deletes for good",
-        Action::Restore => "restores",
+    let plan = planned.plan();
+    let verb = match (plan.action, plan.ends_at) {
+        (Action::Expire, None) => "expires",
+        (Action::Expire, Some(_)) => "sets the end of",
+        (Action::Delete, _) => "deletes for good",
+        (Action::Restore, _) => "restores",
     };
     let (place, what) = (place(planned), planned.selector());
     let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
@@ -117,7 +119,11 @@ fn question(planned: &Planned) -> String {
         _ => format!("{} tokens", keys.len()),
     };
     let place = place(planned);
-    format!("{tokens} on {place}: {}?", plan.action)
+    let deed = match plan.ends_at {
+        Some(_) => "end then".to_owned(),
+        None => plan.action.to_string(),
+    };
+    format!("{tokens} on {place}: {deed}?")
 }
 
 /// Where it is: the environment, else the target, else the database.

@@ -9,7 +9,6 @@ mod unattended;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use uuid::Uuid;
 
@@ -21,7 +20,7 @@ use super::reading::Named;
 use super::unblock::Unblock;
 use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Planned, Request, Restore};
+use crate::ops::{Context, Ends, Planned, Request, Restore};
 
 pub(super) use approve::Approval;
 pub(super) use approve_run::approve_run;
@@ -70,10 +69,10 @@ pub(super) struct Wanted {
     pub(super) restore: Option<Restore>,
     /// Which tokens.
     pub(super) named: Named,
+    /// An end in the future, instead of now.
+    pub(super) ends_at: Option<Ends>,
     /// Exactly so many, or nothing.
     pub(super) expect: Option<usize>,
-    /// An end in the future, instead of now.
-    pub(super) ends_at: Option<DateTime<Utc>>,
     /// How far it goes.
     pub(super) extent: Extent,
     /// How the operator says yes.

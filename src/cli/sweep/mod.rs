@@ -307,8 +307,8 @@ async fn end(
         action,
         restore: None,
         named,
-        expect,
         ends_at: None,
+        expect,
         extent,
         approval,
     };

@@ -123,7 +123,7 @@ impl Run {
             let leaves_companions = request.leave_companions;
             assemble(
                 desk,
-                request.action,
+                (request.action, request.end()),
                 rows.collect(),
                 &self.references,
                 leaves_companions,

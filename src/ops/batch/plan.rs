@@ -50,12 +50,15 @@ impl Request {
     ///
     /// When it must be refused; that is on record then, where it can be.
     pub async fn plan_run(
-        self,
+        mut self,
         context: &Context,
         size: usize,
     ) -> Result<PlannedRun, Box<Refusal>> {
         let mut known = Known::default();
         let desk = self.open(context, &mut known).await?;
+        if let Err(error) = self.ready(&desk, &mut known) {
+            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+        }
         let finding = self.find_keys(&desk, &context.policy, &mut known, size);
         match watched(&desk.database, &desk.session, finding).await {
             Ok(found) => {
@@ -272,6 +275,7 @@ impl Planned {
     ) -> Self {
         let plan = Plan {
             action: request.action,
+            ends_at: request.end(),
             adapter: desk.bound.adapter.name.clone(),
             tokens: Vec::new(),
             companions: Vec::new(),

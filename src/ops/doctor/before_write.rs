@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::objects::objects;
-use super::{rights, schema, server, writes};
+use super::{release, rights, schema, server, writes};
 use crate::db::{Installed, Kind, installed};
 use crate::model::{Action, Finding, Severity};
 use crate::ops::desk::Desk;
@@ -62,4 +62,28 @@ pub(in crate::ops) async fn before_write(
         Some(error) => Err(error.into()),
         None => Ok(warnings),
     }
+}
+
+/// The same for what only an end in the future needs.
+///
+/// # Errors
+///
+/// When the role lacks a privilege for it.
+pub(in crate::ops) async fn before_schedule(desk: &Desk) -> Result<Vec<Finding>, Error> {
+    let (session, bound) = (&desk.session, &desk.bound);
+    let (objects, quirks) = tokio::join!(
+        objects(session, Some(bound)),
+        release::quirks(session, bound)
+    );
+    let objects = objects?;
+    let lacks = rights::lacking(Some(bound), &[], &objects);
+    let lacking = rights::missing_for_later(&lacks, &desk.identity.role);
+    if !lacking.is_empty() {
+        return Err(Error::Unfit(lacking));
+    }
+    let mut findings = writes::rewriting_later(bound, &objects);
+    // An end that this release of the application would not keep.
+    findings.append(&mut quirks?);
+    findings.retain(|finding| finding.severity != Severity::Notes);
+    Ok(findings)
 }

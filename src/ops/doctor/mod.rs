@@ -27,7 +27,7 @@ use crate::model::{Ability, Code, Diagnosis, Finding, Fitness, JSON_SCHEMA, Seve
 use super::constants::taken;
 use super::desk::Context;
 use super::error::Error;
-pub(super) use before_write::before_write;
+pub(super) use before_write::{before_schedule, before_write};
 use connection::RoundTrip;
 use objects::objects;
 use server::Server;

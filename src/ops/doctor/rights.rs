@@ -20,6 +20,8 @@ const NEEDED: [&str; 4] = ["operation", "change", "observation", schema::HISTORY
 pub(super) enum Verb {
     List,
     Expire,
+    /// Giving an end in the future.
+    Schedule,
     Delete,
     /// Counting what a delete takes along.
     Count,
@@ -189,14 +191,15 @@ fn lacking_theirs(grant: &TableGrant, bound: &Bound) -> Vec<Lack> {
             "update" => Verb::Expire,
             _ => Verb::ApplicationLog,
         };
-        if !missing.is_empty() {
-            lacks.push(Lack::new(
-                verb,
-                privilege,
-                &missing,
-                &grant.schema,
-                &grant.table,
-            ));
+        let later = bound.set_only_later(relation);
+        let (later, missing): (Vec<&str>, Vec<&str>) = missing
+            .into_iter()
+            .partition(|name| verb == Verb::Expire && later.iter().any(|column| column == name));
+        for (verb, missing) in [(verb, missing), (Verb::Schedule, later)] {
+            if !missing.is_empty() {
+                let (schema, table) = (&grant.schema, &grant.table);
+                lacks.push(Lack::new(verb, privilege, &missing, schema, table));
+            }
         }
     }
     lacks
@@ -221,13 +224,21 @@ pub(super) fn abilities(lacks: &[Lack], bound: Option<&Bound>) -> Vec<Ability> {
     let Some(bound) = bound else {
         return Vec::new();
     };
-    let verbs: [(&str, &[Verb]); 4] = [
+    let verbs: [(&str, &[Verb]); 5] = [
         ("list", &[Verb::List]),
         ("expire", &[Verb::List, Verb::Expire, Verb::Audit]),
+        (
+            "schedule",
+            &[Verb::List, Verb::Expire, Verb::Schedule, Verb::Audit],
+        ),
         ("delete", &[Verb::List, Verb::Delete, Verb::Audit]),
         ("audit", &[Verb::Audit]),
     ];
-    let known = |verb: &str| verb != "expire" || bound.adapter.expire.is_some();
+    let known = |verb: &str| match verb {
+        "expire" => bound.adapter.expire.is_some(),
+        "schedule" => bound.adapter.expire_at().is_some(),
+        _ => true,
+    };
     verbs
         .into_iter()
         .filter(|(verb, _)| known(verb))
@@ -249,20 +260,34 @@ pub(super) fn missing(lacks: &[Lack], scope: Scope, role: &str) -> Vec<Finding> 
         .iter()
         .filter_map(|lack| {
             let (found, why) = weigh(lack, scope)?;
-            let to = Sql::ident(role);
-            let flags = if matches!(lack.verb, Verb::Delete | Verb::Count) {
-                " --allow-delete"
-            } else {
-                ""
-            };
-            Some(
-                found
-                    .what(format!("role `{role}` lacks {}", lack.words()))
-                    .why(why)
-                    .remedy(format!("`grant {} on {} to {to}`, or make it a member of the role that `breakglass init --operator-role ROLE{flags}` prepares", lack.quoted, lack.quoted_on)),
-            )
+            Some(lacked(lack, found, why, role))
         })
         .collect()
+}
+
+/// The lacks that matter to an end in the future alone.
+pub(super) fn missing_for_later(lacks: &[Lack], role: &str) -> Vec<Finding> {
+    let lacks = lacks.iter().filter(|lack| lack.verb == Verb::Schedule);
+    let why = "an end in the future would not stick without it; an expire at once needs it not";
+    lacks
+        .map(|lack| {
+            let found = Finding::blocks(Code::MissingPrivilege, lack.on.clone());
+            lacked(lack, found, why, role)
+        })
+        .collect()
+}
+
+fn lacked(lack: &Lack, found: Finding, why: &str, role: &str) -> Finding {
+    let to = Sql::ident(role);
+    let flags = if matches!(lack.verb, Verb::Delete | Verb::Count) {
+        " --allow-delete"
+    } else {
+        ""
+    };
+    found
+        .what(format!("role `{role}` lacks {}", lack.words()))
+        .why(why)
+        .remedy(format!("`grant {} on {} to {to}`, or make it a member of the role that `breakglass init --operator-role ROLE{flags}` prepares", lack.quoted, lack.quoted_on))
 }
 
 fn weigh(lack: &Lack, scope: Scope) -> Option<(Finding, &'static str)> {
@@ -292,7 +317,8 @@ fn weigh(lack: &Lack, scope: Scope) -> Option<(Finding, &'static str)> {
             warns(),
             "the application's own audit log will not show the change; breakglass's does",
         ),
-        Verb::Expire | Verb::Delete | Verb::Count => return None,
+        // Looked at where such an end is asked for.
+        Verb::Expire | Verb::Schedule | Verb::Delete | Verb::Count => return None,
     })
 }
 

@@ -32,6 +32,17 @@ pub(super) fn rewriting(bound: &Bound, objects: &[Object], scope: Scope) -> Vec<
     findings
 }
 
+/// The same for what only an end in the future sets.
+pub(super) fn rewriting_later(bound: &Bound, objects: &[Object]) -> Vec<Finding> {
+    let written = bound.written();
+    written
+        .flat_map(|relation| {
+            let set = bound.set_only_later(relation);
+            on(bound, objects, relation, Event::Update, &set)
+        })
+        .collect()
+}
+
 /// What one event meets on one table.
 fn on(
     bound: &Bound,

@@ -168,6 +168,7 @@ impl Planned {
         let valid_for = TimeDelta::from_std(valid_for).unwrap_or(TimeDelta::MAX);
         let Plan {
             action,
+            ends_at,
             adapter: _,
             tokens,
             companions,
@@ -202,7 +203,7 @@ impl Planned {
                 schema: bound.token.schema.clone(),
             },
             action: *action,
-            ends_at: request.ends_at,
+            ends_at: *ends_at,
             selector: without_digests(&self.known.selector),
             reason,
             ticket,

@@ -8,9 +8,7 @@ use crate::model::{Action, CompanionRow, Effect, Plan, PlanFile, PlannedToken, T
 use crate::ops::delete;
 use crate::ops::desk::Desk;
 use crate::ops::error::Error;
-use crate::ops::expire;
 use crate::ops::explain::{Now, compare, other_cascades};
-use crate::ops::token_row::TokenRow;
 
 impl FromFile {
     /// The plan over the rows as they are now: what must be as it was comes from the file, what is
@@ -26,6 +24,7 @@ impl FromFile {
     ) -> Result<Plan, Error> {
         let PlanFile {
             action,
+            ends_at,
             tokens,
             companions,
             leaves_companions,
@@ -34,6 +33,7 @@ impl FromFile {
         } = self.plan();
         let plan = Plan {
             action: *action,
+            ends_at: *ends_at,
             adapter: desk.bound.adapter.name.clone(),
             tokens: tokens.clone(),
             companions: companions.clone(),
@@ -56,7 +56,12 @@ impl FromFile {
             let Some(row) = now.rows.get(&planned.token.key) else {
                 continue;
             };
-            let fresh = as_now(planned.clone(), row, *action);
+            // With what there is to show of it now.
+            let fresh = PlannedToken {
+                effect: now.effect(desk, *action, row),
+                token: row.token.clone(),
+                ..planned.clone()
+            };
             if planned.vital == row.vital && !follows(&planned, &fresh, &desk.bound) {
                 invented.push(format!(
                     "token `{}` is not what the file shows of it, although its columns are",
@@ -76,18 +81,6 @@ impl FromFile {
                 .collect(),
             ..plan
         })
-    }
-}
-
-/// A planned token with what there is to show of it now.
-fn as_now(planned: PlannedToken, row: &TokenRow, action: Action) -> PlannedToken {
-    PlannedToken {
-        effect: match action {
-            Action::Expire | Action::Restore => expire::effect(&row.token),
-            Action::Delete => Effect::Change,
-        },
-        token: row.token.clone(),
-        ..planned
     }
 }
 

@@ -319,6 +319,7 @@ async fn plan(desk: &Desk, rows: Vec<Row>) -> Result<Plan, Error> {
     });
     Ok(Plan {
         action: Action::Restore,
+        ends_at: None,
         adapter: desk.bound.adapter.name.clone(),
         tokens,
         companions,

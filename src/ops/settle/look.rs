@@ -109,18 +109,27 @@ impl<'a> Looking<'a> {
             statement
         } else {
             let knows_cluster = self.desk.identity.database.system_identifier.is_some();
-            let statement = self
-                .desk
-                .statements()
-                .alive(knows_cluster, With::unless(self.plan.leaves_companions))?;
+            let statements = self.desk.statements();
+            let with = With::unless(self.plan.leaves_companions);
+            let later = match self.plan.ends_at {
+                Some(_) => statements.alive_later(knows_cluster, with)?,
+                None => None,
+            };
+            let statement = match later {
+                Some(statement) => statement,
+                None => statements.alive(knows_cluster, with)?,
+            };
             self.statement.insert(statement)
         };
         let gone = self.expected == Expected::Gone;
-        let parameters: [db::Parameter<'_>; 3] = [
+        let mut parameters: Vec<db::Parameter<'_>> = vec![
             (&self.keys, Type::TEXT_ARRAY),
             (&gone, Type::BOOL),
             (&whole, Type::BOOL),
         ];
+        if let Some(end) = &self.plan.ends_at {
+            parameters.push((end, Type::TIMESTAMPTZ));
+        }
         let rows = session.read(statement, &parameters).await?;
         let mut look = None;
         let (mut alive, mut missing, mut dead) = (Vec::new(), Vec::new(), Vec::new());

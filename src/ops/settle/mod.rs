@@ -103,14 +103,14 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
     let mut seen = story.verdicts(planned, &window);
     // The verdict is told in any case; without its record it is one that nobody can look up.
     if let Err(unrecorded) = story.record(desk, operation, &seen).await {
-        for seen in seen.iter_mut().filter(|seen| seen.verdict == Verdict::Dead) {
+        for seen in seen.iter_mut().filter(|seen| is_so(seen.verdict)) {
             seen.verdict = Verdict::Unknown;
             seen.detail = format!("{}, which could not be recorded: {unrecorded}", seen.detail);
         }
     }
     let verdict = verdict::worst(&seen);
     let advice = verdict::advice(planned, operation, verdict, &seen);
-    seen.retain(|seen| seen.verdict != Verdict::Dead);
+    seen.retain(|seen| !is_so(seen.verdict));
     let settled = Settled {
         watched_for_ms: u64::try_from(window.watched().as_millis()).unwrap_or(u64::MAX),
         looks: window.looks,
@@ -120,6 +120,11 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
         advice,
     };
     (verdict, settled)
+}
+
+/// Whether a token is as was asked for.
+fn is_so(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Dead | Verdict::Scheduled)
 }
 
 impl Story {

@@ -139,7 +139,8 @@ async fn plan(
     let written = known.application_audit == Some(ApplicationAudit::Written);
     let leaves_companions = original.plan.leaves_companions;
     let with = With::unless(leaves_companions);
-    let (statement, references) = statement(&desk, action, written, with).await?;
+    let end = request.end();
+    let (statement, references) = statement(&desk, (action, end), written, with).await?;
     let planned: HashMap<&str, &PlannedToken> = original
         .plan
         .tokens
@@ -178,7 +179,7 @@ async fn plan(
             given_up,
         });
     }
-    let (plan, left) = assemble(&desk, action, rows, &references, leaves_companions).await?;
+    let (plan, left) = assemble(&desk, (action, end), rows, &references, leaves_companions).await?;
     known.plan_digest = Some(plan.digest());
     known.planned = Some(plan.tokens.len());
     let planned = Planned {

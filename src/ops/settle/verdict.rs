@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::window::{Ended, Window};
 use super::{Expected, Story};
 use crate::adapter::StillAlive;
-use crate::model::{Action, TokenVerdict, Verdict};
+use crate::model::{Action, State, TokenVerdict, Verdict};
 use crate::ops::planned::Planned;
+use crate::ops::wording::rfc3339;
 
 /// Tokens that are named in a command to type.
 const NAMED: usize = 10;
@@ -32,6 +33,17 @@ impl Story {
             (None, None, None) if window.missing.contains(key) => {
                 // It may live on under another key.
                 (Verdict::Unknown, "the row is not there any more".to_owned())
+            }
+            (None, None, None)
+                if planned.plan.ends_at.is_some()
+                    && window
+                        .states
+                        .get(key)
+                        .is_none_or(|state| *state == State::Active) =>
+            {
+                let end = planned.plan.ends_at.map(|end| rfc3339(&end));
+                let end = end.unwrap_or_default();
+                (Verdict::Scheduled, format!("ends by {end}{over}"))
             }
             (None, None, None) => {
                 let state = match (
@@ -107,6 +119,8 @@ pub(super) fn worst(seen: &[TokenVerdict]) -> Verdict {
         Verdict::Resurrected
     } else if any(Verdict::Unknown) {
         Verdict::Unknown
+    } else if any(Verdict::Scheduled) {
+        Verdict::Scheduled
     } else {
         Verdict::Dead
     }
