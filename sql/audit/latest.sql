@@ -21,4 +21,5 @@ order by o.occurred_at desc, o.id desc
 select /* columns */
   from origin
   join breakglass.operation as o on o.id = origin.id
+/* run */
  where origin.cause is distinct from 're-apply'

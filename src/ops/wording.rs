@@ -119,7 +119,7 @@ pub(super) fn listed(tokens: &[Token]) -> String {
 
 /// Differences on one line: a few hundred of them are read by nobody, and the count is.
 pub(super) fn first_of(differences: &[String]) -> String {
-    const FIRST: usize = 100;
+    const FIRST: usize = 20;
     let mut told: Vec<&str> = differences.iter().take(FIRST).map(String::as_str).collect();
     let more = differences.len().saturating_sub(FIRST);
     let rest = format!("and {more} more");

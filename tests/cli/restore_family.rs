@@ -62,7 +62,10 @@ fn a_run_of_batches_is_taken_back_as_one_and_batch_by_batch() {
     database.execute(&format!(
         "insert into breakglass.operation (id, action, outcome, adapter, reason, selector, plan_digest, planned, \
                 application_audit, tool_version) \
-         values ('{run}', 'expire', 'begun', 'coder', 'why', 'x', 'x', 2, 'none', '0')"
+         values ('{run}', 'expire', 'begun', 'coder', 'why', 'x', 'x', 2, 'none', '0'); \
+         insert into breakglass.batch (operation_id, number, keys) \
+         values ('{run}', 1, '{{{}}}'), ('{run}', 2, '{{{}}}')",
+        seed::HOT, seed::RELEASE
     ));
     for (number, key) in [(1, seed::HOT), (2, seed::RELEASE)] {
         let end = database.value(&format!(
@@ -109,6 +112,35 @@ fn a_run_of_batches_is_taken_back_as_one_and_batch_by_batch() {
 }
 
 #[test]
+fn a_real_run_is_taken_back_to_the_last_row() {
+    let database = coder();
+    let rows = || database.application_rows().remove("public.api_keys");
+    let (before, alive) = (
+        rows(),
+        database.value("select count(*) from api_keys where expires_at > now()"),
+    );
+    let rm = ["tokens", "rm", "--all", "--batch-size", "7", "--yes"];
+    let invocation = database.breakglass().args(rm).args(["--expect", &alive]);
+    invocation
+        .args(["--reason", "why", "--no-app-audit", "--no-companions"])
+        .run()
+        .success();
+    let left = "select count(*) from api_keys where expires_at > now()";
+    assert_eq!(database.value(left), "0");
+    let run = database.value("select id from breakglass.operation where outcome = 'begun'");
+    restore(&database, &[&run, "--no-app-audit"])
+        .run()
+        .success();
+    assert_eq!(rows(), before);
+    let restored = database.operations().pop().unwrap_or_default();
+    assert_eq!(
+        (&restored["action"], &restored["parent_id"]),
+        (&json!("restore"), &json!(run))
+    );
+    assert_eq!(restored["changed"].to_string(), alive);
+}
+
+#[test]
 fn a_run_of_more_rows_than_a_transaction_takes_is_told_to_be_restored_batch_by_batch() {
     let database = coder();
     let run = "dddddddd-0000-7000-8000-000000000000";
@@ -116,6 +148,8 @@ fn a_run_of_more_rows_than_a_transaction_takes_is_told_to_be_restored_batch_by_b
         "begin; \
          insert into breakglass.operation (id, action, outcome, adapter, reason, selector, plan_digest, planned, application_audit, tool_version) \
          values ('{run}', 'expire', 'begun', 'coder', 'why', 'x', 'x', 50001, 'none', '0'); \
+         insert into breakglass.batch (operation_id, number, keys) \
+         select '{run}', 1, array_agg(lpad(n::text, 10, '0')) from generate_series(1, 50001) as n; \
          insert into breakglass.operation (id, parent_id, cause, batch, action, outcome, adapter, reason, selector, plan_digest, planned, \
                 matched, changed, unchanged, still_alive, companions_planned, companions_dead, companions_changed, application_audit, tool_version) \
          values ('dddddddd-0000-7000-8000-000000000001', '{run}', 'batch', 1, 'expire', 'applied', 'coder', 'why', 'x', 'x', \
