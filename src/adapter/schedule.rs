@@ -197,6 +197,7 @@ impl Statements<'_> {
         context.insert("set", ending.set(self.bound, &moment)?.into());
         context.insert("set_before", texts(&self.bound.token, "t", &columns).into());
         context.insert("cascaded", Sql::text("null::jsonb").into());
+        context.insert("restoring", false.into());
         add_audit(self.bound, &mut context, Action::Expire, application_audit);
         Ok(Some(render("tokens/expire.sql", &context)?))
     }

@@ -141,6 +141,22 @@ fn a_real_run_is_taken_back_to_the_last_row() {
 }
 
 #[test]
+fn an_end_in_the_future_is_taken_back_with_what_makes_it_stick() {
+    let database = coder();
+    let before = database.token_row(seed::SESSION);
+    let session = format!("id:{}", seed::SESSION);
+    let rm = ["tokens", "rm", &session, "--in", "10m", "--yes"];
+    let invocation = database.breakglass().args(rm);
+    invocation.args(["--reason", "why"]).run().success();
+    let operation = database.operation();
+    assert!(!operation["ends_at"].is_null());
+    assert_ne!(database.token_row(seed::SESSION), before);
+    let id = operation["id"].as_str().unwrap_or_default();
+    restore(&database, &[id]).run().success();
+    assert_eq!(database.token_row(seed::SESSION), before);
+}
+
+#[test]
 fn a_run_of_more_rows_than_a_transaction_takes_is_told_to_be_restored_batch_by_batch() {
     let database = coder();
     let run = "dddddddd-0000-7000-8000-000000000000";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use breakglass::model::{Outcome, Verdict};
+use breakglass::model::{Action, Outcome, Verdict};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -67,6 +67,12 @@ pub(crate) async fn judge(
     for each in done {
         happened.push(each.name());
         happened.extend(each.verdict());
+        if matches!(each.ended, Ended::Done(_)) {
+            happened.push(each.way);
+        }
+        if each.killed_again() {
+            happened.push("killed again");
+        }
         if let Some(lie) = lie(&client, each, &alive, done, writes).await {
             return Err(format!("{lie}\n{each:#?}\n{writes:#?}"));
         }
@@ -104,6 +110,7 @@ async fn lie(
         return Some("the operation counts other rows than it has".to_owned());
     }
     match &each.ended {
+        Ended::NotYet => Some("it never ended".to_owned()),
         Ended::Done(receipt) => {
             let told = receipt.operation.outcome;
             let expected = match told {
@@ -142,19 +149,24 @@ async fn lie(
     }
 }
 
-/// A token that was called dead and lives needs somebody who wrote it back after it was looked at.
+/// A token that was called dead and lives needs somebody who wrote it back after it was looked at for
+/// the last time, or a restore that did.
 fn falsely_dead(
     each: &Done,
     alive: &BTreeSet<String>,
-    _done: &[Done],
+    done: &[Done],
     writes: &[Write],
 ) -> Option<String> {
-    let since = each.begun;
+    // The last look is later than this, since the COMMIT is.
+    let looked = each.begun + each.settle;
     let stray = each.planned.iter().find(|key| {
-        alive.contains(*key)
-            && !writes
-                .iter()
-                .any(|write| write.key == **key && write.acknowledged > since)
+        let written = writes
+            .iter()
+            .any(|write| write.key == **key && write.acknowledged > looked);
+        let restored = done.iter().any(|other| {
+            other.action == Action::Restore && other.planned.contains(key) && other.over > looked
+        });
+        alive.contains(*key) && !written && !restored
     })?;
     Some(format!(
         "{stray} was called dead, lives, and nobody wrote it back"
