@@ -43,7 +43,7 @@ use operator::Operator;
 use world::{Universe, World};
 
 /// Schedules under way at once; they mostly wait.
-const WORKERS: usize = 6;
+const WORKERS: usize = 12;
 
 /// Schedules where nobody asks for a number.
 const FEW: u64 = 400;
@@ -130,7 +130,9 @@ fn random_schedules_keep_the_promises() {
     };
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            scope.spawn(work);
+            // Futures of a build without optimisation are large.
+            let thread = thread::Builder::new().stack_size(32 << 20);
+            thread.spawn_scoped(scope, work).expect("threads start");
         }
     });
     let Told { seen, lies } = told.into_inner().expect("no thread panicked with it");
