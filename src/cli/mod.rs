@@ -16,6 +16,7 @@ mod format;
 mod init;
 mod justify;
 mod meter;
+mod probing;
 mod prompt;
 mod reading;
 mod remove;

@@ -4,12 +4,14 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Wanted, change_probing, check_unattended, refuse_recorded_secrets, tell,
 };
+use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::justify;
+use super::probing::ProbeArgs;
 use super::reading::{refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
 
@@ -32,6 +34,8 @@ pub(super) struct RemoveArgs {
     pub(super) expect: Option<usize>,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+    #[command(flatten)]
+    pub(super) probe: ProbeArgs,
     /// How to write the receipt
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
@@ -56,7 +60,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     let action = args.action();
     let approval = Approval::of(action, &args.confirm);
-    let pasted = args.selectors.iter().any(|word| word == "-");
+    let pasted = args.selectors.iter().any(|word| word == "-") || args.probe.reads_input();
     check_unattended(run, &args.change, &approval, pasted)?;
     let context = run.connecting.context(&run.interrupt)?;
     if run.connecting.shows_password() {
@@ -73,13 +77,21 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         refuse_secrets(&context, "owner:", Some(word))?;
     }
     justify::check(run, &args.change, &context.policy)?;
+    let target = args.probe.target(&context)?;
+    // While the secret itself is kept, which is else gone once it is read.
+    let _secrecy = target.as_ref().map(|_| NoCoreDumps::begin());
+    let named = selectors(run, &args.selectors, args.name.as_ref()).await?;
+    let probe = match target {
+        Some(target) => Some(args.probe.wanted(run, target, &named).await?),
+        None => None,
+    };
     let wanted = Wanted {
         action,
-        named: selectors(run, &args.selectors, args.name.as_ref()).await?,
+        named,
         expect: args.expect,
         approval,
     };
-    let receipt = change(run, &args.change, &context, wanted).await?;
+    let receipt = change_probing(run, &args.change, &context, wanted, probe).await?;
     tell(run, args.output, &receipt)
 }
 

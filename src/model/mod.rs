@@ -7,9 +7,11 @@ mod blocker;
 mod finding;
 mod operation;
 mod plan;
+mod probe;
 mod receipt;
 mod sweep;
 mod token;
+mod unreached;
 
 pub use blocker::{Blocker, Signal, blockers};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
@@ -18,9 +20,11 @@ pub use operation::{
     Outcome, SignalRecord, SignalResult, Verdict,
 };
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, hex};
+pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
 pub use receipt::Receipt;
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
+pub use unreached::{CachePlace, Flush, Unreached, What};
 
 /// The number in every JSON document that breakglass prints. It grows when a field changes
 /// its meaning or goes away, not when one is added.

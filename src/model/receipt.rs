@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Operation, Token, Verdict};
+use super::{Change, Operation, ProbeReport, Token, Unreached, Verdict};
 
 /// The answer to one mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,12 @@ pub struct Receipt {
     pub verdict: Option<Verdict>,
     /// What this did not kill, from the adapter.
     pub still_works: Vec<String>,
+    /// The same for programs, with how long and what ends it.
+    #[serde(default)]
+    pub unreached: Vec<Unreached>,
+    /// What the application itself answered; `None` where it was not asked.
+    #[serde(default)]
+    pub probe: Option<ProbeReport>,
     /// The named target that it was done on, if one was named.
     #[serde(default)]
     pub target: Option<String>,

@@ -37,6 +37,7 @@ impl Error {
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
             Self::Locked { .. } => "locked",
+            Self::Probe(error) => error.code(),
             Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
@@ -62,6 +63,7 @@ impl Error {
                 "if it is this token all the same, name it: `id:{key}`"
             )),
             Self::Unmet(unmet) => Some(unmet.hint()),
+            Self::Probe(error) => error.hint().map(str::to_owned),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
@@ -138,6 +140,7 @@ impl Error {
             | Self::OtherDatabase(_)
             | Self::Unrecorded(_)
             | Self::NoActors(_)
+            | Self::Probe(_)
             | Self::Declined
             | Self::NotSignallable { .. }
             | Self::MayNotInstall(_)

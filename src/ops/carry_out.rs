@@ -2,6 +2,7 @@
 //! plan said, and a read-back on a fresh connection.
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -46,7 +47,9 @@ impl Planned {
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
         self.same_database().await?;
         let mut attempt = 1;
+        let mut begun;
         let (change, operation, changes) = loop {
+            begun = Instant::now();
             match self.apply().await {
                 Ok(applied) => break applied,
                 Err(Error::Database(error))
@@ -85,7 +88,11 @@ impl Planned {
                 outcome: Outcome::Planned,
                 ..operation
             };
-            return Ok(self.receipt(operation, changes, None));
+            return Ok(Receipt {
+                unreached: self.unreached(None),
+                probe: self.asked_before(),
+                ..self.receipt(operation, changes, None)
+            });
         }
         let interrupt = self.desk.database.interrupt().clone();
         let committing = interrupt.begin(UnderWay::Commit(operation.id));
@@ -96,8 +103,15 @@ impl Planned {
         }
         drop(committing);
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
+        let committed = Instant::now();
+        let asking = self.ask_on(&interrupt, committed);
         let verdict = read_back(&self.desk, &self.plan, operation.id).await;
-        Ok(self.receipt(operation, changes, Some(verdict)))
+        let probe = self.asked(asking, operation.id).await;
+        Ok(Receipt {
+            unreached: self.left_alive(&operation, committed - begun),
+            probe,
+            ..self.receipt(operation, changes, Some(verdict))
+        })
     }
 
     fn receipt(
@@ -120,6 +134,8 @@ impl Planned {
             unchanged,
             verdict,
             still_works: self.still_works(),
+            unreached: Vec::new(),
+            probe: None,
             target: self.policy.target.clone(),
             environment: self
                 .policy

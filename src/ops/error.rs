@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::policy::Unmet;
+use super::probe_error::ProbeError;
 use super::wording::{holders, installed_words, listed, named, roots, signalled, unfit};
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
@@ -171,6 +172,9 @@ pub enum Error {
         /// What the server says.
         detail: String,
     },
+    /// The application cannot be asked as was wanted.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// `--app-actor` names nobody.
     #[error("--app-actor `{0}` is not a user of the application")]
     NoSuchActor(String),

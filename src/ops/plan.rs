@@ -1,10 +1,13 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use chrono::{DateTime, Utc};
+
 use super::actor::find_actor;
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
+use super::probe::Probing;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
@@ -14,6 +17,7 @@ use super::{delete, expire};
 use crate::db::Identity;
 use crate::model::{
     Action, ApplicationAudit, CompanionRow, Effect, Finding, Plan, PlannedToken, SecretCheck,
+    Token, Unreached,
 };
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -25,6 +29,8 @@ pub struct Planned {
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
+    /// What the application said when it was asked.
+    pub(super) probing: Option<Probing>,
 }
 
 impl Request {
@@ -63,6 +69,7 @@ impl Request {
                 known,
                 statement,
                 policy: context.policy.clone(),
+                probing: None,
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
@@ -291,14 +298,21 @@ impl Planned {
         self.plan.changes() > 0 || !self.plan.companions.is_empty()
     }
 
-    /// What stays alive whatever is done here, from the adapter.
+    /// What stays alive whatever is done here, from the adapter. `done` is when it was done, for
+    /// the times at which things end.
+    #[must_use]
+    pub fn unreached(&self, done: Option<DateTime<Utc>>) -> Vec<Unreached> {
+        let planned = self.plan.tokens.iter();
+        let tokens: Vec<&Token> = planned.map(|planned| &planned.token).collect();
+        let adapter = &self.desk.bound.adapter;
+        adapter.unreached(self.request.action, &tokens, done)
+    }
+
+    /// The same as sentences.
     #[must_use]
     pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        survivors
-            .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone())
-            .collect()
+        let unreached = self.unreached(None).into_iter();
+        unreached.map(|thing| thing.text).collect()
     }
 
     /// What may go wrong with this change, as `doctor` tells it.

@@ -14,10 +14,11 @@ use crate::model::{Action, Plan, State, Verdict};
 
 const OBSERVE: &str = include_str!("../../sql/audit/observe.sql");
 
-struct Seen {
-    key: String,
-    verdict: Verdict,
-    detail: String,
+/// What was seen of one token.
+pub(super) struct Seen {
+    pub(super) key: String,
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
 }
 
 /// Reads the planned tokens back once. The worst verdict is the operation's.
@@ -100,7 +101,8 @@ async fn look(desk: &Desk, plan: &Plan) -> Result<Vec<Seen>, Error> {
         .collect())
 }
 
-async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error> {
+/// Puts on record what was seen, also after a Ctrl-C.
+pub(super) async fn record(desk: &Desk, operation: Uuid, seen: &[Seen]) -> Result<(), Error> {
     let database = desk.database.uninterrupted();
     let session = database.session().await?;
     let rows: Value = seen

@@ -242,7 +242,11 @@ pub(super) fn may_read_secret(desk: &Desk) -> bool {
 }
 
 /// Compares a pasted secret with the stored hash, where the role may.
-async fn verify(desk: &Desk, reading: &Reading, key: &str) -> Result<SecretCheck, Error> {
+pub(super) async fn verify(
+    desk: &Desk,
+    reading: &Reading,
+    key: &str,
+) -> Result<SecretCheck, Error> {
     let Reading::Secret(parts) = reading else {
         return Ok(SecretCheck::NotGiven);
     };

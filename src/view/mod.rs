@@ -18,6 +18,7 @@ mod table;
 mod target;
 mod time;
 mod token;
+mod unreached;
 
 pub use self::csv::CsvWriter;
 pub use blocker::{blockers, signal};

@@ -99,11 +99,20 @@ fn head(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
     }
 }
 
+/// What the application says to the secret before the change.
+fn probe(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    match planned.probed() {
+        Some(told) => writeln!(out, "probe: {}", visible(&told)),
+        None => Ok(()),
+    }
+}
+
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    for text in planned.still_works() {
-        writeln!(out, "does not kill: {text}")?;
+    for thing in planned.unreached(None) {
+        writeln!(out, "does not kill: {}", visible(&thing.text))?;
     }
+    probe(out, planned)?;
     for text in planned.notes() {
         writeln!(out, "note: {text}")?;
     }

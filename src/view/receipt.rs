@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::column::shown_key;
 use super::escape::visible;
 use super::time::zoned;
+use super::unreached::{left_alive, probed};
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, Verdict};
 
 /// Writes the receipt of a mutation.
@@ -20,6 +21,8 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         still_works: _,
+        unreached: left,
+        probe,
         target: _,
         environment: _,
     } = receipt;
@@ -43,6 +46,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "{}", visible(&line))?;
     }
     read_back(out, *verdict)?;
+    if let Some(report) = probe {
+        probed(out, report)?;
+    }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -58,7 +64,8 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     } else {
         ""
     };
-    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
+    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)?;
+    left_alive(out, left)
 }
 
 /// What was seen afterwards.
@@ -74,6 +81,8 @@ fn read_back(out: &mut dyn Write, verdict: Option<Verdict>) -> io::Result<()> {
             out,
             "changed, but it could not be read back, so it is not confirmed dead"
         ),
+        // What the application said of it is told by itself.
+        Some(Verdict::Accepted) => writeln!(out, "{READ}: dead, and the application takes it"),
         Some(Verdict::Scheduled) => writeln!(out, "{READ}: ends as set, alive until then"),
         Some(Verdict::Restored) => writeln!(out, "{READ}: as it was put back"),
         Some(Verdict::Changed) => writeln!(

@@ -11,6 +11,7 @@
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod http;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;

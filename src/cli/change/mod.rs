@@ -15,7 +15,7 @@ use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Planned, Request};
+use crate::ops::{Context, Planned, ProbeWanted, Request};
 
 pub(super) use approve::Approval;
 pub(super) use tell::{ended, tell};
@@ -70,6 +70,17 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    change_probing(run, args, context, wanted, None).await
+}
+
+/// The same, and the application is asked before and after, where that is wanted.
+pub(super) async fn change_probing(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+    probe: Option<ProbeWanted>,
+) -> Result<Receipt, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
     let request = Request {
         id: Uuid::now_v7(),
@@ -88,7 +99,12 @@ pub(super) async fn change(
         os_user: actor(),
         host: host_name(),
     };
-    let planned = attempt::plan(run, args, context, request).await?;
+    let mut planned = attempt::plan(run, args, context, request).await?;
+    if let Some(probe) = probe
+        && let Err(error) = planned.ask_first(probe).await
+    {
+        return Err(planned.decline(error).await.into());
+    }
     approved(run, args, context, planned, &wanted.approval).await
 }
 
