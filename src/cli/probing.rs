@@ -86,6 +86,7 @@ impl ProbeArgs {
             target,
             secret,
             timeout: self.probe_timeout,
+            teller: run.screen.teller(),
         })
     }
 }

@@ -7,7 +7,7 @@ use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
-use super::probe::Probing;
+use super::probing::Probing;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};

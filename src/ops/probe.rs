@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::plan::Planned;
 use super::probe_error::ProbeError;
+use super::probing::{Probing, Teller, patience};
 use super::read_back::{Seen, record};
 use super::resolve::verify;
 use super::selector::Reading;
@@ -19,13 +20,7 @@ use crate::model::{
     Action, Effect, Operation, Outcome, ProbeReport, ProbeVerdict, SecretCheck, Unreached, Verdict,
     What,
 };
-use crate::probe::{Answer, Probe, Secret, Target, Watched};
-
-/// How long is asked where nothing else is said, besides what the adapter's caches last.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How long is asked at most where nothing else is said.
-const MOST_PATIENCE: Duration = Duration::from_mins(10);
+use crate::probe::{Secret, Target, Watched};
 
 /// What to ask with, once the tokens are known.
 #[derive(Clone, Debug)]
@@ -36,19 +31,8 @@ pub struct ProbeWanted {
     pub secret: Secret,
     /// How long to ask after the change.
     pub timeout: Option<Duration>,
-}
-
-/// A probe whose first answer is known.
-#[derive(Debug)]
-pub(super) struct Probing {
-    probe: Probe,
-    before: Answer,
-    /// Whether the secret is the token's own.
-    secret: SecretCheck,
-    limit: Duration,
-    caches: Vec<Unreached>,
-    /// Whether the row was dead before the change.
-    was_dead: bool,
+    /// Who waits for it.
+    pub teller: Teller,
 }
 
 /// Asking, since the COMMIT.
@@ -107,6 +91,7 @@ impl Planned {
             limit,
             caches,
             was_dead,
+            teller: wanted.teller,
         });
         Ok(())
     }
@@ -180,9 +165,10 @@ impl Planned {
         Asking(self.probing.as_ref().map(|probing| {
             let (probe, limit) = (probing.probe.clone(), probing.limit);
             let interrupt = interrupt.clone();
+            let news = probing.news();
             tokio::spawn(async move {
                 probe
-                    .until_refused(committed, limit, interrupt.raised())
+                    .until_refused(committed, limit, interrupt.raised(), news)
                     .await
             })
         }))
@@ -227,111 +213,6 @@ impl Planned {
             detail: format!("{} before; a dry run asks no more", probing.before),
             in_the_way: Vec::new(),
         })
-    }
-}
-
-/// How long to ask: what is to be waited for in any case, and some more.
-fn patience(caches: &[Unreached]) -> Duration {
-    let lasting = caches.iter().filter(|cache| !cache.sliding);
-    let longest = lasting.filter_map(|cache| cache.lasts_seconds).max();
-    let longest = Duration::from_secs(longest.unwrap_or_default());
-    PATIENCE.saturating_add(longest).min(MOST_PATIENCE)
-}
-
-impl Probing {
-    fn report(&self, adapter: &str, watched: &Watched) -> ProbeReport {
-        let (verdict, detail) = self.judge(watched);
-        let after = (verdict == ProbeVerdict::Refused).then_some(watched.took);
-        let milliseconds =
-            |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        ProbeReport {
-            url: self.probe.url().to_string(),
-            status_before: self.before.status(),
-            status: watched.last.as_ref().and_then(Answer::status),
-            after_ms: after.map(milliseconds),
-            attempts: watched.attempts,
-            verdict: Some(verdict),
-            detail,
-            in_the_way: self.in_the_way(adapter, watched, verdict),
-        }
-    }
-
-    fn judge(&self, watched: &Watched) -> (ProbeVerdict, String) {
-        let took = seconds(watched.took);
-        let Some(last) = &watched.last else {
-            return (
-                ProbeVerdict::Unknown,
-                "interrupted before it was asked".to_owned(),
-            );
-        };
-        if last.is_refused() && self.before.is_refused() && !self.was_dead {
-            return (
-                ProbeVerdict::Unknown,
-                format!("{last} as before the change, which proves nothing"),
-            );
-        }
-        if last.is_refused() {
-            let unseen = if self.before.is_accepted() || self.was_dead {
-                ""
-            } else {
-                "; it was not seen to take it before"
-            };
-            return (
-                ProbeVerdict::Refused,
-                format!("{last} after {took}{unseen}"),
-            );
-        }
-        let ended = if watched.stopped {
-            format!("interrupted after {took}")
-        } else {
-            format!("given up after {took}")
-        };
-        if last.is_accepted() {
-            return (ProbeVerdict::Accepted, format!("still {last}, {ended}"));
-        }
-        let before = match watched.accepted_at {
-            Some(at) => format!(", and it last took it after {}", seconds(at)),
-            None => String::new(),
-        };
-        (
-            ProbeVerdict::Unknown,
-            format!("neither taken nor refused, {ended}: {last}{before}"),
-        )
-    }
-
-    /// What the adapter knows of that can have kept the secret working so long.
-    fn in_the_way(&self, adapter: &str, watched: &Watched, verdict: ProbeVerdict) -> Vec<String> {
-        let Some(accepted_at) = watched.accepted_at else {
-            return Vec::new();
-        };
-        let lasts = |cache: &&Unreached| {
-            cache.sliding
-                || cache
-                    .lasts_seconds
-                    .is_none_or(|lasts| Duration::from_secs(lasts) >= accepted_at)
-        };
-        let suspects: Vec<String> = self
-            .caches
-            .iter()
-            .filter(lasts)
-            .map(|cache| cache.text.clone())
-            .collect();
-        match (suspects.is_empty(), verdict) {
-            (false, _) => suspects,
-            (true, ProbeVerdict::Accepted) => vec![format!(
-                "adapter `{adapter}` knows of no cache that lasts so long: is it the application on \
-                 this database that answers there?"
-            )],
-            (true, ProbeVerdict::Refused | ProbeVerdict::Unknown) => Vec::new(),
-        }
-    }
-}
-
-fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
     }
 }
 

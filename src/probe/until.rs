@@ -27,12 +27,14 @@ pub struct Watched {
 
 impl Probe {
     /// Asks until the answer is 401 or 403, `limit` is over, counted from `since`, or `stop` ends.
+    /// Every answer that is not as the one before, and no refusal, goes to `news`.
     /// It is asked once in any case but the last.
     pub async fn until_refused(
         &self,
         since: Instant,
         limit: Duration,
         stop: impl Future<Output = ()>,
+        news: impl Fn(&Answer, Duration),
     ) -> Watched {
         let mut watched = Watched::default();
         let mut stop = pin!(stop);
@@ -46,7 +48,13 @@ impl Probe {
                     watched.stopped = true;
                     break;
                 }
-                answer = self.ask(within) => watched.note(answer, since.elapsed()),
+                answer = self.ask(within) => {
+                    let at = since.elapsed();
+                    if watched.is_news(&answer) {
+                        news(&answer, at);
+                    }
+                    watched.note(answer, at);
+                }
             }
             if watched.is_refused() || since.elapsed() + pace >= limit {
                 break;
@@ -66,6 +74,12 @@ impl Probe {
 }
 
 impl Watched {
+    /// Whether an answer is another one than before, and not the end.
+    fn is_news(&self, answer: &Answer) -> bool {
+        let last = self.last.as_ref().map(Answer::status);
+        !answer.is_refused() && last != Some(answer.status())
+    }
+
     fn note(&mut self, answer: Answer, at: Duration) {
         self.attempts += 1;
         if answer.is_accepted() {

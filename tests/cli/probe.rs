@@ -129,6 +129,8 @@ fn the_plan_has_the_first_answer_and_the_receipt_the_last() {
             "probe: 200: the application takes it now ({}/api/v2/users/me)\n",
             app.url()
         ))
+        .says("the change stands; probe: 200 after ")
+        .says("; asking on for up to 1m, Ctrl-C ends only that\n")
         .says("the secret is its own (verified)");
     is_done(&database, &output);
     let line = output

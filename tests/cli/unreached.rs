@@ -361,7 +361,9 @@ fn the_cache_that_was_in_the_way_is_named() {
     let database = inhouse();
     let app = App::saying(200);
     let output = probing(&database, &app.url(), &["--probe-timeout", "4s"]);
-    output.code(5);
+    output.code(5).says(&format!(
+        "\n  may be in the way: {REDIS}\n  redis-cli DEL 'session:{{svc}}:"
+    ));
     for line in [
         "probe: THE APPLICATION STILL TAKES IT: still 200, given up after ".to_owned(),
         format!("\n  in the way: {REDIS}\n  in the way: {REMOTE}\n"),

@@ -117,3 +117,22 @@ fn a_label_or_owner_that_the_adapter_does_not_know_is_an_error() {
         .code(2)
         .says("redis_key: {label}: the [token] section names no label");
 }
+
+#[test]
+fn the_example_of_the_readme_loads() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("```toml\nname = \"inhouse\"\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    assert!(example.contains("redis_key") && example.contains("\"jwt\""));
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("adapter.toml");
+    fs::write(&path, format!("name = \"inhouse\"\n{example}")).unwrap();
+    let output = breakglass()
+        .args(["adapters", "show", "inhouse", "--adapter-file"])
+        .arg(path.display().to_string())
+        .run();
+    output.success();
+    let probe = "\nprobe            Authorization: Bearer {} /api/whoami\n";
+    assert!(output.stdout.contains(probe), "{output}");
+}
