@@ -45,11 +45,10 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let begun = Instant::now();
         self.same_database().await?;
         let mut attempt = 1;
-        let mut begun;
         let (change, operation, changes) = loop {
-            begun = Instant::now();
             match self.apply().await {
                 Ok(applied) => break applied,
                 Err(Error::Database(error))

@@ -212,6 +212,14 @@ fn an_application_that_goes_on_taking_it_ends_in_5() {
         probed[0].1.starts_with("probe: still 200, given up after "),
         "{probed:?}"
     );
+    let operation = database.operation();
+    let id = operation["id"].as_str().unwrap();
+    let shown = database
+        .breakglass()
+        .args(["audit", "show", id, "-o", "json"])
+        .run();
+    shown.success();
+    assert_eq!(shown.json()["observations"][1]["verdict"], "accepted");
     assert!(app.asked().len() >= 4, "every 250 ms to 1 s");
     assert!(app.asked().len() <= 10);
 }
