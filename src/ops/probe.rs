@@ -17,7 +17,7 @@ use super::resolve::verify;
 use super::selector::Reading;
 use crate::db::{self, Interrupt};
 use crate::model::{
-    Action, Effect, Operation, Outcome, ProbeReport, ProbeVerdict, SecretCheck, Unreached, Verdict,
+    Action, Operation, Outcome, ProbeReport, ProbeVerdict, SecretCheck, State, Unreached, Verdict,
     What,
 };
 use crate::probe::{Secret, Target, Watched};
@@ -54,7 +54,7 @@ impl Planned {
         }
         let (key, was_dead) = (
             planned.token.key.clone(),
-            planned.effect == Effect::Unchanged,
+            planned.token.state != State::Active,
         );
         let (secret, check) = self.own_secret(&wanted.secret, &key).await?;
         if let Some(planned) = self.plan.tokens.first_mut()

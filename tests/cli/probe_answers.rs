@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::probe::{is_done, probed, probing};
-use super::select::{stays_secret, token, with_secret};
+use super::remove::{REASON, remove};
+use super::select::{KEY, stays_secret, token, with_secret};
 use crate::support::http::{App, Reply, make_certificates};
 
 #[test]
@@ -149,6 +150,30 @@ fn an_application_that_is_down_stops_nothing() {
     let last = database.operations().pop().unwrap();
     assert_eq!(last["outcome"], "unchanged");
     assert_eq!(probed(&database).last().unwrap().0, "dead");
+}
+
+#[test]
+fn a_dead_token_that_is_deleted_is_refused_before_and_after() {
+    let database = with_secret();
+    remove(&database, &[KEY]).run().success();
+    let app = App::saying(401);
+    let output = database
+        .breakglass()
+        .args(["tokens", "rm", "-", "--delete", "--confirm", KEY])
+        .args(["--reason", REASON, "--probe", &app.url()])
+        .stdin(token())
+        .run();
+    output
+        .success()
+        .says("refuses it already, as the token is dead");
+    assert!(
+        output
+            .stdout
+            .contains("the application refuses it: 401 after "),
+        "{output}"
+    );
+    assert!(!database.has_token(KEY));
+    stays_secret(&database, &output);
 }
 
 #[test]
