@@ -188,6 +188,7 @@ impl Adapter {
             );
         }
         self.check_quirks()?;
+        self.check_unreached()?;
         let patterns = self
             .secret
             .iter()

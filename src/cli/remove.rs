@@ -4,15 +4,17 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, only_plan,
+    Approval, ChangeArgs, Extent, Wanted, change_probing, check_unattended, only_plan,
     refuse_recorded_secrets, tell,
 };
+use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::filter::FilterArgs;
 use super::format::SingleFormat;
 use super::justify;
 use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
+use super::probing::ProbeArgs;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
 use crate::ops::{Filter, Kinds, Selector};
@@ -42,6 +44,8 @@ pub(super) struct RemoveArgs {
     pub(super) extent: Extent,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+    #[command(flatten)]
+    pub(super) probe: ProbeArgs,
     /// How to write the receipt
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
@@ -130,7 +134,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
             expected: args.expect.is_some(),
         },
     };
-    let pasted = args.selectors.iter().any(|word| word == "-");
+    let pasted = args.selectors.iter().any(|word| word == "-") || args.probe.reads_input();
     match &args.plan.plan_file {
         Some(path) => check_plan_file(path, &args.change)?,
         None => check_unattended(run, &args.change, &approval, pasted)?,
@@ -153,12 +157,19 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         Some(_) => justify::check_given(&args.change, &context.policy)?,
         None => justify::check(run, &args.change, &context.policy)?,
     }
+    let target = args.probe.target(&context)?;
+    // While the secret itself is kept, which is else gone once it is read.
+    let _secrecy = target.as_ref().map(|_| NoCoreDumps::begin());
     let named = match filtered {
         Some(filter) => Named {
             selectors: vec![Selector::Filtered(filter)],
             owner: None,
         },
         None => selectors(run, &args.selectors, args.filter.name.as_ref()).await?,
+    };
+    let probe = match target {
+        Some(target) => Some(args.probe.wanted(run, target, &named).await?),
+        None => None,
     };
     let wanted = Wanted {
         action,
@@ -172,7 +183,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         let planned = only_plan(run, &args.change, &context, wanted).await?;
         return write_plan(run, path, &args, &planned);
     }
-    let receipt = change(run, &args.change, &context, wanted).await?;
+    let receipt = change_probing(run, &args.change, &context, wanted, probe).await?;
     tell(run, args.output, &receipt)
 }
 

@@ -8,11 +8,13 @@ mod finding;
 mod operation;
 mod plan;
 mod plan_file;
+mod probe;
 mod receipt;
 mod settled;
 mod strict_json;
 mod sweep;
 mod token;
+mod unreached;
 
 pub use blocker::{Blocker, Signal, blockers};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
@@ -24,10 +26,12 @@ pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, h
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
+pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
 pub use receipt::Receipt;
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
+pub use unreached::{CachePlace, Flush, Unreached, What};
 
 /// The number in every JSON document that breakglass prints. It grows when a field changes
 /// its meaning or goes away, not when one is added.

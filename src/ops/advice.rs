@@ -47,6 +47,7 @@ impl Error {
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
             Self::Locked { .. } => "locked",
+            Self::Probe(error) => error.code(),
             Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
@@ -79,6 +80,7 @@ impl Error {
                 "see what there is with `{}`; dead ones need --include-expired",
                 list_command(filter)
             )),
+            Self::Probe(error) => error.hint().map(str::to_owned),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(

@@ -1,5 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use chrono::{DateTime, Utc};
+
 use super::actor::find_actor;
 use super::assemble::{assemble, live_companions, statement};
 use super::desk::{Context, Desk};
@@ -8,6 +10,7 @@ use super::error::{Error, Refusal};
 use super::filter::list_command;
 use super::plan_file::FromFile;
 use super::policy::Policy;
+use super::probing::Probing;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, describe_filter, resolve};
@@ -15,7 +18,7 @@ use super::selector::Selector;
 use super::watch::watched;
 use crate::adapter::{Bound, With};
 use crate::db::{Identity, Session};
-use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck};
+use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck, Token, Unreached};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Planned {
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
+    /// What the application said when it was asked.
+    pub(super) probing: Option<Probing>,
 }
 
 impl Request {
@@ -72,6 +77,7 @@ impl Request {
                 known,
                 statement,
                 policy: context.policy.clone(),
+                probing: None,
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
@@ -323,20 +329,34 @@ impl Planned {
         self.plan.changes() > 0 || companions.any(|companion| !companion.dead)
     }
 
-    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
+    /// What stays alive whatever is done here, from the adapter. `done` is when it was done, for
+    /// the times at which things end.
     #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        let noted = survivors
-            .filter(|note| note.on.contains(&self.request.action))
-            .map(|note| note.text.clone());
-        let left = self.left.iter().map(|companion| {
+    pub fn unreached(&self, done: Option<DateTime<Utc>>) -> Vec<Unreached> {
+        let planned = self.plan.tokens.iter();
+        let tokens: Vec<&Token> = planned.map(|planned| &planned.token).collect();
+        let adapter = &self.desk.bound.adapter;
+        adapter.unreached(self.request.action, &tokens, done)
+    }
+
+    /// The companions that are left, as sentences.
+    #[must_use]
+    pub fn left_companions(&self) -> Vec<String> {
+        let told = self.left.iter().map(|companion| {
             let CompanionRow {
                 name, key, token, ..
             } = companion;
             format!("{name} {key} of token {token} stays alive (--no-companions)")
         });
-        noted.chain(left).collect()
+        told.collect()
+    }
+
+    /// Both as sentences.
+    #[must_use]
+    pub fn still_works(&self) -> Vec<String> {
+        let unreached = self.unreached(None).into_iter();
+        let told = unreached.map(|thing| thing.text);
+        told.chain(self.left_companions()).collect()
     }
 
     /// How the targets were named, without any secret.

@@ -10,7 +10,7 @@ use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;
 use crate::db::{Installed, installed};
-use crate::model::{CompanionRow, Operation, SecretCheck, Token};
+use crate::model::{Action, CompanionRow, Operation, SecretCheck, Token};
 
 /// A request to show one token.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct Shown {
     pub companions: Vec<CompanionRow>,
     /// Whether it was named by its secret, and what that proved.
     pub secret: SecretCheck,
-    /// What an expire would not kill.
+    /// What killing it would not kill.
     pub still_works: Vec<String>,
     /// What to know of this kind of token.
     pub notes: Vec<String>,
@@ -84,16 +84,19 @@ impl ShowToken {
         let kind = adapter.kinds.iter().find(|kind| kind.name == token.kind);
         let mut notes: Vec<String> = adapter.notes.iter().map(|note| note.text.clone()).collect();
         notes.extend(kind.and_then(|kind| kind.warn.clone()));
+        let kill = if adapter.expire.is_some() {
+            Action::Expire
+        } else {
+            Action::Delete
+        };
+        let unreached = adapter.unreached(kill, &[&token], None);
+        let still_works = unreached.into_iter().map(|thing| thing.text).collect();
         Ok(Shown {
             kind_title: kind.map(|kind| kind.title.clone()),
             token,
             companions,
             secret,
-            still_works: adapter
-                .survivors
-                .iter()
-                .map(|survivor| survivor.text.clone())
-                .collect(),
+            still_works,
             notes,
             history,
         })

@@ -21,6 +21,7 @@ mod table;
 mod target;
 mod time;
 mod token;
+mod unreached;
 
 pub use self::csv::CsvWriter;
 pub use blocker::{blockers, signal};

@@ -176,6 +176,14 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
     }
 }
 
+/// What the application says to the secret before the change.
+fn probe(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    match planned.probed() {
+        Some(told) => writeln!(out, "probe: {}", visible(&told)),
+        None => Ok(()),
+    }
+}
+
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
     let still_works = planned.still_works();
@@ -194,6 +202,7 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
             still_works.len() - shown
         )?;
     }
+    probe(out, planned)?;
     for text in planned.notes() {
         writeln!(out, "note: {text}")?;
     }

@@ -6,6 +6,7 @@ use super::column::shown_key;
 use super::escape::visible;
 use super::settled;
 use super::time::zoned;
+use super::unreached::{left_alive, left_companions, probed};
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt};
 
 /// Rows that are told one by one at most; of more than that only the first few are.
@@ -25,7 +26,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         settled: told,
-        still_works: _,
+        still_works,
+        unreached: left,
+        probe,
         target: _,
         environment: _,
     } = receipt;
@@ -54,6 +57,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "… {} already dead in all", unchanged.len())?;
     }
     settled::write(out, *verdict, told)?;
+    if let Some(report) = probe {
+        probed(out, report)?;
+    }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -69,7 +75,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     } else {
         ""
     };
-    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
+    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)?;
+    left_alive(out, left)?;
+    left_companions(out, still_works, left)
 }
 
 /// How many changed where not all are told, and where all of them stand.

@@ -112,6 +112,13 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
     for survivor in &adapter.survivors {
         field("does not kill", &survivor.text)?;
     }
+    for cache in &adapter.caches {
+        field("does not kill", &cache.words())?;
+    }
+    if let Some(header) = &adapter.probe.header {
+        let path = adapter.probe.path.as_deref().unwrap_or_default();
+        field("probe", format!("{header} {path}").trim_end())?;
+    }
     for note in &adapter.notes {
         field("note", &note.text)?;
     }

@@ -189,6 +189,8 @@ async fn plan(
         known: known.clone(),
         statement,
         policy: original.policy.clone(),
+        // It is asked of the first kill only, and goes on meanwhile.
+        probing: None,
     };
     Ok(Found {
         planned: Some(planned),
