@@ -61,7 +61,9 @@ alter table breakglass.operation
                             and planned = changed + unchanged
                             and companions_changed <= companions_planned
                             and still_alive = 0 and companions_dead = 0
-                       else planned > 0 and matched = planned and planned = changed + unchanged
+                       -- Of a batch there may be nothing left to change: its rows are gone.
+                       else (planned > 0 or cause is not distinct from 'batch')
+                            and matched = planned and planned = changed + unchanged
                             and still_alive = 0 and companions_dead = companions_planned end),
     add constraint operation_without_effect_says_why
         check (outcome in ('applied', 'unchanged', 'announced', 'begun')
@@ -103,6 +105,11 @@ create table breakglass.batch (
         check (cardinality(keys) > 0 and array_position(keys, null) is null)
 );
 
+-- A batch is one that was planned.
+alter table breakglass.operation
+    add constraint operation_batch_is_planned
+        foreign key (parent_id, batch) references breakglass.batch (operation_id, number);
+
 comment on table breakglass.batch is
     'The rows of a run of batches, as planned. Append-only.';
 comment on column breakglass.batch.operation_id is
@@ -123,7 +130,7 @@ alter table breakglass.observation
                            'gone'));
 
 comment on column breakglass.observation.verdict is
-    'dead: seen dead by the adapter''s rule, or refused by the application when that was asked; resurrected: seen alive; unknown: could not be seen; accepted: taken by the application when that was asked, although the row was dead; scheduled: seen to end when it was to; restored: seen as it was put back; changed: seen otherwise after a restore; gone: the row is not there to be restored';
+    'dead: seen dead by the adapter''s rule, or refused by the application when that was asked; resurrected: seen alive; unknown: could not be seen; accepted: taken by the application when that was asked, although the row was dead; scheduled: seen to end when it was to; restored: seen as it was put back; changed: seen otherwise after a restore; gone: the row is not there, to be restored or to be changed by its batch';
 
 create trigger batch_is_append_only
     before update or delete or truncate on breakglass.batch

@@ -5,8 +5,10 @@
 --   $6 text         token: key or label of a row that it changed
 --   $7 text         owner: key or login of such a row
 --   $8 bigint       at most so many rows
+--   $9 boolean      also the batches of runs that were done: the run itself tells what they changed
 select /* columns */
   from breakglass.operation as o
+/* run */
  where ($1::timestamptz is null or o.occurred_at >= $1::timestamptz)
    and ($2::timestamptz is null or o.occurred_at < $2::timestamptz)
    and ($3::text is null or $3::text in (o.db_user, o.os_user, o.app_actor))
@@ -18,5 +20,6 @@ select /* columns */
                     where c.operation_id = o.id
                       and ($6::text is null or $6::text in (c.key, c.label))
                       and ($7::text is null or $7::text in (c.owner_id, c.owner_login))))
+   and ($9::boolean or o.cause is distinct from 'batch' or o.outcome not in ('applied', 'unchanged'))
 order by o.occurred_at desc, o.id desc
  limit $8::bigint

@@ -140,32 +140,7 @@ impl Adapter {
                 "[expire] needs columns to set and a [[dead]] rule that then holds".to_owned(),
             );
         }
-        if !self
-            .kinds
-            .iter()
-            .any(|kind| kind.name == self.token.default_kind)
-        {
-            return Err(format!(
-                "there is no [[kind]] named `{}`",
-                self.token.default_kind
-            ));
-        }
-        for kind in &self.kinds {
-            for condition in &kind.when {
-                let tests = [
-                    &condition.is,
-                    &condition.starts_with,
-                    &condition.ends_with,
-                    &condition.contains,
-                ];
-                if tests.into_iter().flatten().count() != 1 {
-                    return Err(format!(
-                        "kind `{}`: a condition has exactly one test",
-                        kind.name
-                    ));
-                }
-            }
-        }
+        self.check_kinds()?;
         for rule in self
             .dead
             .iter()
@@ -196,6 +171,36 @@ impl Adapter {
             .chain(&self.token.key_pattern);
         for pattern in patterns {
             regex::Regex::new(pattern).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn check_kinds(&self) -> Result<(), String> {
+        if !self
+            .kinds
+            .iter()
+            .any(|kind| kind.name == self.token.default_kind)
+        {
+            return Err(format!(
+                "there is no [[kind]] named `{}`",
+                self.token.default_kind
+            ));
+        }
+        for kind in &self.kinds {
+            for condition in &kind.when {
+                let tests = [
+                    &condition.is,
+                    &condition.starts_with,
+                    &condition.ends_with,
+                    &condition.contains,
+                ];
+                if tests.into_iter().flatten().count() != 1 {
+                    return Err(format!(
+                        "kind `{}`: a condition has exactly one test",
+                        kind.name
+                    ));
+                }
+            }
         }
         Ok(())
     }

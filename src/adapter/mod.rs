@@ -26,6 +26,7 @@ mod secret;
 mod settle;
 mod template;
 mod unreached;
+mod with;
 
 pub use audit::{ActorTable, ApplicationAudit};
 pub use bound::{Bound, Misfit};
@@ -35,10 +36,11 @@ pub use constant::Constant;
 pub use detect::Choice;
 pub use file::{Adapter, Companion, Expire, Hash, Kind, Unit};
 pub use release::{Quirk, Release};
-pub use render::{RenderError, SortKey, Statements, With};
+pub use render::{RenderError, SortKey, Statements};
 pub use secret::{KeyShape, SecretParts, SecretShape};
 pub use settle::{Settle, StillAlive, WindowError, parse_window};
 pub use unreached::{Cache, ProbeDefaults, Survivor};
+pub use with::With;
 
 pub(crate) use quote::Sql;
 pub(crate) use template::{Context, fill, install};

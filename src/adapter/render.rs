@@ -12,6 +12,7 @@ use super::quote::{Sql, sql};
 use super::record::add_audit;
 use super::secret::KeyShape;
 use super::template::{Context, nested, render};
+use super::with::With;
 use crate::model::Action;
 
 /// What a list is sorted by.
@@ -31,27 +32,6 @@ pub enum SortKey {
     Expires,
 }
 
-/// What a change takes along with the tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum With {
-    /// Their companions, such as refresh tokens.
-    Companions,
-    /// Nothing but what the database's own foreign keys say.
-    Nothing,
-}
-
-impl With {
-    /// Whether companions are left as they are.
-    #[must_use]
-    pub fn unless(leaves_companions: bool) -> Self {
-        if leaves_companions {
-            Self::Nothing
-        } else {
-            Self::Companions
-        }
-    }
-}
-
 /// Why a statement could not be rendered: a defect of the adapter or of a template.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -61,16 +41,6 @@ pub enum RenderError {
     /// A template asks for what nobody gave.
     #[error("cannot render a statement")]
     Template(#[from] Error),
-}
-
-impl With {
-    /// What is left of the companions.
-    fn of<T>(self, companions: Vec<T>) -> Vec<T> {
-        match self {
-            Self::Companions => companions,
-            Self::Nothing => Vec::new(),
-        }
-    }
 }
 
 /// The statements that an adapter leads to on one database.
@@ -104,6 +74,15 @@ impl<'a> Statements<'a> {
     /// When the adapter cannot be rendered.
     pub fn find(&self) -> Result<String, RenderError> {
         Ok(render("tokens/find.sql", &self.context()?)?)
+    }
+
+    /// `sql/tokens/keys.sql`.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn keys(&self) -> Result<String, RenderError> {
+        Ok(render("tokens/keys.sql", &self.context()?)?)
     }
 
     /// `sql/tokens/verify.sql`; `None` where there is no stored hash to compare with.

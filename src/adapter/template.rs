@@ -34,6 +34,7 @@ const TEMPLATES: &[(&str, &str)] = &templates![
     "tokens/delete.sql",
     "tokens/recorded.sql",
     "tokens/sweep.sql",
+    "tokens/keys.sql",
     "tokens/constant.sql",
 ];
 

@@ -156,6 +156,22 @@ impl Adapter {
     }
 }
 
+impl Adapter {
+    /// What an action does not kill of tokens of any kind, in words: where the tokens are too many
+    /// to be known at once.
+    #[must_use]
+    pub fn unreached_of_any(&self, action: Action) -> Vec<String> {
+        let survivors = self.survivors.iter();
+        let survivors = survivors.filter(|survivor| survivor.on.contains(&action));
+        let caches = self
+            .caches
+            .iter()
+            .filter(|cache| cache.on.contains(&action));
+        let survivors = survivors.map(|survivor| survivor.text.clone());
+        survivors.chain(caches.map(Cache::words)).collect()
+    }
+}
+
 /// The tokens that a word is about.
 fn concerned<'a>(
     on: &[Action],

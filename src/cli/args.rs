@@ -13,6 +13,7 @@ use super::format::{Format, SingleFormat};
 use super::init::Init;
 use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
+use super::resume::ResumeArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
@@ -41,7 +42,7 @@ Exit codes:
   2    usage
   3    no connection
   4    outcome unknown; the error says how to find out
-  5    changed, but not confirmed dead
+  5    changed, but not confirmed dead, or not all of it
   130  interrupted";
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +56,9 @@ pub(super) enum Command {
     /// Carry out a plan that `tokens rm --plan-file` wrote: exactly its rows, or nothing
     #[command(after_help = APPLY_EXAMPLE)]
     Apply(Box<ApplyArgs>),
+    /// Go on with a run of batches that was cut short
+    #[command(after_help = "Example:\n  breakglass resume 0199c0de --max-lag 5s")]
+    Resume(ResumeArgs),
     /// Read breakglass's own audit log
     Audit(Audit),
     /// Show which applications are known, and the SQL they lead to
@@ -188,6 +192,7 @@ impl Cli {
             Command::Targets(targets) => match &targets.command {
                 TargetsCommand::List(list) => matches!(list.output, Format::Json | Format::Jsonl),
             },
+            Command::Resume(resume) => resume.output == SingleFormat::Json,
             Command::Doctor(doctor) => doctor.output == SingleFormat::Json,
             Command::Adapters(_)
             | Command::Init(_)

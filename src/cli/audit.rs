@@ -11,7 +11,10 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
 use super::when::When;
-use crate::model::{Change, Deed, JSON_SCHEMA, Observation, Operation, Outcome, SignalRecord};
+use crate::model::{
+    Change, Deed, FailedBatch, JSON_SCHEMA, Observation, Operation, Outcome, RunProgress,
+    SignalRecord,
+};
 use crate::ops::{History, ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
@@ -52,6 +55,9 @@ pub(super) struct AuditListArgs {
     /// Only those that changed a token of this owner: login or id
     #[arg(long, value_name = "OWNER")]
     pub(super) owner: Option<String>,
+    /// Every batch of a run too, not only those that failed
+    #[arg(long)]
+    pub(super) batches: bool,
     /// At most so many; 0 is all
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(super) limit: u32,
@@ -83,15 +89,22 @@ fn action_parser() -> impl clap::builder::TypedValueParser<Value = Deed> {
 
 fn outcome_parser() -> impl clap::builder::TypedValueParser<Value = Outcome> {
     use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(["applied", "unchanged", "refused", "failed", "announced"]).map(
-        |word| match word.as_str() {
-            "applied" => Outcome::Applied,
-            "unchanged" => Outcome::Unchanged,
-            "refused" => Outcome::Refused,
-            "announced" => Outcome::Announced,
-            _ => Outcome::Failed,
-        },
-    )
+    PossibleValuesParser::new([
+        "applied",
+        "unchanged",
+        "refused",
+        "failed",
+        "announced",
+        "begun",
+    ])
+    .map(|word| match word.as_str() {
+        "applied" => Outcome::Applied,
+        "unchanged" => Outcome::Unchanged,
+        "refused" => Outcome::Refused,
+        "announced" => Outcome::Announced,
+        "begun" => Outcome::Begun,
+        _ => Outcome::Failed,
+    })
 }
 
 /// Runs a command about the audit log.
@@ -117,6 +130,7 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         outcome: args.outcome,
         token: args.token.clone(),
         owner: args.owner.clone(),
+        batches: args.batches,
         limit: (args.limit > 0).then_some(args.limit),
     };
     let reading = request.run(&session);
@@ -176,6 +190,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 observations,
                 caused,
                 signal,
+                run,
+                failed,
             } = &history;
             view::document(
                 &mut out,
@@ -186,6 +202,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     observations,
                     caused,
                     signal: signal.as_ref(),
+                    run: run.as_ref(),
+                    failed: run.as_ref().map(|_| failed.as_slice()),
                 },
             )?;
         }
@@ -204,4 +222,8 @@ struct Document<'a> {
     caused: &'a [Operation],
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'a SignalRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a RunProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<&'a [FailedBatch]>,
 }

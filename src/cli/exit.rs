@@ -23,7 +23,7 @@ pub(super) enum Exit {
     NoConnection,
     /// Whether something changed is not known; the error says how to find out.
     Unknown,
-    /// Changed, but not confirmed dead.
+    /// Changed, but not confirmed dead, or not all of it.
     NotConfirmed,
     /// Done, and what was asked about is so: the code that `--exit-code` chose.
     Chosen(u8),

@@ -5,6 +5,8 @@ mod adapters;
 mod apply;
 mod args;
 mod audit;
+mod bar;
+mod batch;
 mod change;
 mod completions;
 mod connection;
@@ -24,6 +26,7 @@ mod probing;
 mod prompt;
 mod reading;
 mod remove;
+mod resume;
 mod screen;
 mod sweep;
 mod targets;
@@ -151,6 +154,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         },
         Command::Apply(args) => apply::apply(run, *args).await,
         Command::Owners(owners) => owners::run(run, owners.command).await,
+        Command::Resume(args) => resume::resume(run, args).await,
         Command::Audit(audit) => audit::run(run, audit.command).await,
         Command::Adapters(adapters) => adapters::run(run, adapters.command).await,
         Command::Targets(targets) => match targets.command {

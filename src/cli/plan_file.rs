@@ -33,7 +33,7 @@ const STDOUT: &str = "-";
 pub(super) struct PlanFileArgs {
     /// Write the plan to a new file for `breakglass apply`, and change nothing; `-` is standard
     /// output
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["yes", "confirm", "dry_run", "cancel_blocker"])]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["yes", "confirm", "dry_run", "cancel_blocker", "batch_size"])]
     pub(super) plan_file: Option<String>,
     /// How long the plan may be applied, by the database's clock [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = parse_validity, requires = "plan_file")]

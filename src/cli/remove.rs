@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::Run;
+use super::batch::{BatchArgs, WantedRun, run_batches, tell_run};
 use super::change::{
     Approval, ChangeArgs, Extent, Wanted, change_probing, check_unattended, only_plan,
-    refuse_recorded_secrets, tell,
+    refuse_recorded_secrets, request, tell,
 };
 use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
@@ -43,6 +44,8 @@ pub(super) struct RemoveArgs {
     #[command(flatten)]
     pub(super) extent: Extent,
     #[command(flatten)]
+    pub(super) batch: BatchArgs,
+    #[command(flatten)]
     pub(super) change: ChangeArgs,
     #[command(flatten)]
     pub(super) probe: ProbeArgs,
@@ -59,6 +62,50 @@ impl RemoveArgs {
         } else {
             Action::Expire
         }
+    }
+
+    /// How the operator says yes.
+    fn approval(&self, is_filtered: bool) -> Result<Approval, Failure> {
+        if !is_filtered {
+            return Ok(Approval::of(self.action(), &self.confirm));
+        }
+        if !self.confirm.is_empty() {
+            return Err(Failure::usage(
+                "--confirm is for tokens that are named one by one",
+                "a filter is confirmed by its number: `--expect N --yes`",
+            ));
+        }
+        Ok(Approval::Count {
+            expected: self.expect.is_some(),
+        })
+    }
+
+    /// Refuses what a probe does not go with.
+    fn check_probe(&self, is_filtered: bool) -> Result<(), Failure> {
+        let (what, hint) = if self.probe.probe.is_none() {
+            return Ok(());
+        } else if self.batch.batch_size.is_some() {
+            (
+                "--batch-size: it asks with the secret of one token",
+                "leave one of them out",
+            )
+        } else if self.plan.plan_file.is_some() {
+            (
+                "--plan-file: nothing is changed that it could ask about",
+                "leave one of them out",
+            )
+        } else if is_filtered {
+            (
+                "a filter: it asks with the secret of one token",
+                "name the token: its name, `id:KEY`, or `-` for its secret on standard input",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Failure::usage(
+            format!("--probe does not go with {what}"),
+            hint,
+        ))
     }
 
     /// What the filter lets through; `None` where tokens are named one by one.
@@ -122,18 +169,9 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     let action = args.action();
     let filtered = args.filtered()?;
-    let approval = match &filtered {
-        None => Approval::of(action, &args.confirm),
-        Some(_) if !args.confirm.is_empty() => {
-            return Err(Failure::usage(
-                "--confirm is for tokens that are named one by one",
-                "a filter is confirmed by its number: `--expect N --yes`",
-            ));
-        }
-        Some(_) => Approval::Count {
-            expected: args.expect.is_some(),
-        },
-    };
+    args.check_probe(filtered.is_some())?;
+    let approval = args.approval(filtered.is_some())?;
+    let size = args.batch.size(&args.change, filtered.is_some())?;
     let pasted = args.selectors.iter().any(|word| word == "-") || args.probe.reads_input();
     match &args.plan.plan_file {
         Some(path) => check_plan_file(path, &args.change)?,
@@ -182,6 +220,18 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     if let Some(path) = &args.plan.plan_file {
         let planned = only_plan(run, &args.change, &context, wanted).await?;
         return write_plan(run, path, &args, &planned);
+    }
+    if let Some(size) = size {
+        let approval = wanted.approval.clone();
+        let request = request(run, &args.change, &context, wanted).await?;
+        let wanted = WantedRun {
+            request,
+            size,
+            pace: args.batch.pace.pace(),
+            approval: &approval,
+        };
+        let (exit, receipt) = run_batches(run, &args.change, &context, wanted).await?;
+        return tell_run(run, args.output, exit, &receipt);
     }
     let receipt = change_probing(run, &args.change, &context, wanted, probe).await?;
     tell(run, args.output, &receipt)

@@ -99,23 +99,34 @@ impl<'a> Change<'a> {
             Ok(rows) => rows,
             Err(error) if error.is_unanswered() => return Err(error),
             Err(error) => {
-                // The session goes on to find out why, so the failed transaction must end. Where
-                // that fails too the connection is of no use, and says so at its next statement.
-                // Where nothing answered in time nothing would answer this.
-                if !matches!(error, Error::Lost(_) | Error::Deadline(_)) {
-                    let ended = session.client.execute_typed(ROLLBACK, &[]);
-                    let _ended = session
-                        .within(session.limits.deadline(), ended)
-                        .await
-                        .is_ok();
-                }
+                end_failed(session, &error).await;
                 return Err(error);
             }
         };
-        let mut rows = rows.into_iter();
-        match (rows.next(), rows.next()) {
-            (Some(row), None) => Ok(Self { session, row }),
-            (_, _) => Err(Error::Answer("a change answers with one row".to_owned())),
+        let row = only(rows)?;
+        Ok(Self { session, row })
+    }
+
+    /// Runs one more statement of the same transaction; its answer takes the place of the last one's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Change::apply`].
+    pub async fn and(self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Self, Error> {
+        let session = self.session;
+        let deadline = session.limits.deadline();
+        let answer = session.within(deadline, session.client.query_typed(statement, parameters));
+        match session.interruptible(answer).await {
+            Ok(rows) => Ok(Self {
+                session,
+                row: only(rows)?,
+            }),
+            Err(error) => {
+                if !error.is_unanswered() {
+                    end_failed(session, &error).await;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -204,6 +215,29 @@ impl<'a> Change<'a> {
         ]))
     }
 
+    /// Proves that the beginning of a run recorded itself: one operation, all of its batches, and
+    /// every token in them.
+    ///
+    /// # Errors
+    ///
+    /// When some are missing.
+    pub fn recorded_run(
+        &self,
+        batches: i32,
+        tokens: i32,
+    ) -> Result<Result<Recorded, Unrecorded>, Error> {
+        let count = |name: &str| self.row.try_get::<_, i32>(name);
+        Ok(proof([
+            ("the operation was not recorded", 1, count("operations")?),
+            ("the batches were not recorded", batches, count("batches")?),
+            (
+                "the tokens of the batches were not recorded",
+                tokens,
+                count("tokens")?,
+            ),
+        ]))
+    }
+
     /// Proves that observations recorded themselves.
     ///
     /// # Errors
@@ -251,6 +285,29 @@ impl<'a> Change<'a> {
             .within(self.session.limits.deadline(), rolled_back)
             .await
             .map(|_count| ())
+    }
+}
+
+/// Ends a transaction that failed: the session goes on to find out why. Where that fails too the
+/// connection is of no use, and says so at its next statement. Where nothing answered in time nothing
+/// would answer this.
+async fn end_failed(session: &Session, error: &Error) {
+    if matches!(error, Error::Lost(_) | Error::Deadline(_)) {
+        return;
+    }
+    let ended = session.client.execute_typed(ROLLBACK, &[]);
+    let _ended = session
+        .within(session.limits.deadline(), ended)
+        .await
+        .is_ok();
+}
+
+/// The one row of an answer.
+fn only(rows: Vec<Row>) -> Result<Row, Error> {
+    let mut rows = rows.into_iter();
+    match (rows.next(), rows.next()) {
+        (Some(row), None) => Ok(row),
+        (_, _) => Err(Error::Answer("a change answers with one row".to_owned())),
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Kind {
     Permission,
     /// The counts did not add up: the record's own CHECK refused it.
     NotAsPlanned,
+    /// The batch is done already, by whoever was quicker.
+    BatchDone,
     /// Something swallowed the operation's record: its changes point at nothing.
     Unrecorded,
     /// The database cannot be written (25006).
@@ -210,6 +212,9 @@ fn kind(code: &SqlState, constraint: Option<&str>) -> Kind {
             if matches!(constraint, Some("change_belongs_to_operation")) =>
         {
             Kind::Unrecorded
+        }
+        &SqlState::UNIQUE_VIOLATION if constraint == Some("operation_batch_is_done_once") => {
+            Kind::BatchDone
         }
         &SqlState::FOREIGN_KEY_VIOLATION | &SqlState::RESTRICT_VIOLATION => Kind::Referenced,
         &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME => Kind::Missing,

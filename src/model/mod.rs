@@ -3,6 +3,7 @@
 //! They know no database, no terminal and no command line. Their serialized form is the JSON
 //! interface documented in the README, so a field is added freely and renamed never.
 
+mod batch;
 mod blocker;
 mod finding;
 mod operation;
@@ -16,6 +17,7 @@ mod sweep;
 mod token;
 mod unreached;
 
+pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, blockers};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{

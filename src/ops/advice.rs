@@ -32,6 +32,12 @@ impl Error {
             Self::NoSuchOwner(_) => "no_such_owner",
             Self::NothingOfOwner(_) => "nothing_of_owner",
             Self::NoOwners(_) => "no_owners",
+            Self::NoFilter => "no_filter",
+            Self::TooManyBatches { .. } => "too_many_batches",
+            Self::NotARun { .. } => "not_a_run",
+            Self::RunElsewhere { .. } => "other_run",
+            Self::LagNotTold { .. } => "lag_not_told",
+            Self::StandbyLags { .. } => "standby_lags",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
@@ -128,6 +134,14 @@ impl Error {
             Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
             Self::TooManyRows { .. } => {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::NoFilter => "leave --batch-size out, or say which by a filter",
+            Self::TooManyBatches { .. } => "give a larger --batch-size",
+            Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
+            Self::RunElsewhere { .. } => "connect to where it belongs",
+            Self::LagNotTold { .. } => "run `grant pg_monitor to ROLE`, or leave --max-lag out",
+            Self::StandbyLags { .. } => {
+                "find out why it does not catch up, or allow it more with --max-lag"
             }
             Self::OverMaxRows { .. } => {
                 "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"

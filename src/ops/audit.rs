@@ -6,11 +6,12 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::batch::RunState;
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
-    Outcome, Owner, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, FailedBatch, Observation,
+    Operation, Outcome, Owner, RunProgress, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
@@ -37,6 +38,8 @@ pub struct ListOperations {
     pub token: Option<String>,
     /// Key or login of such a row's owner.
     pub owner: Option<String>,
+    /// Also the batches of runs that were done. They are always among those that changed a token.
+    pub batches: bool,
     /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
     pub limit: Option<u32>,
 }
@@ -50,10 +53,15 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
-    /// The operations that it caused: batches, re-applies, restores; the oldest first.
+    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
+    /// of a run, whose batches `run` and `failed` sum up.
     pub caused: Vec<Operation>,
     /// Which session it signalled.
     pub signal: Option<SignalRecord>,
+    /// How far it has come, for the beginning of a run.
+    pub run: Option<RunProgress>,
+    /// The batches of the run that were tried and are not done.
+    pub failed: Vec<FailedBatch>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -81,7 +89,8 @@ impl ListOperations {
             self.action.map(Deed::as_str),
             self.outcome.map(Outcome::as_str),
         );
-        let parameters: [db::Parameter<'_>; 8] = [
+        let batches = self.batches || self.token.is_some() || self.owner.is_some();
+        let parameters: [db::Parameter<'_>; 9] = [
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
             (&self.actor, Type::TEXT),
@@ -90,6 +99,7 @@ impl ListOperations {
             (&self.token, Type::TEXT),
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
+            (&batches, Type::BOOL),
         ];
         let list = with_columns(LIST);
         let rows = session.read(&list, &parameters).await?;
@@ -104,25 +114,22 @@ impl ShowOperation {
     ///
     /// When not exactly one operation begins so.
     pub async fn run(&self, session: &Session) -> Result<History, Error> {
-        require_installed(session).await?;
-        let id = self.id.to_ascii_lowercase();
-        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(Error::NoSuchOperation(self.id.clone()));
-        }
-        let show = with_columns(SHOW);
-        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
-        let operation = match rows.as_slice() {
-            [row] => operation_of(row)?,
-            [] => return Err(Error::NoSuchOperation(self.id.clone())),
-            _ => return Err(Error::AmbiguousOperation(self.id.clone())),
-        };
+        let operation = self.only(session).await?;
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
-        let caused = session.read(&with_columns(CAUSED), &by_id).await?;
+        // A run may have caused a hundred thousand, and its own summary tells of its batches.
+        let caused = match operation.outcome {
+            Outcome::Begun => Vec::new(),
+            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+        };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
             Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
+        };
+        let run = match operation.outcome {
+            Outcome::Begun => Some(RunState::read(session, operation.id).await?),
+            _ => None,
         };
         Ok(History {
             changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
@@ -132,8 +139,30 @@ impl ShowOperation {
                 .collect::<Result<_, _>>()?,
             caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
+            failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
+            run: run.map(|run| run.progress().clone()),
             operation,
         })
+    }
+
+    /// The operation without what it changed.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one operation begins so.
+    pub(super) async fn only(&self, session: &Session) -> Result<Operation, Error> {
+        require_installed(session).await?;
+        let id = self.id.to_ascii_lowercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(Error::NoSuchOperation(self.id.clone()));
+        }
+        let show = with_columns(SHOW);
+        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
+        match rows.as_slice() {
+            [row] => Ok(operation_of(row)?),
+            [] => Err(Error::NoSuchOperation(self.id.clone())),
+            _ => Err(Error::AmbiguousOperation(self.id.clone())),
+        }
     }
 }
 
@@ -147,7 +176,10 @@ pub(super) async fn require_installed(session: &Session) -> Result<(), Error> {
 
 fn with_columns(statement: &str) -> String {
     const COLUMNS: &str = include_str!("../../sql/audit/columns.sql");
-    statement.replace("/* columns */", COLUMNS)
+    const RUN: &str = include_str!("../../sql/audit/run.sql");
+    statement
+        .replace("/* columns */", COLUMNS)
+        .replace("/* run */", RUN.trim_end())
 }
 
 fn operation_of(row: &Row) -> Result<Operation, db::Error> {

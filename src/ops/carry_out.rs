@@ -201,7 +201,7 @@ impl Planned {
 
     /// Makes sure of a session on the very database that was shown: a proxy may have cut the one
     /// that planned while a person was thinking, and another server may answer now.
-    async fn same_database(&mut self) -> Result<(), Error> {
+    pub(super) async fn same_database(&mut self) -> Result<(), Error> {
         if !self.desk.session.is_closed() {
             return Ok(());
         }

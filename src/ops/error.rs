@@ -1,5 +1,7 @@
 //! Why an operation did not do what was asked, in words for a person at 3 am.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::wording::{
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-use crate::model::{Blocker, Finding, Signal, Token};
+use crate::model::{Blocker, Finding, Outcome, Signal, Token};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +123,55 @@ pub enum Error {
     /// The adapter knows no owners.
     #[error("adapter `{0}` does not say whom a token acts for")]
     NoOwners(String),
+    /// Batches are of what a filter lets through.
+    #[error("--batch-size goes with a filter: few tokens that are named go in one transaction")]
+    NoFilter,
+    /// The batches are so small that there are too many.
+    #[error("that makes {batches} batches, and a run has {most} at most")]
+    TooManyBatches {
+        /// How many there would be.
+        batches: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// An operation is no run of batches.
+    #[error(
+        "operation {operation} is no run of batches, so there is nothing to resume: it is {outcome}"
+    )]
+    NotARun {
+        /// The operation.
+        operation: Uuid,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A run belongs to another database or another adapter.
+    #[error("run {run} is of {there}, and this is {here}")]
+    RunElsewhere {
+        /// The run.
+        run: Uuid,
+        /// Where it belongs.
+        there: String,
+        /// Where we are.
+        here: String,
+    },
+    /// The lag of the standbys cannot be seen.
+    #[error(
+        "role `{role}` may not see how far the standbys are behind, so --max-lag cannot be held"
+    )]
+    LagNotTold {
+        /// The role.
+        role: String,
+    },
+    /// A standby does not catch up.
+    #[error("standby {standby} is {:.1} s behind, after waiting for it for {} s", .lag.as_secs_f64(), .waited.as_secs())]
+    StandbyLags {
+        /// Its name.
+        standby: String,
+        /// How far it is behind.
+        lag: Duration,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// `--expect` says another number.
     #[error("--expect says {expected}, but the number of tokens that match is {found}")]
     Expected {

@@ -16,9 +16,12 @@ use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, describe_filter, resolve};
 use super::selector::Selector;
 use super::watch::watched;
-use crate::adapter::{Bound, With};
+use crate::adapter::{Bound, ForeignKey, With};
 use crate::db::{Identity, Session};
 use crate::model::{ApplicationAudit, CompanionRow, Finding, Plan, SecretCheck, Token, Unreached};
+
+/// What a selector ends with where companions are left as they are.
+pub(super) const NO_COMPANIONS: &str = " --no-companions";
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
 #[derive(Debug)]
@@ -48,24 +51,7 @@ impl Request {
             planned: file.map(|file| file.tokens.len()),
             ..Known::default()
         };
-        let connected = async {
-            self.check_rules(&context.policy)?;
-            let (session, identity) = context.connect().await?;
-            session.may_write()?;
-            Ok((session, identity))
-        };
-        let (session, identity) = match connected.await {
-            Ok(connected) => connected,
-            Err(error) => return Err(refuse(&self, &known, None, &context.database, error).await),
-        };
-        let bound = match self.detect(context, &session, &identity).await {
-            Ok(bound) => bound,
-            Err(error) => {
-                known.selector = self.unread();
-                return Err(refuse(&self, &known, Some(&identity), &context.database, error).await);
-            }
-        };
-        let desk = context.desk(session, identity, bound);
+        let desk = self.open(context, &mut known).await?;
         let finding = self.find(&desk, &context.policy, &mut known);
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
@@ -85,9 +71,34 @@ impl Request {
         }
     }
 
+    /// Connects to where it is to be carried out.
+    pub(super) async fn open(
+        &self,
+        context: &Context,
+        known: &mut Known,
+    ) -> Result<Desk, Box<Refusal>> {
+        let connected = async {
+            self.check_rules(&context.policy)?;
+            let (session, identity) = context.connect().await?;
+            session.may_write()?;
+            Ok((session, identity))
+        };
+        let (session, identity) = match connected.await {
+            Ok(connected) => connected,
+            Err(error) => return Err(refuse(self, known, None, &context.database, error).await),
+        };
+        match self.detect(context, &session, &identity).await {
+            Ok(bound) => Ok(context.desk(session, identity, bound)),
+            Err(error) => {
+                known.selector = self.unread();
+                Err(refuse(self, known, Some(&identity), &context.database, error).await)
+            }
+        }
+    }
+
     /// Checks what the target demands of a request. A dry run has to justify nothing: nothing of
     /// it stays.
-    fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
+    pub(super) fn check_rules(&self, policy: &Policy) -> Result<(), Error> {
         if self.dry_run {
             return Ok(());
         }
@@ -128,43 +139,14 @@ impl Request {
         let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
         known.selector = self.told(resolved.selector.clone());
         self.check_size(policy, resolved.rows.len(), resolved.cut)?;
-        if let Some(expected) = self
-            .expect
-            .filter(|expected| *expected != resolved.rows.len())
-        {
-            return Err(Error::Expected {
-                expected,
-                found: resolved.rows.len(),
-            });
-        }
+        self.check_expected(resolved.rows.len())?;
         Ok(resolved)
-    }
-
-    /// Refuses more tokens than the target or `--max-rows` allows in one transaction. Where the
-    /// rows were `cut`, there are more of them than were read.
-    fn check_size(&self, policy: &Policy, planned: usize, cut: bool) -> Result<(), Error> {
-        if policy.is_too_large(planned) {
-            return Err(Error::TooManyRows {
-                planned,
-                cut,
-                most: policy.max_rows.unwrap_or_default(),
-                target: policy.target.clone().unwrap_or_default(),
-            });
-        }
-        if planned > self.max_rows {
-            return Err(Error::OverMaxRows {
-                planned,
-                cut,
-                most: self.max_rows,
-            });
-        }
-        Ok(())
     }
 
     /// How the targets were named, with what else decides over the rows.
     fn told(&self, selector: String) -> String {
         if self.leave_companions {
-            format!("{selector} --no-companions")
+            format!("{selector}{NO_COMPANIONS}")
         } else {
             selector
         }
@@ -176,6 +158,37 @@ impl Request {
         policy: &Policy,
         known: &mut Known,
     ) -> Result<(Plan, Vec<CompanionRow>, String), Error> {
+        let (statement, references) = self.prepare(desk, known).await?;
+        let leaves_companions = self.leaves_companions();
+        let (plan, left) = if let Some(file) = self.file_to_apply() {
+            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let plan = file.over_rows(desk, &references).await?;
+            let left = if leaves_companions {
+                live_companions(desk, &plan.owned_keys()).await?
+            } else {
+                Vec::new()
+            };
+            (plan, left)
+        } else {
+            let rows = self.resolve(desk, policy, known).await?.rows;
+            assemble(desk, self.action, rows, &references, leaves_companions).await?
+        };
+        let checks = plan.tokens.iter().map(|planned| planned.secret);
+        known.secret_verified = secret_verified(checks);
+        if self.file_to_apply().is_none() {
+            known.plan_digest = Some(plan.digest());
+        }
+        known.planned = Some(plan.tokens.len());
+        Ok((plan, left, statement))
+    }
+
+    /// The statement that carries it out, and what points at the token table, once nothing is in the
+    /// way of writing.
+    pub(super) async fn prepare(
+        &self,
+        desk: &Desk,
+        known: &mut Known,
+    ) -> Result<(String, Vec<ForeignKey>), Error> {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
         if let Some(file) = self.file_to_apply() {
@@ -190,34 +203,14 @@ impl Request {
         if let Some(actor) = &self.app_actor {
             known.app_actor_id = Some(find_actor(desk, actor).await?);
         }
-        let leaves_companions = self
-            .file_to_apply()
-            .map_or(self.leave_companions, |file| file.plan().leaves_companions);
-        let with = With::unless(leaves_companions);
-        let (statement, references) = statement(desk, self.action, written, with).await?;
-        let (plan, left) = match self.file_to_apply() {
-            Some(file) => {
-                self.check_size(policy, file.plan().tokens.len(), false)?;
-                let plan = file.over_rows(desk, &references).await?;
-                let left = if leaves_companions {
-                    live_companions(desk, &plan.owned_keys()).await?
-                } else {
-                    Vec::new()
-                };
-                (plan, left)
-            }
-            None => {
-                let rows = self.resolve(desk, policy, known).await?.rows;
-                assemble(desk, self.action, rows, &references, leaves_companions).await?
-            }
-        };
-        let checks = plan.tokens.iter().map(|planned| planned.secret);
-        known.secret_verified = secret_verified(checks);
-        if self.file_to_apply().is_none() {
-            known.plan_digest = Some(plan.digest());
-        }
-        known.planned = Some(plan.tokens.len());
-        Ok((plan, left, statement))
+        let with = With::unless(self.leaves_companions());
+        statement(desk, self.action, written, with).await
+    }
+
+    /// Whether companions are left as they are; a plan file says so itself.
+    fn leaves_companions(&self) -> bool {
+        self.file_to_apply()
+            .map_or(self.leave_companions, |file| file.plan().leaves_companions)
     }
 
     /// Whether the application's own audit log takes part.
@@ -357,6 +350,16 @@ impl Planned {
         let unreached = self.unreached(None).into_iter();
         let told = unreached.map(|thing| thing.text);
         told.chain(self.left_companions()).collect()
+    }
+
+    /// The same for a run of batches, whose tokens are not all known at once.
+    #[must_use]
+    pub fn run_still_works(&self) -> Vec<String> {
+        let adapter = &self.desk.bound.adapter;
+        let told = adapter.unreached_of_any(self.request.action).into_iter();
+        let left = self.request.leave_companions && !self.desk.bound.companions.is_empty();
+        let left = left.then(|| "what must die with them stays alive (--no-companions)".to_owned());
+        told.chain(left).collect()
     }
 
     /// How the targets were named, without any secret.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::plan_file::FromFile;
 use super::selector::Selector;
 use crate::db::Identity;
-use crate::model::{Action, ApplicationAudit, Cause, Finding, Outcome};
+use crate::model::{Action, Actor, ApplicationAudit, Cause, Finding, Operation, Outcome};
 
 /// How many tokens go in one transaction, unless said otherwise.
 pub const MAX_ROWS: usize = 50_000;
@@ -118,6 +118,44 @@ impl Request {
         match record {
             Value::Object(record) => record,
             _ => Map::new(),
+        }
+    }
+
+    /// The same as the model has it, of an operation that was not carried out.
+    pub(super) fn operation(&self, known: &Known, identity: &Identity) -> Operation {
+        let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        Operation {
+            id: self.id,
+            parent_id: self.parent.map(|(parent, _)| parent),
+            cause: self.parent.map(|(_, cause)| cause),
+            batch: self.batch,
+            ends_at: self.ends_at,
+            action: self.action.into(),
+            outcome: Outcome::Planned,
+            occurred_at: None,
+            adapter: known.adapter.clone(),
+            actor: Actor {
+                os_user: self.os_user.clone(),
+                host: self.host.clone(),
+                db_user: Some(identity.role.clone()),
+                client_address: None,
+                app_actor: self.app_actor.clone(),
+            },
+            reason: Some(self.reason.clone()),
+            ticket: self.ticket.clone(),
+            selector: known.selector.clone(),
+            plan_digest: known.plan_digest.clone(),
+            planned: known.planned.map(count),
+            matched: None,
+            changed: None,
+            unchanged: None,
+            companions_changed: None,
+            cascades: None,
+            application_audit: known.application_audit,
+            secret_verified: known.secret_verified,
+            error: None,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            database: identity.database.clone(),
         }
     }
 

@@ -217,7 +217,7 @@ fn one_more(most: usize) -> Option<i64> {
 }
 
 /// A login may be somebody else's address: nobody means to end the tokens of both.
-fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
+pub(super) fn one_owner(owner: &str, rows: &[TokenRow]) -> Result<(), Error> {
     let mut found: BTreeMap<&str, &Token> = BTreeMap::new();
     for TokenRow { token, .. } in rows {
         if let Some(owner) = &token.owner {

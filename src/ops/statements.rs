@@ -41,6 +41,16 @@ const AFTER: [(&str, &str); 10] = files![
     "sql/catalogue/interference.sql",
 ];
 
+/// What a run of batches has besides.
+const RUN: [(&str, &str); 6] = files![
+    "sql/audit/begin_run.sql",
+    "sql/audit/plan_batches.sql",
+    "sql/audit/begun.sql",
+    "sql/audit/batches.sql",
+    "sql/audit/batch.sql",
+    "sql/session/standbys.sql",
+];
+
 /// The statements, each under its file's name.
 ///
 /// # Errors
@@ -57,6 +67,7 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             Some(rendered.list(SortKey::Key, false)?),
         ),
         ("sql/tokens/find.sql", Some(rendered.find()?)),
+        ("sql/tokens/keys.sql", Some(rendered.keys()?)),
         ("sql/tokens/verify.sql", rendered.verify()?),
         ("sql/tokens/lookup.sql", rendered.lookup()?),
         ("sql/tokens/sweep.sql", rendered.sweep(true)?),
@@ -92,5 +103,6 @@ pub async fn statements(desk: &Desk) -> Result<Vec<(&'static str, String)>, Erro
             .filter_map(|(name, statement)| Some((name, statement?))),
     );
     found.extend(as_they_stand(&AFTER));
+    found.extend(as_they_stand(&RUN));
     Ok(found)
 }

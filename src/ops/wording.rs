@@ -21,6 +21,7 @@ pub(super) fn database_code(error: &db::Error) -> &'static str {
             Kind::StatementTimeout => "statement_timeout",
             Kind::Permission => "permission_denied",
             Kind::NotAsPlanned => "not_as_planned",
+            Kind::BatchDone => "batch_done",
             Kind::Unrecorded => "unrecorded",
             Kind::ReadOnly => "read_only",
             Kind::Conflict => "conflict",
@@ -65,9 +66,12 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
         Kind::StatementTimeout => {
             "the server was too slow: run the command again, or raise --statement-timeout"
         }
-        Kind::LockTimeout | Kind::NotAsPlanned | Kind::Unrecorded | Kind::Missing | Kind::Other => {
-            return None;
-        }
+        Kind::LockTimeout
+        | Kind::NotAsPlanned
+        | Kind::BatchDone
+        | Kind::Unrecorded
+        | Kind::Missing
+        | Kind::Other => return None,
     };
     Some(hint.to_owned())
 }

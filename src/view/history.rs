@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
+use super::batch::{failed_line, progress};
 use super::csv::io_error;
 use super::escape::visible;
 use super::table::draw;
 use super::time::{Clock, zoned};
-use crate::model::{Change, DatabaseIdentity, Operation, SignalRecord, SignalResult};
+use crate::model::{
+    Change, DatabaseIdentity, FailedBatch, Operation, RunProgress, SignalRecord, SignalResult,
+};
 use crate::ops::History;
 
 /// One operation on one line.
@@ -25,7 +28,7 @@ pub(super) fn operation_line(operation: &Operation) -> String {
     )
 }
 
-fn actor(operation: &Operation) -> String {
+pub(super) fn actor(operation: &Operation) -> String {
     let parts = [&operation.actor.os_user, &operation.actor.db_user];
     let mut parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
     parts.dedup();
@@ -166,6 +169,8 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         observations,
         caused,
         signal,
+        run,
+        failed,
     } = history;
     for (name, value) in fields(operation, clock) {
         if let Some(value) = value {
@@ -201,7 +206,32 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
     if let Some(signal) = signal {
         write_signal(out, signal, clock)?;
     }
+    if let Some(run) = run {
+        write_run(out, operation, run, failed)?;
+    }
     Ok(())
+}
+
+/// How far a run has come, in the fields' form.
+fn write_run(
+    out: &mut dyn Write,
+    operation: &Operation,
+    run: &RunProgress,
+    failed: &[FailedBatch],
+) -> io::Result<()> {
+    let mut lines = Vec::new();
+    progress(&mut lines, run, operation.action)?;
+    for line in String::from_utf8_lossy(&lines).lines() {
+        field(out, "run", line)?;
+    }
+    for batch in failed {
+        field(out, "not done", &failed_line(batch))?;
+    }
+    if run.is_complete() {
+        return Ok(());
+    }
+    let resume = format!("breakglass resume {}", operation.id);
+    field(out, "to go on", &resume)
 }
 
 /// `re-apply 0199…, applied at …`, for a batch with its number.
@@ -284,7 +314,11 @@ fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>
 
 fn cause(operation: &Operation) -> Option<String> {
     let cause = operation.cause.as_ref()?;
-    Some(format!("{} ({cause})", operation.parent_id?))
+    let batch = operation
+        .batch
+        .map(|batch| format!(" {batch}"))
+        .unwrap_or_default();
+    Some(format!("{} ({cause}{batch})", operation.parent_id?))
 }
 
 fn place(database: &DatabaseIdentity) -> String {

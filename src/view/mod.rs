@@ -3,6 +3,7 @@
 //! A view writes to what it is given and knows no database. Values that come from rows are
 //! escaped before a terminal sees them.
 
+mod batch;
 mod blocker;
 mod column;
 mod csv;
@@ -24,6 +25,7 @@ mod token;
 mod unreached;
 
 pub use self::csv::CsvWriter;
+pub use batch::{failed_line, run_left, run_plan, run_receipt};
 pub use blocker::{blockers, signal};
 pub use column::{Column, UnknownColumn, shown_key};
 pub use escape::visible;

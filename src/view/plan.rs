@@ -186,7 +186,33 @@ fn probe(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
 
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    let still_works = planned.still_works();
+    for text in planned.notes() {
+        writeln!(out, "note: {text}")?;
+    }
+    foot_lines(out, planned, &planned.still_works())?;
+    // Last, right above the question.
+    let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
+    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
+        let key = shown_key(&token.token.key);
+        writeln!(
+            out,
+            "warning: {}: secret not verified: this role may not read the stored hash",
+            visible(&key)
+        )?;
+    }
+    Ok(())
+}
+
+/// What stays alive, and what is not recorded, whatever the tokens.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn foot_lines(
+    out: &mut dyn Write,
+    planned: &Planned,
+    still_works: &[String],
+) -> io::Result<()> {
     let shown = if still_works.len() > SHOWN {
         FIRST
     } else {
@@ -203,9 +229,6 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
         )?;
     }
     probe(out, planned)?;
-    for text in planned.notes() {
-        writeln!(out, "note: {text}")?;
-    }
     let why = match planned.application_audit() {
         ApplicationAudit::NotGranted => Some("this role may not insert there"),
         ApplicationAudit::Off => Some("--no-app-audit"),
@@ -220,16 +243,6 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
             "warning: {}: {}",
             visible(&finding.what),
             visible(&finding.why)
-        )?;
-    }
-    // Last, right above the question.
-    let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
-    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
-        let key = shown_key(&token.token.key);
-        writeln!(
-            out,
-            "warning: {}: secret not verified: this role may not read the stored hash",
-            visible(&key)
         )?;
     }
     Ok(())
@@ -285,6 +298,6 @@ fn breaks(out: &mut dyn Write, planned: &PlannedToken, clock: Clock) -> io::Resu
     Ok(())
 }
 
-fn short(digest: &str) -> String {
+pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }

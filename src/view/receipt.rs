@@ -6,7 +6,7 @@ use super::column::shown_key;
 use super::escape::visible;
 use super::settled;
 use super::time::zoned;
-use super::unreached::{left_alive, left_companions, probed};
+use super::unreached::{left_alive, others_left, probed};
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt};
 
 /// Rows that are told one by one at most; of more than that only the first few are.
@@ -77,7 +77,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     };
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)?;
     left_alive(out, left)?;
-    left_companions(out, still_works, left)
+    others_left(out, still_works, left)
 }
 
 /// How many changed where not all are told, and where all of them stand.

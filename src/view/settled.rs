@@ -99,6 +99,6 @@ fn reapplied_line(again: &Reapplied) -> String {
 }
 
 /// Milliseconds as `3.1 s`.
-fn seconds(milliseconds: u64) -> String {
+pub(super) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

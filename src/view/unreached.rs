@@ -57,18 +57,19 @@ pub(super) fn left_alive(out: &mut dyn Write, left: &[Unreached]) -> io::Result<
     Ok(())
 }
 
-/// Writes the sentences that are not an adapter's: companions that were left alive on purpose.
-pub(super) fn left_companions(
+/// Writes the sentences that are not told with more: companions that were left alive on purpose, and
+/// all of a run of batches.
+pub(super) fn others_left(
     out: &mut dyn Write,
     still_works: &[String],
     left: &[Unreached],
 ) -> io::Result<()> {
     let is_told = |text: &&String| left.iter().any(|thing| thing.text == **text);
-    let companions: Vec<&String> = still_works.iter().filter(|text| !is_told(text)).collect();
-    for text in companions.iter().take(SHOWN) {
+    let others: Vec<&String> = still_works.iter().filter(|text| !is_told(text)).collect();
+    for text in others.iter().take(SHOWN) {
         writeln!(out, "not killed: {}", visible(text))?;
     }
-    match companions.len().saturating_sub(SHOWN) {
+    match others.len().saturating_sub(SHOWN) {
         0 => Ok(()),
         more => writeln!(out, "not killed: … and {more} more"),
     }

@@ -81,68 +81,72 @@ const RM: [&str; 8] = [
 
 fn state(database: &TestDatabase) -> Value {
     let sql = "select to_json(state::text) from \"Odd\".\"api tokens\"";
-    match database.query(sql).first().and_then(|row| row[0].clone()) {
+    let rows = database.query(sql);
+    match rows.first().and_then(|row| row.first()?.clone()) {
         Some(text) => serde_json::from_str(&text).expect("JSON"),
         None => Value::Null,
     }
 }
 
+/// Types of a column, a live value, a constant, the rule by which it is dead, and what is stored.
+const TAKEN: [(&str, &str, &str, &str, &str); 27] = [
+    ("text", "'live'", "revoked", "eq", "revoked"),
+    ("text", "null", "", "eq", ""),
+    (
+        "text",
+        "'live'",
+        "o'brien \\ \"; drop table x; --\n{{ 7 }} ü",
+        "eq",
+        "o'brien \\ \"; drop table x; --\n{{ 7 }} ü",
+    ),
+    (
+        "\"Odd\".\"Moo d\" not null",
+        "'live'",
+        "o'brien \\ \"gone\"",
+        "eq",
+        "o'brien \\ \"gone\"",
+    ),
+    ("\"Odd\".word", "'live'", "revoked", "eq", "revoked"),
+    ("int", "1", "-7", "eq", "-7"),
+    ("int", "1", " 0042 ", "eq", "42"),
+    ("numeric(5,2)", "1", "2", "eq", "2.00"),
+    (
+        "bigint",
+        "0",
+        "9007199254740993",
+        "gt_zero",
+        "9007199254740993",
+    ),
+    ("smallint", "-1", "1", "gt_zero", "1"),
+    ("double precision", "0", "0.5", "gt_zero", "0.5"),
+    ("varchar(7)", "'live'", "revoked", "eq", "revoked"),
+    ("char(9)", "'live'", "revoked", "eq", "revoked"),
+    ("char", "'1'", "0", "eq", "0"),
+    ("bpchar", "'live'", "revoked", "eq", "revoked"),
+    ("\"char\"", "'l'", "r", "eq", "r"),
+    ("bit(3)", "'000'", "101", "eq", "101"),
+    ("boolean", "true", "off", "eq", "false"),
+    (
+        "uuid",
+        "gen_random_uuid()",
+        "00000000-0000-0000-0000-000000000000",
+        "eq",
+        "00000000-0000-0000-0000-000000000000",
+    ),
+    ("bytea", "'x'", "\\xDEAD", "eq", "\\xdead"),
+    ("jsonb", "'1'", "{\"b\":[1,  2]}", "eq", "{\"b\": [1, 2]}"),
+    ("text[]", "'{live}'", "{a,\"b c\"}", "eq", "{a,\"b c\"}"),
+    ("point", "'(0,0)'", "(1,2)", "eq", "(1,2)"),
+    ("inet", "'::1'", "127.0.0.1", "eq", "127.0.0.1/32"),
+    ("interval", "'1 day'", "90 minutes", "eq", "01:30:00"),
+    ("date", "'2030-01-01'", "1999-12-31", "eq", "1999-12-31"),
+    ("text", "'active'", "revoked", "not_eq", "revoked"),
+];
+
 #[test]
 fn a_constant_is_set_in_the_type_of_its_column_and_judged_there() {
     let database = installed();
-    for (column, live, set, dead, after) in [
-        ("text", "'live'", "revoked", "eq", "revoked"),
-        ("text", "null", "", "eq", ""),
-        (
-            "text",
-            "'live'",
-            "o'brien \\ \"; drop table x; --\n{{ 7 }} ü",
-            "eq",
-            "o'brien \\ \"; drop table x; --\n{{ 7 }} ü",
-        ),
-        (
-            "\"Odd\".\"Moo d\" not null",
-            "'live'",
-            "o'brien \\ \"gone\"",
-            "eq",
-            "o'brien \\ \"gone\"",
-        ),
-        ("\"Odd\".word", "'live'", "revoked", "eq", "revoked"),
-        ("int", "1", "-7", "eq", "-7"),
-        ("int", "1", " 0042 ", "eq", "42"),
-        ("numeric(5,2)", "1", "2", "eq", "2.00"),
-        (
-            "bigint",
-            "0",
-            "9007199254740993",
-            "gt_zero",
-            "9007199254740993",
-        ),
-        ("smallint", "-1", "1", "gt_zero", "1"),
-        ("double precision", "0", "0.5", "gt_zero", "0.5"),
-        ("varchar(7)", "'live'", "revoked", "eq", "revoked"),
-        ("char(9)", "'live'", "revoked", "eq", "revoked"),
-        ("char", "'1'", "0", "eq", "0"),
-        ("bpchar", "'live'", "revoked", "eq", "revoked"),
-        ("\"char\"", "'l'", "r", "eq", "r"),
-        ("bit(3)", "'000'", "101", "eq", "101"),
-        ("boolean", "true", "off", "eq", "false"),
-        (
-            "uuid",
-            "gen_random_uuid()",
-            "00000000-0000-0000-0000-000000000000",
-            "eq",
-            "00000000-0000-0000-0000-000000000000",
-        ),
-        ("bytea", "'x'", "\\xDEAD", "eq", "\\xdead"),
-        ("jsonb", "'1'", "{\"b\":[1,  2]}", "eq", "{\"b\": [1, 2]}"),
-        ("text[]", "'{live}'", "{a,\"b c\"}", "eq", "{a,\"b c\"}"),
-        ("point", "'(0,0)'", "(1,2)", "eq", "(1,2)"),
-        ("inet", "'::1'", "127.0.0.1", "eq", "127.0.0.1/32"),
-        ("interval", "'1 day'", "90 minutes", "eq", "01:30:00"),
-        ("date", "'2030-01-01'", "1999-12-31", "eq", "1999-12-31"),
-        ("text", "'active'", "revoked", "not_eq", "revoked"),
-    ] {
+    for (column, live, set, dead, after) in TAKEN {
         with(&database, column, live);
         let before = state(&database);
         let set = Value::from(set).to_string();
@@ -217,82 +221,86 @@ fn a_constant_that_leaves_the_token_alive_changes_nothing() {
     assert_eq!(database.operation()["outcome"], "failed");
 }
 
+const NOT_NULL: &str = "when = \"not_null\"";
+
+/// Types of a column, a live value, what is set, the rule by which it is dead, and what is said.
+const REFUSED: [(&str, &str, &str, &str, &str); 10] = [
+    (
+        "\"Odd\".\"Moo d\"",
+        "'live'",
+        "{ text = \"gone\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is \"Odd\".\"Moo d\", which does not take `gone`: invalid input value for enum",
+    ),
+    (
+        "int",
+        "1",
+        "{ text = \"one\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is integer, which does not take `one`: invalid input syntax for type integer",
+    ),
+    (
+        "smallint",
+        "1",
+        "{ text = \"70000\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is smallint, which does not take `70000`: value \"70000\" is out of range",
+    ),
+    (
+        "varchar(3)",
+        "'a'",
+        "{ text = \"four\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is character varying(3), which does not take `four`: it is too long",
+    ),
+    (
+        "char(3)",
+        "'a'",
+        "{ text = \"four\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is character(3), which does not take `four`: it is too long",
+    ),
+    (
+        "bit(3)",
+        "'000'",
+        "{ text = \"1010\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is bit(3), which does not take `1010`: it is too long",
+    ),
+    (
+        "\"Odd\".word",
+        "'a'",
+        "{ text = \"never\" }",
+        NOT_NULL,
+        "Odd.api tokens.state is \"Odd\".word, which does not take `never`: value for domain",
+    ),
+    (
+        "int",
+        "1",
+        "{ null = true }",
+        "when = \"eq\"\ntext = \"x\"",
+        "Odd.api tokens.state is integer, which does not take `x`: invalid input syntax",
+    ),
+    (
+        "int not null",
+        "1",
+        "{ null = true }",
+        "when = \"null\"",
+        "Odd.api tokens.state refuses null",
+    ),
+    (
+        "text",
+        "'a'",
+        "{ null = true }",
+        "when = \"gt_zero\"",
+        "Odd.api tokens.state is text, not a number",
+    ),
+];
+
 #[test]
 fn a_constant_that_the_type_does_not_take_is_refused_before_anything() {
     let database = installed();
-    let dead = "when = \"not_null\"";
-    for (column, live, set, dead, said) in [
-        (
-            "\"Odd\".\"Moo d\"",
-            "'live'",
-            "{ text = \"gone\" }",
-            dead,
-            "Odd.api tokens.state is \"Odd\".\"Moo d\", which does not take `gone`: invalid input value for enum",
-        ),
-        (
-            "int",
-            "1",
-            "{ text = \"one\" }",
-            dead,
-            "Odd.api tokens.state is integer, which does not take `one`: invalid input syntax for type integer",
-        ),
-        (
-            "smallint",
-            "1",
-            "{ text = \"70000\" }",
-            dead,
-            "Odd.api tokens.state is smallint, which does not take `70000`: value \"70000\" is out of range",
-        ),
-        (
-            "varchar(3)",
-            "'a'",
-            "{ text = \"four\" }",
-            dead,
-            "Odd.api tokens.state is character varying(3), which does not take `four`: it is too long",
-        ),
-        (
-            "char(3)",
-            "'a'",
-            "{ text = \"four\" }",
-            dead,
-            "Odd.api tokens.state is character(3), which does not take `four`: it is too long",
-        ),
-        (
-            "bit(3)",
-            "'000'",
-            "{ text = \"1010\" }",
-            dead,
-            "Odd.api tokens.state is bit(3), which does not take `1010`: it is too long",
-        ),
-        (
-            "\"Odd\".word",
-            "'a'",
-            "{ text = \"never\" }",
-            dead,
-            "Odd.api tokens.state is \"Odd\".word, which does not take `never`: value for domain",
-        ),
-        (
-            "int",
-            "1",
-            "{ null = true }",
-            "when = \"eq\"\ntext = \"x\"",
-            "Odd.api tokens.state is integer, which does not take `x`: invalid input syntax",
-        ),
-        (
-            "int not null",
-            "1",
-            "{ null = true }",
-            "when = \"null\"",
-            "Odd.api tokens.state refuses null",
-        ),
-        (
-            "text",
-            "'a'",
-            "{ null = true }",
-            "when = \"gt_zero\"",
-            "Odd.api tokens.state is text, not a number",
-        ),
-    ] {
+    for (column, live, set, dead, said) in REFUSED {
         with(&database, column, live);
         let before = state(&database);
         let (_directory, path) = file(set, dead);

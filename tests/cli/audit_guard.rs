@@ -31,7 +31,7 @@ fn filled() -> TestDatabase {
          insert into breakglass.signal (operation_id, pid, backend_start, signal) \
              values ('{SIGNAL_ID}', 1, now(), 'cancel'); \
          {}; \
-         insert into breakglass.batch (operation_id, number, keys) values ('{RUN_ID}', 1, '{{k}}'); \
+         insert into breakglass.batch (operation_id, number, keys) values ('{RUN_ID}', 1, '{{k}}'), ('{RUN_ID}', 2, '{{l}}'); \
          insert into breakglass.signal_result (operation_id, result) values ('{SIGNAL_ID}', 'sent')",
         operation(""),
         signal(""),
@@ -229,6 +229,7 @@ operation_signal_is_for_a_blocked_one: parent_id = gen_random_uuid(), cause = 'b
 operation_batch_has_number: parent_id = gen_random_uuid(), cause = 'batch'
 operation_batch_has_number: batch = 1
 operation_batch_has_number: parent_id = gen_random_uuid(), cause = 'batch', batch = 0
+operation_batch_is_planned: id = gen_random_uuid(), parent_id = gen_random_uuid(), cause = 'batch', batch = 1
 operation_only_a_restore_is_caused_by_one: parent_id = gen_random_uuid(), cause = 'restore'
 operation_restore_names_the_restored: action = 'restore', companions_dead = 0
 operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore'

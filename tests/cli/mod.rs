@@ -12,6 +12,7 @@ mod apply_rows;
 mod audit;
 mod audit_guard;
 mod audit_show;
+mod batches;
 mod blockers;
 mod cancel_blocker;
 mod connect;

@@ -141,7 +141,7 @@ fn expected(database: &TestDatabase, written: &Value) -> Value {
             "vital": { "expires_at": pinned("expires_at") },
             "secret": "not_given",
         }],
-        "companions": [], "cascades": [],
+        "companions": [], "leaves_companions": false, "cascades": [],
     })
 }
 

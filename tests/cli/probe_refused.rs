@@ -1,7 +1,7 @@
 //! `--probe` that is refused: before anything is connected to, or on record. The secret goes nowhere.
 
 use super::probe::{is_done, probed};
-use super::remove::{Before, operator, remove};
+use super::remove::{Before, REASON, operator, remove};
 use super::select::{KEY, SECRET, stays_secret, token, with_secret};
 use crate::support::http::{App, Reply};
 use crate::support::seed;
@@ -12,7 +12,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_connected_to() {
     let before = Before::of(&database);
     let secret_url = format!("https://app.example/{}", token());
     let secret_header = format!("A: {} {{}}", token());
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["--probe", "coder.example"], "--probe: it is not a URL"),
         (
             &["--probe", "ftp://coder.example"],
@@ -63,6 +63,14 @@ fn what_cannot_be_asked_is_refused_before_anything_is_connected_to() {
             "one second is the least",
         ),
         (&["--probe-header", "A: {}"], "--probe <URL>"),
+        (
+            &["--probe", "https://x", "--batch-size", "10"],
+            "--probe does not go with --batch-size",
+        ),
+        (
+            &["--probe", "https://x", "--owner", "grace"],
+            "a selector and a filter do not go together",
+        ),
     ];
     for (words, told) in cases {
         let invocation = remove(&database, &["-"]).args(words.to_vec());
@@ -75,6 +83,39 @@ fn what_cannot_be_asked_is_refused_before_anything_is_connected_to() {
             .never_says("me:pw");
     }
     before.is_all(&database);
+}
+
+#[test]
+fn a_probe_is_of_one_token_that_is_named_and_changed() {
+    let database = with_secret();
+    let before = Before::of(&database);
+    let app = App::saying(200);
+    let file = std::env::temp_dir().join(format!("probe-{}.json", std::process::id()));
+    let name = file.display().to_string();
+    let filter = "--probe does not go with a filter";
+    let batch = "--probe does not go with --batch-size";
+    let plan = "--probe does not go with --plan-file";
+    let cases: [(&[&str], &str); 7] = [
+        (&["--owner", "grace", "--yes", "--expect", "1"], filter),
+        (&["--kind", "oauth", "--yes", "--expect", "1"], filter),
+        (&["--all", "--yes", "--expect", "1"], filter),
+        (
+            &["--all", "--yes", "--expect", "1", "--batch-size", "10"],
+            batch,
+        ),
+        (&[KEY, "--yes", "--batch-size", "10"], batch),
+        (&[KEY, "--plan-file", &name], plan),
+        (&["--owner", "grace", "--plan-file", &name], plan),
+    ];
+    for (words, told) in cases {
+        let rm = ["tokens", "rm", "--reason", REASON, "--probe", &app.url()];
+        let invocation = database.breakglass().args(rm).args(words.to_vec());
+        let output = invocation.stdin(token()).run();
+        output.code(2).says(told).never_says(SECRET);
+        assert!(!file.exists(), "{words:?}");
+    }
+    before.is_all(&database);
+    assert_eq!(app.asked(), Vec::<String>::new());
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod pooler;
 mod promises;
 mod proxy;
 mod replays;
+mod runs;
 mod server;
 mod settle;
 mod targets;

@@ -33,7 +33,7 @@ impl Approval {
     }
 
     /// Whether it was given on the command line.
-    fn is_given(&self, args: &ChangeArgs) -> bool {
+    pub(super) fn is_given(&self, args: &ChangeArgs) -> bool {
         match self {
             Self::Word => args.yes,
             Self::Keys(confirm) => !confirm.is_empty(),

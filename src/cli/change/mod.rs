@@ -1,6 +1,7 @@
 //! What every command that changes tokens does: justify, plan, show, ask, carry out, tell.
 
 mod approve;
+mod approve_run;
 mod attempt;
 mod extent;
 mod tell;
@@ -23,6 +24,7 @@ use crate::model::{Action, Receipt};
 use crate::ops::{Context, Planned, ProbeWanted, Request};
 
 pub(super) use approve::Approval;
+pub(super) use approve_run::approve_run;
 pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
 pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
@@ -112,8 +114,19 @@ async fn plan(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Planned, Failure> {
+    let request = request(run, args, context, wanted).await?;
+    attempt::plan(run, args, context, request).await
+}
+
+/// The request, with its reason and ticket from flags or asked for.
+pub(super) async fn request(
+    run: &Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+) -> Result<Request, Failure> {
     let Justification { reason, ticket } = justify(run, args, context).await?;
-    let request = Request {
+    Ok(Request {
         id: Uuid::now_v7(),
         parent: None,
         batch: None,
@@ -132,8 +145,7 @@ async fn plan(
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
-    };
-    attempt::plan(run, args, context, request).await
+    })
 }
 
 /// Plans what was named and shows it, and that is all: nothing of it is asked or recorded.

@@ -13,7 +13,7 @@ use crate::ops::error::Error;
 
 /// Asks the database about the tokens of a plan.
 #[derive(Debug)]
-pub(super) struct Looking<'a> {
+pub(in crate::ops) struct Looking<'a> {
     desk: &'a Desk,
     plan: &'a Plan,
     /// Also after a Ctrl-C: the change stands, and what became of it must be told.
@@ -23,34 +23,36 @@ pub(super) struct Looking<'a> {
     statement: Option<String>,
     keys: Vec<String>,
     expected: Expected,
+    /// Whether the keys are those of the plan, whose companions are known.
+    is_planned: bool,
 }
 
 /// What one look saw.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(in crate::ops) struct Look {
     /// When, by the database's clock.
     pub(super) at: DateTime<Utc>,
     /// Tokens that are alive.
-    pub(super) alive: Vec<Sighting>,
+    pub(in crate::ops) alive: Vec<Sighting>,
     /// Tokens whose rows should be there, and are not.
-    pub(super) missing: Vec<String>,
+    pub(in crate::ops) missing: Vec<String>,
     /// Where every token was asked for: the states of those that are dead.
     pub(super) dead: Vec<(String, State)>,
 }
 
 /// A token that was seen alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Sighting {
+pub(in crate::ops) struct Sighting {
     /// Its key.
-    pub(super) key: String,
+    pub(in crate::ops) key: String,
     /// What is alive: the token itself, or which companion of it.
-    pub(super) detail: String,
+    pub(in crate::ops) detail: String,
     /// Whether it is a companion.
     pub(super) is_companion: bool,
 }
 
 impl<'a> Looking<'a> {
-    pub(super) fn new(desk: &'a Desk, plan: &'a Plan) -> Self {
+    pub(in crate::ops) fn new(desk: &'a Desk, plan: &'a Plan) -> Self {
         Self {
             desk,
             plan,
@@ -63,7 +65,14 @@ impl<'a> Looking<'a> {
                 .map(|planned| planned.token.key.clone())
                 .collect(),
             expected: plan.action.into(),
+            is_planned: true,
         }
+    }
+
+    /// Looks at other tokens, which the same was done to.
+    pub(in crate::ops) fn turn_to(&mut self, keys: Vec<String>) {
+        self.keys = keys;
+        self.is_planned = false;
     }
 
     /// Looks at every token, or has only those answered that are not as expected.
@@ -72,7 +81,7 @@ impl<'a> Looking<'a> {
     ///
     /// When there is no answer, or it is not that of the database that was changed. The next look
     /// is on another connection then.
-    pub(super) async fn look(&mut self, whole: bool) -> Result<Look, Error> {
+    pub(in crate::ops) async fn look(&mut self, whole: bool) -> Result<Look, Error> {
         let session = match self.session.take() {
             Some(session) if !session.is_closed() => session,
             _ => self.open().await?,
@@ -181,7 +190,7 @@ impl<'a> Looking<'a> {
         if let Some(name) = row.try_get::<_, Option<String>>("companion")? {
             let key: String = row.try_get("companion_key")?;
             let known = self.plan.companions.iter();
-            let late = known.clone().all(|planned| planned.key != key);
+            let late = self.is_planned && known.clone().all(|planned| planned.key != key);
             let late = if late {
                 ", which came after the plan,"
             } else {

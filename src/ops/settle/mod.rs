@@ -24,6 +24,9 @@ use look::Sighting;
 use re_apply::{Again, re_apply};
 use window::{Ended, Watch};
 
+pub(super) use look::Looking;
+pub(super) use verdict::advice_on_run;
+
 /// How often what came back to life is killed again. What is written back more often has a writer
 /// that nobody wins against this way.
 const REAPPLIED_AT_MOST: usize = 3;

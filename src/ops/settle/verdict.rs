@@ -135,7 +135,10 @@ pub(super) fn advice(
                     (Action::Expire, settle) if settle.still_alive == Some(StillAlive::Delete) => {
                         let why = settle.why.as_deref();
                         let why = why.map(|why| format!("; {why}")).unwrap_or_default();
-                        format!("run {}{why}", delete(planned, &program, &keys))
+                        format!(
+                            "run {}{why}",
+                            remove(planned, &program, &keys, Action::Delete)
+                        )
                     }
                     (Action::Expire, _) => format!(
                         "something writes {} again and again: stop it, then run the command again, or remove the row with --delete; {show} tells what was tried",
@@ -162,6 +165,23 @@ pub(super) fn advice(
     }
 }
 
+/// What to type next where tokens of a run of batches came back to life. They are not killed again
+/// by themselves: nobody knows how many there are.
+pub(in crate::ops) fn advice_on_run(planned: &Planned, keys: &[&str]) -> String {
+    let program = program(planned);
+    let settle = &planned.desk.bound.adapter.settle;
+    match planned.request.action {
+        Action::Expire if settle.still_alive == Some(StillAlive::Delete) => {
+            let why = settle.why.as_deref();
+            let why = why.map(|why| format!("; {why}")).unwrap_or_default();
+            let expire = remove(planned, &program, keys, Action::Expire);
+            let delete = remove(planned, &program, keys, Action::Delete);
+            format!("run {expire} again, or, if they come back once more, {delete}{why}")
+        }
+        action => format!("run {} again", remove(planned, &program, keys, action)),
+    }
+}
+
 /// The program, as it was led to this database.
 fn program(planned: &Planned) -> String {
     match &planned.policy.target {
@@ -170,8 +190,8 @@ fn program(planned: &Planned) -> String {
     }
 }
 
-/// The command that deletes these tokens.
-fn delete(planned: &Planned, program: &str, keys: &[&str]) -> String {
+/// The command that removes these tokens.
+fn remove(planned: &Planned, program: &str, keys: &[&str], action: Action) -> String {
     let reason = quoted(&planned.request.reason);
     let ticket = planned.request.ticket.as_ref();
     let ticket = ticket
@@ -186,11 +206,18 @@ fn delete(planned: &Planned, program: &str, keys: &[&str]) -> String {
         (keys, String::new())
     };
     let selectors: Vec<String> = keys.iter().map(|key| format!("id:{key}")).collect();
-    let confirm: Vec<String> = keys.iter().map(|key| format!("--confirm {key}")).collect();
+    let confirm: String = match action {
+        Action::Expire => String::new(),
+        Action::Delete => {
+            let confirm = keys.iter().map(|key| format!(" --confirm {key}"));
+            std::iter::once(" --delete".to_owned())
+                .chain(confirm)
+                .collect()
+        }
+    };
     format!(
-        "`{program} tokens rm {} --delete {} --reason {reason}{ticket}`{each}",
-        selectors.join(" "),
-        confirm.join(" ")
+        "`{program} tokens rm {}{confirm} --reason {reason}{ticket}`{each}",
+        selectors.join(" ")
     )
 }
 

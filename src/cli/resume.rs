@@ -1,0 +1,118 @@
+//! `resume`: going on with a run of batches.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Run;
+use super::batch::{PaceArgs, carry_on, tell_run};
+use super::connection::{actor, host_name};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::format::SingleFormat;
+use super::prompt;
+use super::reading::refuse_secrets;
+use crate::adapter::parse_window;
+use crate::model::{JSON_SCHEMA, RunReceipt};
+use crate::ops::{self, Resume};
+use crate::view;
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The operation that began the run, or the beginning of its id
+    #[arg(value_name = "OPERATION")]
+    pub(super) operation: String,
+    /// Why; the run's own reason if not given
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// The ticket that asks for it; the run's own if not given
+    #[arg(long, value_name = "TICKET")]
+    pub(super) ticket: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) pace: PaceArgs,
+    /// How long to watch at the end that the tokens stay dead, up to 1h; `0` looks once
+    /// [default: the adapter's]
+    #[arg(long, value_name = "DURATION", value_parser = parse_window)]
+    pub(super) settle: Option<Duration>,
+    /// How to write the receipt
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: SingleFormat,
+}
+
+/// Does the batches of a run that are not done.
+pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Failure> {
+    if !args.yes && !run.screen.can_ask() {
+        return Err(Failure::usage(
+            "there is no terminal to ask on",
+            "add `--yes`, or look first with `breakglass audit show OPERATION`",
+        ));
+    }
+    if args
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
+        return Err(Failure::usage(
+            "--reason is empty",
+            "say why, or leave it out: the run's own reason stands then",
+        ));
+    }
+    let context = run.connecting.context(&run.interrupt)?;
+    refuse_secrets(&context, "the operation", Some(&args.operation))?;
+    refuse_secrets(&context, "--reason", args.reason.as_deref())?;
+    refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
+    let request = Resume {
+        id: args.operation.clone(),
+        reason: args.reason.clone(),
+        ticket: args.ticket.clone(),
+        settle: args.settle,
+        os_user: actor(),
+        host: host_name(),
+    };
+    let begun = request.open(&context).await?;
+    let pace = args.pace.pace();
+    let complete = begun.progress().is_complete();
+    let asks = !args.yes && !complete;
+    let paints = run.screen.paints();
+    run.screen.show(asks, |out| {
+        view::banner(out, begun.planned().policy(), paints)?;
+        view::run_left(out, &begun)
+    });
+    if complete {
+        run.screen
+            .note("the run is done: there is nothing left to do");
+        return tell_run(run, args.output, Exit::Done, &nothing_left(&begun));
+    }
+    begun.planned().check_lag(&pace).await?;
+    if asks && !prompt::confirm(&run.interrupt, "go on?").await? {
+        return Err(ops::Error::Declined.into());
+    }
+    let (exit, receipt) = carry_on(run, begun, pace).await?;
+    tell_run(run, args.output, exit, &receipt)
+}
+
+/// The receipt of a command that found everything done.
+fn nothing_left(run: &ops::Run) -> RunReceipt {
+    RunReceipt {
+        schema: JSON_SCHEMA,
+        operation: run.operation().clone(),
+        run: run.progress().clone(),
+        batches_done_here: 0,
+        tokens_changed_here: 0,
+        seconds: 0.0,
+        failed: Vec::new(),
+        verdict: None,
+        watched_for_ms: 0,
+        looks: 0,
+        alive: Vec::new(),
+        advice: None,
+        still_works: run.planned().still_works(),
+        stopped: None,
+        resume: None,
+        target: run.planned().policy().target.clone(),
+        environment: None,
+    }
+}
