@@ -18,7 +18,7 @@ use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
 use super::probing::ProbeArgs;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use crate::model::Action;
-use crate::ops::{Filter, Kinds, Selector};
+use crate::ops::{Context, Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
@@ -108,6 +108,16 @@ impl RemoveArgs {
         ))
     }
 
+    /// Refuses a secret where it would be told or recorded.
+    fn refuse_secrets(&self, context: &Context) -> Result<(), Failure> {
+        refuse_recorded_secrets(context, &self.change)?;
+        self.filter.refuse_secrets(context)?;
+        self.selectors
+            .iter()
+            .filter(|word| word.starts_with("owner:"))
+            .try_for_each(|word| refuse_secrets(context, "owner:", Some(word)))
+    }
+
     /// What the filter lets through; `None` where tokens are named one by one.
     fn filtered(&self) -> Result<Option<Filter>, Failure> {
         let given = FilterArgs {
@@ -182,15 +192,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
-    refuse_recorded_secrets(&context, &args.change)?;
-    args.filter.refuse_secrets(&context)?;
-    for word in args
-        .selectors
-        .iter()
-        .filter(|word| word.starts_with("owner:"))
-    {
-        refuse_secrets(&context, "owner:", Some(word))?;
-    }
+    args.refuse_secrets(&context)?;
     match &args.plan.plan_file {
         Some(_) => justify::check_given(&args.change, &context.policy)?,
         None => justify::check(run, &args.change, &context.policy)?,

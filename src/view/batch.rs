@@ -105,9 +105,9 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         tokens_changed_here,
         seconds,
         failed,
-        verdict,
-        watched_for_ms,
-        looks,
+        verdict: _,
+        watched_for_ms: _,
+        looks: _,
         alive,
         advice: _,
         still_works,
@@ -133,33 +133,7 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
     if let Some(why) = stopped {
         writeln!(out, "stopped: {}", visible(why))?;
     }
-    match verdict {
-        Some(Verdict::Resurrected | Verdict::Changed) => writeln!(
-            out,
-            "read back on fresh connections: some are ALIVE AGAIN, something wrote them back"
-        )?,
-        Some(Verdict::Unknown | Verdict::Accepted) => writeln!(
-            out,
-            "changed, but not all could be read back, so they are not confirmed dead"
-        )?,
-        Some(Verdict::Scheduled) => writeln!(
-            out,
-            "read back on fresh connections: they end as set, alive until then"
-        )?,
-        Some(_) if run.is_complete() && *watched_for_ms > 0 => writeln!(
-            out,
-            "read back on fresh connections: all dead, at each of {looks} looks over {}",
-            super::settled::seconds(*watched_for_ms)
-        )?,
-        Some(_) if run.is_complete() => {
-            writeln!(out, "read back on fresh connections: all dead")?;
-        }
-        Some(_) => writeln!(
-            out,
-            "read back on fresh connections: dead, those of the batches that are done"
-        )?,
-        None => {}
-    }
+    seen(out, receipt)?;
     for key in alive {
         writeln!(out, "alive: {}", visible(key))?;
     }
@@ -168,6 +142,34 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
     }
     writeln!(out, "recorded as {} and its batches", operation.id)?;
     others_left(out, still_works, &[])
+}
+
+/// What was seen of the tokens afterwards.
+fn seen(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> {
+    let complete = receipt.run.is_complete();
+    let line = match receipt.verdict {
+        None => return Ok(()),
+        Some(Verdict::Resurrected | Verdict::Changed) => {
+            "read back on fresh connections: some are ALIVE AGAIN, something wrote them back"
+        }
+        Some(Verdict::Unknown | Verdict::Accepted) => {
+            "changed, but not all could be read back, so they are not confirmed dead"
+        }
+        Some(Verdict::Scheduled) => {
+            "read back on fresh connections: they end as set, alive until then"
+        }
+        Some(_) if complete && receipt.watched_for_ms > 0 => {
+            return writeln!(
+                out,
+                "read back on fresh connections: all dead, at each of {} looks over {}",
+                receipt.looks,
+                super::settled::seconds(receipt.watched_for_ms)
+            );
+        }
+        Some(_) if complete => "read back on fresh connections: all dead",
+        Some(_) => "read back on fresh connections: dead, those of the batches that are done",
+    };
+    writeln!(out, "{line}")
 }
 
 /// Writes how far a run has come.
