@@ -126,10 +126,11 @@ alter table breakglass.observation
 
 alter table breakglass.observation
     add constraint observation_has_known_verdict
-        check (verdict in ('dead', 'resurrected', 'unknown', 'scheduled', 'restored', 'changed', 'gone'));
+        check (verdict in ('dead', 'resurrected', 'unknown', 'accepted', 'scheduled', 'restored', 'changed',
+                           'gone'));
 
 comment on column breakglass.observation.verdict is
-    'dead: seen dead by the adapter''s rule; resurrected: seen alive; unknown: could not be seen; scheduled: seen to end when it was to; restored: seen as it was put back; changed: seen otherwise after a restore; gone: the row is not there, to be restored or to be changed by its batch';
+    'dead: seen dead by the adapter''s rule, or refused by the application when that was asked; resurrected: seen alive; unknown: could not be seen; accepted: taken by the application when that was asked, although the row was dead; scheduled: seen to end when it was to; restored: seen as it was put back; changed: seen otherwise after a restore; gone: the row is not there, to be restored or to be changed by its batch';
 
 create trigger batch_is_append_only
     before update or delete or truncate on breakglass.batch

@@ -12,7 +12,7 @@
 //!    demands the proof of the record.
 //! 5. [`view`] shows what came back.
 //!
-//! [`config`] reads the named targets. [`scan`] finds secrets in what leaked, for a sweep.
+//! [`probe`] asks the application itself over HTTP. [`config`] reads the named targets. [`scan`] finds secrets in what leaked, for a sweep.
 //! [`model`] holds the plain types that all of them share. [`cluster`] is the throw-away Postgres
 //! under `breakglass demo` and the tests; nothing else uses it.
 
@@ -23,5 +23,6 @@ pub mod config;
 pub mod db;
 pub mod model;
 pub mod ops;
+pub mod probe;
 pub mod scan;
 pub mod view;

@@ -169,6 +169,7 @@ impl Adapter {
         self.check_ends()?;
         self.check_settle()?;
         self.check_quirks()?;
+        self.check_unreached()?;
         let patterns = self
             .secret
             .iter()

@@ -12,6 +12,7 @@ use super::audit::ApplicationAudit;
 use super::release::{Quirk, Release};
 use super::schedule::ExpireAt;
 use super::settle::Settle;
+use super::unreached::{Cache, ProbeDefaults, Survivor};
 use crate::model::{Action, State};
 
 /// One application's token table, as its TOML file says.
@@ -68,7 +69,13 @@ pub struct Adapter {
     pub quirks: Vec<Quirk>,
     /// What a kill does not reach.
     #[serde(default, rename = "survivor")]
-    pub survivors: Vec<Note>,
+    pub survivors: Vec<Survivor>,
+    /// What remembers that a token was good.
+    #[serde(default, rename = "cache")]
+    pub caches: Vec<Cache>,
+    /// How to ask the application itself.
+    #[serde(default)]
+    pub probe: ProbeDefaults,
     /// What to know of a kill.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,

@@ -2,14 +2,15 @@
 //!
 //! `file` holds the types of an adapter's TOML file, `catalogue` what the database says,
 //! `detect` chooses the adapter that fits, `bound` holds its names against the catalogue,
-//! `render` turns both into the statements under `sql/tokens`, and `secret` leads a pasted
-//! secret to its row. Nothing here talks to a database.
+//! `render` turns both into the statements under `sql/tokens`, `secret` leads a pasted secret to
+//! its row, and `unreached` tells what no statement kills. Nothing here talks to a database.
 
 mod audit;
 mod bound;
 mod builtin;
 mod cascade;
 mod catalogue;
+mod command;
 mod constant;
 pub mod detect;
 mod expression;
@@ -26,6 +27,7 @@ mod schedule;
 mod secret;
 mod settle;
 mod template;
+mod unreached;
 mod with;
 
 pub use audit::{ActorTable, ApplicationAudit};
@@ -41,6 +43,7 @@ pub use restore::Columns;
 pub use schedule::ExpireAt;
 pub use secret::{KeyShape, SecretParts, SecretShape};
 pub use settle::{Settle, StillAlive, WindowError, parse_window};
+pub use unreached::{Cache, ProbeDefaults, Survivor};
 pub use with::With;
 
 pub(crate) use quote::Sql;

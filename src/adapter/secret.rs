@@ -61,11 +61,7 @@ impl<'a> SecretShape<'a> {
     /// ignored, and so is text before it that cannot belong to it, such as a header's name.
     #[must_use]
     pub fn read(&self, word: &str) -> Option<SecretParts> {
-        let outside =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ':' | ',' | ';');
-        let secret = word
-            .split(outside)
-            .find(|piece| self.pattern.is_match(piece))?;
+        let secret = self.find(word)?;
         if self.key_is_secret {
             return Some(SecretParts {
                 key: Some(hex(&Sha256::digest(secret))),
@@ -92,6 +88,15 @@ impl<'a> SecretShape<'a> {
             })
         });
         Some(SecretParts { key, digest })
+    }
+
+    /// The secret in a word, without what may stand around it.
+    #[must_use]
+    pub fn find<'w>(&self, word: &'w str) -> Option<&'w str> {
+        let outside =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ':' | ',' | ';');
+        let mut pieces = word.split(outside);
+        pieces.find(|piece| self.pattern.is_match(piece))
     }
 
     /// The shape as a regular expression, fenced by `^` and `$`.

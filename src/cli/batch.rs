@@ -177,7 +177,7 @@ fn ended(receipt: &RunReceipt, error: Option<&Error>) -> Exit {
     }
     let dead = !matches!(
         receipt.verdict,
-        Some(Verdict::Resurrected | Verdict::Unknown | Verdict::Changed)
+        Some(Verdict::Resurrected | Verdict::Unknown | Verdict::Accepted | Verdict::Changed)
     );
     if receipt.run.is_complete() && dead {
         Exit::Done

@@ -2,6 +2,7 @@
 //! environment.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::Args;
@@ -287,8 +288,14 @@ fn home() -> Option<PathBuf> {
     home.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// The line of `/etc/passwd` for the owner of this process.
+/// The line of `/etc/passwd` for the owner of this process, read once: without core dumps the files
+/// under `/proc/self` belong to root.
 fn account() -> Option<Vec<String>> {
+    static ACCOUNT: OnceLock<Option<Vec<String>>> = OnceLock::new();
+    ACCOUNT.get_or_init(read_account).clone()
+}
+
+fn read_account() -> Option<Vec<String>> {
     use std::os::unix::fs::MetadataExt as _;
     let uid = std::fs::metadata("/proc/self").ok()?.uid();
     let accounts = std::fs::read_to_string("/etc/passwd").ok()?;

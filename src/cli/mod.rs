@@ -22,6 +22,7 @@ mod justify;
 mod meter;
 mod owners;
 mod plan_file;
+mod probing;
 mod prompt;
 mod reading;
 mod remove;

@@ -6,6 +6,7 @@
 use std::io::{self, BufRead as _, Write as _};
 
 use dialoguer::theme::{SimpleTheme, Theme as _};
+use zeroize::Zeroizing;
 
 use super::exit;
 use super::failure::Failure;
@@ -36,16 +37,19 @@ pub(super) async fn line(interrupt: &Interrupt, question: &str) -> Result<String
 pub(super) async fn any_line(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let worded = SimpleTheme.format_input_prompt(&mut text, &visible(question), None);
-    ask(
+    let answer = ask(
         interrupt,
         worded_or(&text, question, worded.is_ok()),
         Typing::Shown,
-    )
-    .await
+    );
+    Ok(answer.await?.as_str().to_owned())
 }
 
-/// Asks for a secret, which is not shown.
-pub(super) async fn secret(interrupt: &Interrupt, question: &str) -> Result<String, Failure> {
+/// Asks for a secret, which is not shown, and wiped when it is dropped.
+pub(super) async fn secret(
+    interrupt: &Interrupt,
+    question: &str,
+) -> Result<Zeroizing<String>, Failure> {
     let mut text = String::new();
     let worded = SimpleTheme.format_password_prompt(&mut text, &visible(question));
     ask(
@@ -65,13 +69,20 @@ fn worded_or(text: &str, question: &str, is_worded: bool) -> String {
     }
 }
 
+/// What a terminal takes for a line: room for it, so that growing leaves no copies.
+const LONGEST: usize = 4096;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Typing {
     Shown,
     Hidden,
 }
 
-async fn ask(interrupt: &Interrupt, question: String, typing: Typing) -> Result<String, Failure> {
+async fn ask(
+    interrupt: &Interrupt,
+    question: String,
+    typing: Typing,
+) -> Result<Zeroizing<String>, Failure> {
     let mode = Mode::read();
     // Before the question stands there: what is pasted the moment it appears would else be seen.
     if typing == Typing::Hidden {
@@ -81,10 +92,10 @@ async fn ask(interrupt: &Interrupt, question: String, typing: Typing) -> Result<
         let mut out = io::stderr();
         write!(out, "{question}")?;
         out.flush()?;
-        let mut line = String::new();
+        let mut line = Zeroizing::new(String::with_capacity(LONGEST));
         match io::stdin().lock().read_line(&mut line)? {
             0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-            _ => Ok(line.trim().to_owned()),
+            _ => Ok(Zeroizing::new(line.trim().to_owned())),
         }
     });
     let answer = tokio::select! {

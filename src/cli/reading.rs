@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
+use zeroize::Zeroizing;
+
 use super::Run;
 use super::failure::Failure;
 use super::prompt;
@@ -9,9 +11,6 @@ use crate::adapter::SecretShape;
 use crate::ops::{Context, Selector};
 
 const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
-
-/// More of standard input than this cannot be secrets.
-const LARGEST_INPUT: u64 = 1 << 20;
 
 /// What the words on the command line name.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ pub(super) async fn selectors(
 }
 
 /// Secrets from a prompt, or one a line from standard input.
-async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
+async fn pasted(run: &Run) -> Result<Vec<Zeroizing<String>>, Failure> {
     if std::io::stdin().is_terminal() {
         loop {
             let secret = prompt::secret(&run.interrupt, "secret (not shown)").await?;
@@ -80,32 +79,12 @@ async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
             }
         }
     }
-    let read = tokio::task::spawn_blocking(|| {
-        let mut text = String::new();
-        std::io::stdin()
-            .take(LARGEST_INPUT)
-            .read_to_string(&mut text)
-            .map(|_length| text)
-    });
-    let text = tokio::select! {
-        text = read => text,
-        () = run.interrupt.raised() => return Err(Failure::Interrupted),
-    };
-    let text = match text {
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) => {
-            return Err(Failure::usage(
-                format!("cannot read standard input: {error}"),
-                "give one secret a line",
-            ));
-        }
-        Err(error) => return Err(anyhow::Error::new(error).into()),
-    };
-    let secrets: Vec<String> = text
+    let text = input(run).await?;
+    let secrets: Vec<Zeroizing<String>> = text
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .map(str::to_owned)
+        .map(|line| Zeroizing::new(line.to_owned()))
         .collect();
     if secrets.is_empty() {
         return Err(Failure::usage(
@@ -114,6 +93,43 @@ async fn pasted(run: &Run) -> Result<Vec<String>, Failure> {
         ));
     }
     Ok(secrets)
+}
+
+/// More of standard input than this cannot be secrets.
+const LARGEST_INPUT: usize = 1 << 20;
+
+/// Standard input to its end, in memory that is wiped.
+pub(super) async fn input(run: &Run) -> Result<Zeroizing<String>, Failure> {
+    let read = tokio::task::spawn_blocking(|| {
+        // Of its final size at once: growing would leave copies, and so would standard input's own
+        // buffer, which is passed by for large reads.
+        let mut bytes = Zeroizing::new(vec![0; LARGEST_INPUT]);
+        let mut filled = 0;
+        let mut input = std::io::stdin().lock();
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match input.read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let text = std::str::from_utf8(bytes.get(..filled).unwrap_or_default());
+        let text = text.map_err(|_other| std::io::Error::other("it is not UTF-8 text"))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    });
+    let text = tokio::select! {
+        text = read => text,
+        () = run.interrupt.raised() => return Err(Failure::Interrupted),
+    };
+    match text {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(error)) => Err(Failure::usage(
+            format!("cannot read standard input: {error}"),
+            "give one secret a line",
+        )),
+        Err(error) => Err(anyhow::Error::new(error).into()),
+    }
 }
 
 /// Warns of a secret that was typed on the command line, whatever becomes of the command.

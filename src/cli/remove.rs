@@ -7,19 +7,21 @@ use clap::Args;
 use super::Run;
 use super::batch::{BatchArgs, WantedRun, run_batches, tell_run};
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, only_plan,
+    Approval, ChangeArgs, Extent, Wanted, change_probing, check_unattended, only_plan,
     refuse_recorded_secrets, request, tell,
 };
+use super::core_dumps::NoCoreDumps;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::filter::FilterArgs;
 use super::format::SingleFormat;
 use super::justify;
 use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
+use super::probing::ProbeArgs;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
 use super::when::{End, from_now};
 use crate::model::Action;
-use crate::ops::{Ends, Filter, Kinds, Selector};
+use crate::ops::{Context, Ends, Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
@@ -55,6 +57,8 @@ pub(super) struct RemoveArgs {
     pub(super) batch: BatchArgs,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+    #[command(flatten)]
+    pub(super) probe: ProbeArgs,
     /// How to write the receipt
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
@@ -90,6 +94,44 @@ impl RemoveArgs {
         Ok(Approval::Count {
             expected: self.expect.is_some(),
         })
+    }
+
+    /// Refuses what a probe does not go with.
+    fn check_probe(&self, is_filtered: bool) -> Result<(), Failure> {
+        let (what, hint) = if self.probe.probe.is_none() {
+            return Ok(());
+        } else if self.batch.batch_size.is_some() {
+            (
+                "--batch-size: it asks with the secret of one token",
+                "leave one of them out",
+            )
+        } else if self.plan.plan_file.is_some() {
+            (
+                "--plan-file: nothing is changed that it could ask about",
+                "leave one of them out",
+            )
+        } else if is_filtered {
+            (
+                "a filter: it asks with the secret of one token",
+                "name the token: its name, `id:KEY`, or `-` for its secret on standard input",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Failure::usage(
+            format!("--probe does not go with {what}"),
+            hint,
+        ))
+    }
+
+    /// Refuses a secret where it would be told or recorded.
+    fn refuse_secrets(&self, context: &Context) -> Result<(), Failure> {
+        refuse_recorded_secrets(context, &self.change)?;
+        self.filter.refuse_secrets(context)?;
+        self.selectors
+            .iter()
+            .filter(|word| word.starts_with("owner:"))
+            .try_for_each(|word| refuse_secrets(context, "owner:", Some(word)))
     }
 
     /// What the filter lets through; `None` where tokens are named one by one.
@@ -153,9 +195,10 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
     }
     let action = args.action();
     let filtered = args.filtered()?;
+    args.check_probe(filtered.is_some())?;
     let approval = args.approval(filtered.is_some())?;
     let size = args.batch.size(&args.change, filtered.is_some())?;
-    let pasted = args.selectors.iter().any(|word| word == "-");
+    let pasted = args.selectors.iter().any(|word| word == "-") || args.probe.reads_input();
     match &args.plan.plan_file {
         Some(path) => check_plan_file(path, &args.change)?,
         None => check_unattended(run, &args.change, &approval, pasted)?,
@@ -165,25 +208,24 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
     warn_of_secrets(run, &context, &args.selectors);
-    refuse_recorded_secrets(&context, &args.change)?;
-    args.filter.refuse_secrets(&context)?;
-    for word in args
-        .selectors
-        .iter()
-        .filter(|word| word.starts_with("owner:"))
-    {
-        refuse_secrets(&context, "owner:", Some(word))?;
-    }
+    args.refuse_secrets(&context)?;
     match &args.plan.plan_file {
         Some(_) => justify::check_given(&args.change, &context.policy)?,
         None => justify::check(run, &args.change, &context.policy)?,
     }
+    let target = args.probe.target(&context)?;
+    // While the secret itself is kept, which is else gone once it is read.
+    let _secrecy = target.as_ref().map(|_| NoCoreDumps::begin());
     let named = match filtered {
         Some(filter) => Named {
             selectors: vec![Selector::Filtered(filter)],
             owner: None,
         },
         None => selectors(run, &args.selectors, args.filter.name.as_ref()).await?,
+    };
+    let probe = match target {
+        Some(target) => Some(args.probe.wanted(run, target, &named).await?),
+        None => None,
     };
     let wanted = Wanted {
         action,
@@ -210,7 +252,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         let (exit, receipt) = run_batches(run, &args.change, &context, wanted).await?;
         return tell_run(run, args.output, exit, &receipt);
     }
-    let receipt = change(run, &args.change, &context, wanted).await?;
+    let receipt = change_probing(run, &args.change, &context, wanted, probe).await?;
     tell(run, args.output, &receipt)
 }
 

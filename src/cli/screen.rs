@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::terminal;
 use crate::db::Warnings;
-use crate::ops::{Error, Recording};
+use crate::ops::{Error, Recording, Teller};
 use crate::view::{Clock, JsonError, blockers, candidates, visible};
 
 /// What the operator sees. A program that asked for JSON gets data on standard output, and on
@@ -105,6 +105,16 @@ impl Screen {
     /// One line of talk.
     pub(super) fn note(&self, text: &str) {
         self.talk(|out| writeln!(out, "{}", visible(text)));
+    }
+
+    /// For what is told while an operation runs: lines of talk, unless a program listens.
+    pub(super) fn teller(&self) -> Teller {
+        let talks = self.talks();
+        Teller::new(move |text| {
+            if talks {
+                let _heard = writeln!(io::stderr(), "{}", visible(text)).is_ok();
+            }
+        })
     }
 
     /// A warning: said at once to a person, kept for the end for a program.

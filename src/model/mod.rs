@@ -9,11 +9,13 @@ mod finding;
 mod operation;
 mod plan;
 mod plan_file;
+mod probe;
 mod receipt;
 mod settled;
 mod strict_json;
 mod sweep;
 mod token;
+mod unreached;
 
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, blockers};
@@ -26,10 +28,12 @@ pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, Secre
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
+pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
 pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};
+pub use unreached::{CachePlace, Flush, Unreached, What};
 
 /// The number in every JSON document that breakglass prints. It grows when a field changes
 /// its meaning or goes away, not when one is added.

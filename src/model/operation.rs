@@ -380,6 +380,8 @@ pub enum Verdict {
     Resurrected,
     /// It could not be read back.
     Unknown,
+    /// Dead by the adapter's rule, and the application was seen to take it all the same.
+    Accepted,
     /// Read back, and it ends when it was to.
     Scheduled,
     /// Read back after a restore, and as it was put back.
@@ -398,6 +400,7 @@ impl Verdict {
             Self::Dead => "dead",
             Self::Resurrected => "resurrected",
             Self::Unknown => "unknown",
+            Self::Accepted => "accepted",
             Self::Scheduled => "scheduled",
             Self::Restored => "restored",
             Self::Changed => "changed",

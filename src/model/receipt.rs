@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Change, Deed, Operation, Settled, Token, Verdict};
+use super::{Change, Deed, Operation, ProbeReport, Settled, Token, Unreached, Verdict};
 
 /// The answer to one mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Receipt {
     pub settled: Settled,
     /// What this did not kill, from the adapter.
     pub still_works: Vec<String>,
+    /// The same for programs, with how long and what ends it.
+    #[serde(default)]
+    pub unreached: Vec<Unreached>,
+    /// What the application itself answered; `None` where it was not asked.
+    #[serde(default)]
+    pub probe: Option<ProbeReport>,
     /// The named target that it was done on, if one was named.
     #[serde(default)]
     pub target: Option<String>,

@@ -57,6 +57,7 @@ impl Error {
             Self::Swallowed { .. } => "swallowed",
             Self::Unrecorded(_) => "unrecorded",
             Self::Locked { .. } => "locked",
+            Self::Probe(error) => error.code(),
             Self::NoSuchActor(_) | Self::AmbiguousActor(_) | Self::NoActors(_) => "bad_actor",
             Self::NoSuchOperation(_) => "no_such_operation",
             Self::AmbiguousOperation(_) => "ambiguous_operation",
@@ -94,6 +95,7 @@ impl Error {
                 "see what there is with `{}`; dead ones need --include-expired",
                 list_command(filter)
             )),
+            Self::Probe(error) => error.hint().map(str::to_owned),
             Self::Unfit(findings) => unfit_hint(findings),
             Self::Unrestorable(error) => error.hint().map(str::to_owned),
             Self::Locked(locked) => Some(locked_hint(locked)),

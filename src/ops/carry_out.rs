@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -49,12 +50,27 @@ impl Planned {
     ///
     /// As [`Planned::carry_out`].
     pub async fn attempt(&mut self) -> Result<Receipt, Error> {
+        let begun = Instant::now();
         let (operation, changes) = self.change().await?;
         if operation.outcome == Outcome::Planned {
-            return Ok(self.receipt(operation, changes, None));
+            return Ok(Receipt {
+                unreached: self.unreached(None),
+                probe: self.asked_before(),
+                ..self.receipt(operation, changes, None)
+            });
         }
+        let committed = Instant::now();
+        let interrupt = self.desk.database.interrupt().clone();
+        // The application is asked for longer than the database is.
+        let _committed = interrupt.begin(UnderWay::Committed(operation.id));
+        let asking = self.ask_on(&interrupt, committed);
         let seen = self.look_back(operation.id).await;
-        Ok(self.receipt(operation, changes, Some(seen)))
+        let probe = self.asked(asking, operation.id).await;
+        Ok(Receipt {
+            unreached: self.left_alive(&operation, committed - begun),
+            probe,
+            ..self.receipt(operation, changes, Some(seen))
+        })
     }
 
     /// Changes and commits, or for a dry run rolls back; nothing is looked at afterwards.
@@ -171,6 +187,8 @@ impl Planned {
             settled: settled.unwrap_or_default(),
             still_works: self.still_works(),
             taken_back,
+            unreached: Vec::new(),
+            probe: None,
             target: self.policy.target.clone(),
             environment: self
                 .policy

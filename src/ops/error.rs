@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::plan_file::PlanError;
 use super::policy::Unmet;
+use super::probe_error::ProbeError;
 use super::unrestorable::Unrestorable;
 use super::wording::{
     at_least, first_of, holders, installed_words, listed, named, owners, rfc3339, roots, signalled,
@@ -309,6 +310,9 @@ pub enum Error {
         /// What the server says.
         detail: String,
     },
+    /// The application cannot be asked as was wanted.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// `--app-actor` names nobody.
     #[error("--app-actor `{0}` is not a user of the application")]
     NoSuchActor(String),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::planned::Planned;
-use crate::model::CompanionRow;
+use crate::model::{CompanionRow, Token, Unreached};
 
 impl Planned {
     /// What expire sets, column by column, in the adapter's words.
@@ -18,20 +20,44 @@ impl Planned {
         }
     }
 
-    /// What stays alive whatever is done here, from the adapter, and the companions that are left.
+    /// What stays alive whatever is done here, from the adapter. `done` is when it was done, for
+    /// the times at which things end.
     #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
-        let survivors = self.desk.bound.adapter.survivors.iter();
-        let noted = survivors
-            .filter(|note| note.on.contains(&self.effect()))
-            .map(|note| note.text.clone());
-        let left = self.left.iter().map(|companion| {
+    pub fn unreached(&self, done: Option<DateTime<Utc>>) -> Vec<Unreached> {
+        let planned = self.plan.tokens.iter();
+        let tokens: Vec<&Token> = planned.map(|planned| &planned.token).collect();
+        let adapter = &self.desk.bound.adapter;
+        adapter.unreached(self.effect(), &tokens, done)
+    }
+
+    /// The companions that are left, as sentences.
+    #[must_use]
+    pub fn left_companions(&self) -> Vec<String> {
+        let told = self.left.iter().map(|companion| {
             let CompanionRow {
                 name, key, token, ..
             } = companion;
             format!("{name} {key} of token {token} stays alive (--no-companions)")
         });
-        noted.chain(left).collect()
+        told.collect()
+    }
+
+    /// Both as sentences.
+    #[must_use]
+    pub fn still_works(&self) -> Vec<String> {
+        let unreached = self.unreached(None).into_iter();
+        let told = unreached.map(|thing| thing.text);
+        told.chain(self.left_companions()).collect()
+    }
+
+    /// The same for a run of batches, whose tokens are not all known at once.
+    #[must_use]
+    pub fn run_still_works(&self) -> Vec<String> {
+        let adapter = &self.desk.bound.adapter;
+        let told = adapter.unreached_of_any(self.effect()).into_iter();
+        let left = self.request.leave_companions && !self.desk.bound.companions.is_empty();
+        let left = left.then(|| "what must die with them stays alive (--no-companions)".to_owned());
+        told.chain(left).collect()
     }
 
     /// What to know before saying yes, from the adapter.

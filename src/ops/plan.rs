@@ -50,6 +50,7 @@ impl Request {
                 statement: found.statement,
                 taken_back: found.taken_back,
                 policy: context.policy.clone(),
+                probing: None,
             }),
             Err(error) => {
                 Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)

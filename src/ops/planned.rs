@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::filter::list_command;
 use super::policy::Policy;
+use super::probing::Probing;
 use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::describe_filter;
@@ -22,6 +23,8 @@ pub struct Planned {
     pub(super) known: Known,
     pub(super) statement: String,
     pub(super) policy: Policy,
+    /// What the application said when it was asked.
+    pub(super) probing: Option<Probing>,
     pub(super) taken_back: Option<TakenBack>,
 }
 

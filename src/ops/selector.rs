@@ -1,6 +1,7 @@
 //! How targets are named: by key, by label, by secret, or by a bare word that may be any of them.
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::filter::Filter;
 use super::plan_file::FromFile;
@@ -18,7 +19,7 @@ pub enum Selector {
     /// A bare word: a secret by its shape, else a key or a label.
     Word(String),
     /// Something read from standard input or a prompt: a secret and nothing else.
-    Pasted(String),
+    Pasted(Zeroizing<String>),
     /// What a sweep of a leak chose.
     Swept(Swept),
     /// What a plan file names, and nothing else.
@@ -91,7 +92,8 @@ impl Selector {
 
     fn text(&self) -> &str {
         match self {
-            Self::Id(text) | Self::Name(text) | Self::Word(text) | Self::Pasted(text) => text,
+            Self::Id(text) | Self::Name(text) | Self::Word(text) => text,
+            Self::Pasted(text) => text,
             Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => "",
         }
     }
@@ -123,10 +125,11 @@ impl Selector {
                 key: None,
                 label: Some(name.clone()),
             },
-            Self::Word(word) | Self::Pasted(word) => Reading::Words {
+            Self::Word(word) => Reading::Words {
                 key: keys.accepts(word),
                 label: Some(word.clone()),
             },
+            Self::Pasted(_) => Reading::NoSecret,
             Self::Swept(_) | Self::Filtered(_) | Self::FromFile(_) | Self::Owner(_) => {
                 Reading::Many
             }

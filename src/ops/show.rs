@@ -35,7 +35,7 @@ pub struct Shown {
     pub companions: Vec<CompanionRow>,
     /// Whether it was named by its secret, and what that proved.
     pub secret: SecretCheck,
-    /// What an expire would not kill.
+    /// What killing it would not kill.
     pub still_works: Vec<String>,
     /// What to know of this kind of token.
     pub notes: Vec<String>,
@@ -88,16 +88,19 @@ impl ShowToken {
         let notes = notes.filter(|note| note.on.iter().any(concerns));
         let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
         notes.extend(kind.and_then(|kind| kind.warn.clone()));
+        let kill = if adapter.expire.is_some() {
+            Action::Expire
+        } else {
+            Action::Delete
+        };
+        let unreached = adapter.unreached(kill, &[&token], None);
+        let still_works = unreached.into_iter().map(|thing| thing.text).collect();
         Ok(Shown {
             kind_title: kind.map(|kind| kind.title.clone()),
             token,
             companions,
             secret,
-            still_works: adapter
-                .survivors
-                .iter()
-                .map(|survivor| survivor.text.clone())
-                .collect(),
+            still_works,
             notes,
             history,
         })

@@ -6,6 +6,7 @@ use super::escape::visible;
 use super::history::actor;
 use super::plan::{foot_lines, short};
 use super::time::zoned;
+use super::unreached::others_left;
 use crate::model::{
     Action, Deed, FailedBatch, Operation, Outcome, RunProgress, RunReceipt, Verdict,
 };
@@ -50,7 +51,7 @@ pub fn run_plan(out: &mut dyn Write, run: &PlannedRun) -> io::Result<()> {
     for note in run.notes() {
         writeln!(out, "note: {}", visible(&note))?;
     }
-    foot_lines(out, run.planned())
+    foot_lines(out, run.planned(), &run.planned().run_still_works())
 }
 
 /// Writes what is left of a run, before somebody goes on with it.
@@ -87,7 +88,7 @@ pub fn run_left(out: &mut dyn Write, run: &Run) -> io::Result<()> {
         what(run.planned(), &tokens(left)),
         counted(batches, "batch", "batches")
     )?;
-    foot_lines(out, run.planned())
+    foot_lines(out, run.planned(), &run.planned().run_still_works())
 }
 
 /// Writes what a command did for a run.
@@ -104,12 +105,12 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         tokens_changed_here,
         seconds,
         failed,
-        verdict,
-        watched_for_ms,
-        looks,
+        verdict: _,
+        watched_for_ms: _,
+        looks: _,
         alive,
         advice: _,
-        still_works: _,
+        still_works,
         stopped,
         resume: _,
         target: _,
@@ -132,40 +133,43 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
     if let Some(why) = stopped {
         writeln!(out, "stopped: {}", visible(why))?;
     }
-    match verdict {
-        Some(Verdict::Resurrected | Verdict::Changed) => writeln!(
-            out,
-            "read back on fresh connections: some are ALIVE AGAIN, something wrote them back"
-        )?,
-        Some(Verdict::Unknown) => writeln!(
-            out,
-            "changed, but not all could be read back, so they are not confirmed dead"
-        )?,
-        Some(Verdict::Scheduled) => writeln!(
-            out,
-            "read back on fresh connections: they end as set, alive until then"
-        )?,
-        Some(_) if run.is_complete() && *watched_for_ms > 0 => writeln!(
-            out,
-            "read back on fresh connections: all dead, at each of {looks} looks over {}",
-            super::settled::seconds(*watched_for_ms)
-        )?,
-        Some(_) if run.is_complete() => {
-            writeln!(out, "read back on fresh connections: all dead")?;
-        }
-        Some(_) => writeln!(
-            out,
-            "read back on fresh connections: dead, those of the batches that are done"
-        )?,
-        None => {}
-    }
+    seen(out, receipt)?;
     for key in alive {
         writeln!(out, "alive: {}", visible(key))?;
     }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
-    writeln!(out, "recorded as {} and its batches", operation.id)
+    writeln!(out, "recorded as {} and its batches", operation.id)?;
+    others_left(out, still_works, &[])
+}
+
+/// What was seen of the tokens afterwards.
+fn seen(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> {
+    let complete = receipt.run.is_complete();
+    let line = match receipt.verdict {
+        None => return Ok(()),
+        Some(Verdict::Resurrected | Verdict::Changed) => {
+            "read back on fresh connections: some are ALIVE AGAIN, something wrote them back"
+        }
+        Some(Verdict::Unknown | Verdict::Accepted) => {
+            "changed, but not all could be read back, so they are not confirmed dead"
+        }
+        Some(Verdict::Scheduled) => {
+            "read back on fresh connections: they end as set, alive until then"
+        }
+        Some(_) if complete && receipt.watched_for_ms > 0 => {
+            return writeln!(
+                out,
+                "read back on fresh connections: all dead, at each of {} looks over {}",
+                receipt.looks,
+                super::settled::seconds(receipt.watched_for_ms)
+            );
+        }
+        Some(_) if complete => "read back on fresh connections: all dead",
+        Some(_) => "read back on fresh connections: dead, those of the batches that are done",
+    };
+    writeln!(out, "{line}")
 }
 
 /// Writes how far a run has come.

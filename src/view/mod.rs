@@ -23,6 +23,7 @@ mod table;
 mod target;
 mod time;
 mod token;
+mod unreached;
 
 pub use self::csv::CsvWriter;
 pub use batch::{failed_line, run_left, run_plan, run_receipt};

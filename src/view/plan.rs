@@ -202,12 +202,20 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
     }
 }
 
+/// What the application says to the secret before the change.
+fn probe(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
+    match planned.probed() {
+        Some(told) => writeln!(out, "probe: {}", visible(&told)),
+        None => Ok(()),
+    }
+}
+
 /// What stays alive, what to know, and what is not recorded.
 fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
     for text in planned.notes() {
         writeln!(out, "note: {text}")?;
     }
-    foot_lines(out, planned)?;
+    foot_lines(out, planned, &planned.still_works())?;
     // Last, right above the question.
     let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
     for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
@@ -226,8 +234,11 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub(super) fn foot_lines(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    let still_works = planned.still_works();
+pub(super) fn foot_lines(
+    out: &mut dyn Write,
+    planned: &Planned,
+    still_works: &[String],
+) -> io::Result<()> {
     let shown = if still_works.len() > SHOWN {
         FIRST
     } else {
@@ -243,6 +254,7 @@ pub(super) fn foot_lines(out: &mut dyn Write, planned: &Planned) -> io::Result<(
             still_works.len() - shown
         )?;
     }
+    probe(out, planned)?;
     let why = match planned.application_audit() {
         ApplicationAudit::NotGranted => Some("this role may not insert there"),
         ApplicationAudit::Off => Some("--no-app-audit"),

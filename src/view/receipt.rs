@@ -7,6 +7,7 @@ use super::escape::visible;
 use super::restore;
 use super::settled;
 use super::time::{Clock, zoned};
+use super::unreached::{left_alive, others_left, probed};
 use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token};
 
 /// Rows that are told one by one at most; of more than that only the first few are.
@@ -26,8 +27,10 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         unchanged,
         verdict,
         settled: told,
-        still_works: _,
+        still_works,
         taken_back,
+        unreached: left,
+        probe,
         target: _,
         environment: _,
     } = receipt;
@@ -51,6 +54,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "… {} {why} in all", unchanged.len())?;
     }
     settled::write(out, operation.action, *verdict, told)?;
+    if let Some(report) = probe {
+        probed(out, report)?;
+    }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
@@ -66,7 +72,9 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     } else {
         ""
     };
-    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)
+    writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)?;
+    left_alive(out, left)?;
+    others_left(out, still_works, left)
 }
 
 fn unchanged_line(operation: &Operation, token: &Token) -> String {

@@ -53,6 +53,9 @@ pub(super) fn write(
         Some(Verdict::Unknown) => {
             "changed, but it could not be read back, so it is not confirmed dead".to_owned()
         }
+        Some(Verdict::Accepted) => {
+            "changed, but THE APPLICATION STILL TAKES IT, so it is not confirmed dead".to_owned()
+        }
         Some(Verdict::Scheduled) => format!("{read_back}: ends as set, alive until then"),
         Some(Verdict::Restored) if *watched_for_ms > 0 => format!(
             "{read_back}: as it was put back, at each of {looks} looks over {}",

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::escape::visible;
 use super::table::draw;
-use crate::adapter::{Adapter, Settle, StillAlive};
+use crate::adapter::{Adapter, Cache, Settle, StillAlive};
 
 /// Writes a list of adapters; `fits` is the one that matched the database, if one was asked.
 ///
@@ -109,8 +109,8 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
     for text in adapter.owner.iter().flat_map(|owner| &owner.out_of_reach) {
         field("out of reach", text)?;
     }
-    for survivor in &adapter.survivors {
-        field("does not kill", &survivor.text)?;
+    for (name, value) in reach(adapter) {
+        field(name, &value)?;
     }
     for note in &adapter.notes {
         field("note", &note.text)?;
@@ -122,6 +122,24 @@ pub fn adapter(out: &mut dyn Write, adapter: &Adapter) -> io::Result<()> {
 fn in_words<T: Display>(set: &BTreeMap<String, T>) -> String {
     let words = set.iter().map(|(column, set)| format!("{column} = {set}"));
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// What a kill does not reach, and how the application is asked.
+fn reach(adapter: &Adapter) -> Vec<(&'static str, String)> {
+    let survivors = adapter
+        .survivors
+        .iter()
+        .map(|survivor| survivor.text.clone());
+    let caches = adapter.caches.iter().map(Cache::words);
+    let mut fields: Vec<(&str, String)> = survivors
+        .chain(caches)
+        .map(|text| ("does not kill", text))
+        .collect();
+    if let Some(header) = &adapter.probe.header {
+        let path = adapter.probe.path.as_deref().unwrap_or_default();
+        fields.push(("probe", format!("{header} {path}").trim_end().to_owned()));
+    }
+    fields
 }
 
 /// What comes after the commit: for how long it is watched, and what helps where that is not enough.

@@ -241,8 +241,7 @@ fn the_least_that_init_grants_is_enough_for_it() {
     assert!(
         output
             .stdout
-            .trim_end()
-            .ends_with("and in the application's own audit log"),
+            .contains(", and in the application's own audit log\n"),
         "{output}"
     );
     let rows = database.audit_logs();

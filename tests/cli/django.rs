@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::operator::with_operator;
+use crate::support::http::{App, Reply};
 use crate::support::run::Output;
 use crate::support::{Template, TestDatabase};
 
@@ -401,4 +402,43 @@ fn the_secret_is_never_sent_to_the_server() {
     let log = &log()[start..];
     assert!(log.contains(&digest(MIRA)), "parameters are in the log");
     assert!(!log.contains(MIRA));
+}
+
+#[test]
+fn the_application_is_asked_with_the_key_that_is_the_secret() {
+    let database = installed();
+    let app = App::start(|number, _| Reply::Status(if number == 0 { 200 } else { 401 }));
+    let rm = ["tokens", "rm", "-", "--delete", "--reason", "leaked"];
+    let digest = digest(MIRA);
+    let confirm = ["--confirm", &digest];
+    // Which path wants a login is the project's own affair.
+    let url = app.url();
+    let bare = [&rm[..], &confirm, &["--probe", &url]].concat();
+    run_with(&database, MIRA, &bare)
+        .code(1)
+        .says("--probe names no path, and adapter `django-rest-framework` knows of none")
+        .says("nothing was changed");
+    assert_eq!(app.asked(), Vec::<String>::new());
+    assert!(logins(&database).contains(&"mira".to_owned()));
+    let url = format!("{url}/api/me/");
+    let whole = [&rm[..], &confirm, &["--probe", &url]].concat();
+    let output = run_with(&database, MIRA, &whole);
+    output
+        .success()
+        .says("probe: 200: the application takes it now");
+    assert!(
+        output
+            .stdout
+            .contains("the application refuses it: 401 after "),
+        "{output}"
+    );
+    assert!(!logins(&database).contains(&"mira".to_owned()));
+    assert!(!is_recorded(&database, MIRA));
+    for head in app.asked() {
+        assert!(head.starts_with("GET /api/me/ HTTP/1.1\r\n"), "{head}");
+        assert!(
+            head.contains(&format!("authorization: Token {MIRA}\r\n")),
+            "{head}"
+        );
+    }
 }

@@ -360,6 +360,17 @@ fn a_plan_says_which_companions_are_left() {
         .says("does not kill: oauth refresh token ")
         .says("stays alive (--no-companions)")
         .never_says("with it: ");
+    let words = [&id, "--no-companions", "--yes", "--settle", "0"];
+    let output = rm(&database, &words).run();
+    let told = output.success().stdout.clone();
+    let left = format!("of token {} stays alive (--no-companions)", seed::OAUTH);
+    let line = told.lines().find(|line| line.ends_with(&left));
+    let line = line.unwrap_or_else(|| panic!("no line ends with {left}: {told}"));
+    assert!(
+        line.starts_with("not killed: oauth refresh token "),
+        "{line}"
+    );
+    let database = coder();
     let words = [&id, "--no-companions", "--companions", "--dry-run"];
     let output = rm(&database, &words).run();
     output.success().says("with it: oauth refresh token ");

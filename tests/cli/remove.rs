@@ -10,6 +10,11 @@ use crate::support::{Invocation, Template, TestDatabase, seed};
 /// Why, in these tests.
 pub(super) const REASON: &str = "hot loop, INC-42";
 
+/// What a kill of a Coder key does not reach.
+const TICKETS: &str =
+    "app tickets already issued work for up to 60 s, through workspace proxies too";
+const CONNECTIONS: &str = "open WebSockets (SSH, terminals, log streams) are not cut";
+
 /// Coder's tables with the users and keys of the demo, and breakglass installed.
 pub(super) fn coder() -> TestDatabase {
     TestDatabase::prepared("removable", Template::Coder, |database| {
@@ -252,8 +257,19 @@ fn the_receipt_in_json_tells_what_is_recorded() {
         "verdict": "dead",
         "watched_for_ms": 0, "looks": 1, "watched_until": receipt["watched_until"],
         "unsettled": [], "reapplied": [], "advice": null,
-        "still_works": ["app tickets already issued work for up to 60 s; open WebSockets (SSH, \
-                         terminals, log streams) are not cut"],
+        "still_works": [TICKETS, CONNECTIONS],
+        "unreached": [
+            {
+                "what": "ticket", "text": TICKETS, "lasts_seconds": 60, "sliding": false,
+                "until": receipt["unreached"][0]["until"], "where": null, "flush": null,
+                "commands": [], "without_command": [],
+            },
+            {
+                "what": "connection", "text": CONNECTIONS, "lasts_seconds": null, "sliding": false,
+                "until": null, "where": null, "flush": null, "commands": [], "without_command": [],
+            },
+        ],
+        "probe": null,
         "target": null,
         "environment": null,
     });

@@ -48,7 +48,8 @@ login type token
 owner status active
 owner deleted false
 lifetime seconds 31536000
-survives app tickets already issued work for up to 60 s; open WebSockets (SSH, terminals, log streams) are not cut
+survives app tickets already issued work for up to 60 s, through workspace proxies too
+survives open WebSockets (SSH, terminals, log streams) are not cut
 note a request of this token in flight right now can write the old expiry back (once an hour per key); --delete cannot be undone that way
 note coderd removes expired keys after 7 days by default (CODER_API_KEYS_RETENTION); the record here stays
 history none

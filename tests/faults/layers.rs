@@ -4,19 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder under src/ may import of the others.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("cluster", &[]),
     ("adapter", &["model"]),
     ("db", &["adapter", "model"]),
     ("scan", &["adapter", "model"]),
-    ("ops", &["adapter", "db", "model", "scan"]),
+    ("probe", &["model"]),
+    ("ops", &["adapter", "db", "model", "probe", "scan"]),
     ("config", &["db", "ops"]),
     ("view", &["adapter", "config", "model", "ops"]),
     (
         "cli",
         &[
-            "adapter", "cluster", "config", "db", "model", "ops", "scan", "view",
+            "adapter", "cluster", "config", "db", "model", "ops", "probe", "scan", "view",
         ],
     ),
 ];
@@ -61,7 +62,7 @@ fn every_folder_of_the_source_is_a_layer_with_a_rule() {
 #[test]
 fn operations_know_no_command_line_and_no_terminal() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for layer in ["ops", "model", "adapter", "db", "config", "scan"] {
+    for layer in ["ops", "model", "adapter", "db", "config", "probe", "scan"] {
         for file in files(&source.join(layer)) {
             let text = fs::read_to_string(&file).unwrap();
             for name in [
@@ -74,6 +75,19 @@ fn operations_know_no_command_line_and_no_terminal() {
             ] {
                 assert!(!text.contains(name), "{} knows {name}", file.display());
             }
+        }
+    }
+}
+
+#[test]
+fn whoever_speaks_http_knows_no_database() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in files(&source) {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_probe = file.starts_with(source.join("probe"));
+        for (name, is_its) in [("tokio_postgres", !is_probe), ("hyper", is_probe)] {
+            let knows = text.contains(&format!("{name}::"));
+            assert!(is_its || !knows, "{} knows {name}", file.display());
         }
     }
 }

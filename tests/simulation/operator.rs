@@ -169,7 +169,7 @@ impl<'a> Operator<'a> {
                 let selectors = (0..random.usize(1..=3)).map(|_| {
                     let key = self.universe.any_key(random);
                     match random.u8(0..6) {
-                        0 => Selector::Pasted(seed::token_of(key)),
+                        0 => Selector::Pasted(seed::token_of(key).into()),
                         1 => Selector::Word(key.to_owned()),
                         _ => Selector::Id(key.to_owned()),
                     }

@@ -12,6 +12,7 @@ pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod http;
 pub(crate) mod many;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;

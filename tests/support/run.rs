@@ -236,6 +236,11 @@ impl Running {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal: `INT`, `TERM`, `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();

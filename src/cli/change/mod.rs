@@ -20,7 +20,7 @@ use super::reading::Named;
 use super::unblock::Unblock;
 use crate::adapter::parse_window;
 use crate::model::{Action, Receipt};
-use crate::ops::{Context, Ends, Planned, Request, Restore};
+use crate::ops::{Context, Ends, Planned, ProbeWanted, Request, Restore};
 
 pub(super) use approve::Approval;
 pub(super) use approve_run::approve_run;
@@ -87,8 +87,24 @@ pub(super) async fn change(
     context: &Context,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
+    change_probing(run, args, context, wanted, None).await
+}
+
+/// The same, and the application is asked before and after, where that is wanted.
+pub(super) async fn change_probing(
+    run: &mut Run,
+    args: &ChangeArgs,
+    context: &Context,
+    wanted: Wanted,
+    probe: Option<ProbeWanted>,
+) -> Result<Receipt, Failure> {
     let approval = wanted.approval.clone();
-    let planned = plan(run, args, context, wanted).await?;
+    let mut planned = plan(run, args, context, wanted).await?;
+    if let Some(probe) = probe
+        && let Err(error) = planned.ask_first(probe).await
+    {
+        return Err(planned.decline(error).await.into());
+    }
     approved(run, args, context, planned, &approval).await
 }
 

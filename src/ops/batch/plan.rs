@@ -292,6 +292,7 @@ impl Planned {
             statement,
             policy,
             taken_back: None,
+            probing: None,
         }
     }
 }

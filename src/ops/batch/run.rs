@@ -346,7 +346,7 @@ struct Stopped {
 pub(super) fn worse(one: Verdict, other: Verdict) -> Verdict {
     let rank = |verdict| match verdict {
         Verdict::Resurrected | Verdict::Changed => 2,
-        Verdict::Unknown => 1,
+        Verdict::Unknown | Verdict::Accepted => 1,
         Verdict::Dead | Verdict::Scheduled | Verdict::Restored | Verdict::Gone => 0,
     };
     if rank(other) > rank(one) { other } else { one }

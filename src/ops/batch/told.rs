@@ -67,7 +67,7 @@ impl Run {
             looks: look.looks,
             advice,
             alive: look.alive.into_keys().take(TOLD).collect(),
-            still_works: self.planned.still_works(),
+            still_works: self.planned.run_still_works(),
             stopped,
             resume: self
                 .id()

@@ -165,7 +165,7 @@ fn rank(verdict: Verdict) -> u8 {
         Verdict::Restored | Verdict::Dead | Verdict::Scheduled => 0,
         Verdict::Unknown => 1,
         Verdict::Gone => 2,
-        Verdict::Changed | Verdict::Resurrected => 3,
+        Verdict::Changed | Verdict::Resurrected | Verdict::Accepted => 3,
     }
 }
 

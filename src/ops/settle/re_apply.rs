@@ -191,6 +191,8 @@ async fn plan(
         statement,
         policy: original.policy.clone(),
         taken_back: None,
+        // It is asked of the first kill only, and goes on meanwhile.
+        probing: None,
     };
     Ok(Found {
         planned: Some(planned),

@@ -119,6 +119,8 @@ pub(super) fn worst(seen: &[TokenVerdict]) -> Verdict {
         Verdict::Resurrected
     } else if any(Verdict::Unknown) {
         Verdict::Unknown
+    } else if any(Verdict::Accepted) {
+        Verdict::Accepted
     } else if any(Verdict::Scheduled) {
         Verdict::Scheduled
     } else {
