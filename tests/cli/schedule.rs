@@ -55,7 +55,7 @@ fn a_token_ends_in_two_hours_and_works_until_then() {
         .says("note: use of a Coder key pushes its end ahead (of API tokens too before v2.35), so lifetime_seconds is lowered as well")
         .never_says("refresh token still gets");
     let said: Vec<&str> = output.stdout.lines().collect();
-    let [told, seen, recorded] = said.as_slice() else {
+    let [told, seen, recorded, ..] = said.as_slice() else {
         panic!("{output}")
     };
     assert!(

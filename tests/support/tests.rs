@@ -101,6 +101,9 @@ fn a_terminal_interrupts_and_ends_input() {
     terminal.expect("x\nx\n");
     terminal.end_of_input();
     terminal.expect("eof\n");
+    // A shell that is about to become another program loses an interrupt.
+    terminal.send("y\n");
+    terminal.expect("y\ny\n");
     terminal.interrupt();
     assert_eq!(terminal.finish().status.signal(), Some(2));
 }
