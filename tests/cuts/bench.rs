@@ -193,7 +193,15 @@ impl Bench {
                     "host=127.0.0.1 port={port} user=postgres dbname={name} sslmode=disable {more}"
                 ),
             )
-            .args(["tokens", "rm", &format!("id:{HOT}"), "--reason", "cut"])
+            .args([
+                "tokens",
+                "rm",
+                &format!("id:{HOT}"),
+                "--reason",
+                "cut",
+                "--settle",
+                "0",
+            ])
             .args(self.setup.flags)
             .stdin(Stdio::null());
         match self.setup.verb {
