@@ -21,6 +21,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod db;
+pub mod http;
 pub mod model;
 pub mod ops;
 pub mod probe;

@@ -9,7 +9,7 @@ use crate::config;
 use crate::db::conninfo::ConninfoError;
 use crate::db::{self, UnderWay};
 use crate::model::Blocker;
-use crate::ops::{Error, Recording, Refusal};
+use crate::ops::{Error, Recording, Refusal, causes};
 
 use super::exit::Exit;
 
@@ -78,10 +78,10 @@ impl Failure {
     pub(super) fn message(&self) -> String {
         match self {
             Self::Usage { message, .. } => message.clone(),
-            Self::Operation(error) => interrupted(error).unwrap_or_else(|| chain(error)),
+            Self::Operation(error) => error.message(),
             Self::Mutation(refusal) => match &refusal.error {
                 Error::Declined => "declined; nothing was changed".to_owned(),
-                error => interrupted(error).unwrap_or_else(|| chain(error)),
+                error => error.message(),
             },
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
             Self::Abandoned(under_way) => abandoned(*under_way),
@@ -143,18 +143,6 @@ impl Failure {
     }
 }
 
-/// What a Ctrl-C came to. Nothing commits after it.
-fn interrupted(error: &Error) -> Option<String> {
-    let still_runs = match error {
-        Error::Database(db::Error::Cancelled { confirmed: false }) => {
-            ", but it may still run there until its limit"
-        }
-        Error::Database(error) if error.is_interruption() => "",
-        _ => return None,
-    };
-    Some(format!("{error}; nothing was changed{still_runs}"))
-}
-
 /// What a second Ctrl-C leaves behind.
 fn abandoned(under_way: UnderWay) -> String {
     let what = match under_way {
@@ -176,27 +164,6 @@ fn abandoned(under_way: UnderWay) -> String {
         }
     };
     format!("interrupted again, so ended at once: {what}")
-}
-
-/// An error and its causes, joined once.
-fn chain(error: &Error) -> String {
-    if let Error::Database(db::Error::Open(error)) = error {
-        return error.chain();
-    }
-    causes(error)
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl From<Error> for Failure {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use error::Error;
+pub use trust::read as read_trusted;
 pub use target::Target;
 use target::{Entry, Name};
 

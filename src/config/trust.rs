@@ -13,7 +13,12 @@ const LONGEST_BYTES: u64 = 1024 * 1024;
 /// Bits of the mode that let the group or everybody write.
 const OTHERS_WRITE: u32 = 0o022;
 
-pub(super) fn read(path: &Path) -> Result<String, Error> {
+/// Reads a file that nobody else could have written, of 1 MiB at most.
+///
+/// # Errors
+///
+/// When it cannot be read, or somebody else than its reader and root may write it.
+pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |source: io::Error| {
         if source.kind() == io::ErrorKind::NotFound {
             Error::Missing(path.to_owned())

@@ -1,12 +1,13 @@
 //! Runs of batches: how far one has come, what goes on in it, and how it ended.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Operation, Outcome, Verdict};
 
 /// A batch that was tried and is not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailedBatch {
     /// Its number in the run, from 1.
     pub batch: i32,
@@ -25,7 +26,7 @@ pub struct FailedBatch {
 }
 
 /// How far a run has come, whoever carried it out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunProgress {
     /// Batches that were planned.
     pub batches: i64,
@@ -48,7 +49,7 @@ pub struct RunProgress {
 }
 
 /// What goes on in a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "progress")]
 pub enum RunEvent {
     /// It begins, or goes on.
@@ -83,7 +84,7 @@ pub enum RunEvent {
 }
 
 /// One line of progress.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunLine {
     /// The JSON interface's number, [`super::JSON_SCHEMA`].
     pub schema: u32,
@@ -102,7 +103,7 @@ pub struct RunLine {
 }
 
 /// What one command did for a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunReceipt {
     /// The JSON interface's number, [`super::JSON_SCHEMA`].
     pub schema: u32,

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One session, or one prepared transaction, in the way of a lock. What the role may not see is
 /// `None`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Blocker {
     /// Process id of the backend; `None` for a prepared transaction.
     pub pid: Option<i32>,
@@ -46,7 +47,7 @@ pub struct Blocker {
 }
 
 /// What would end a blocker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// Cancel its statement; the session stays.

@@ -10,12 +10,14 @@ mod operation;
 mod plan;
 mod plan_file;
 mod probe;
+mod problem;
 mod receipt;
 mod settled;
 mod strict_json;
 mod sweep;
 mod token;
 mod unreached;
+pub mod wire;
 
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, blockers};
@@ -29,6 +31,7 @@ pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
 pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
+pub use problem::{Candidates, Class, Problem, Recorded};
 pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};

@@ -7,13 +7,14 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Cascade, Owner, Signal};
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Make it stop working, keep the row.
@@ -43,7 +44,7 @@ impl fmt::Display for Action {
 }
 
 /// What an operation did: an action on tokens, or what had to be done for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// Make tokens stop working, keep their rows.
@@ -86,7 +87,7 @@ impl From<Action> for Deed {
 }
 
 /// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A dry run: it would have been applied. Never stands in the audit log.
@@ -128,7 +129,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Whether the application's own audit log has the action too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationAudit {
     /// Written in the same transaction.
@@ -155,7 +156,7 @@ impl ApplicationAudit {
 }
 
 /// Who acted, as far as it can be known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     /// The operating system's user that ran breakglass, as told by the client.
     pub os_user: Option<String>,
@@ -170,7 +171,7 @@ pub struct Actor {
 }
 
 /// Which database it was, so that a record cannot be mistaken for another cluster's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatabaseIdentity {
     /// The host or socket directory that was connected to.
     pub host: Option<String>,
@@ -185,7 +186,7 @@ pub struct DatabaseIdentity {
 }
 
 /// Why an operation caused another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Cause {
     /// It is one batch of a run.
     #[serde(rename = "batch")]
@@ -221,7 +222,7 @@ impl fmt::Display for Cause {
 }
 
 /// One request of one actor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Operation {
     /// A uuid v7 made before the transaction.
     pub id: Uuid,
@@ -281,7 +282,7 @@ pub struct Operation {
 }
 
 /// One row that an operation changed: a token, or a companion of one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     /// The table, with its schema.
     pub relation: String,
@@ -304,7 +305,7 @@ pub struct Change {
 }
 
 /// Which session an operation was about to signal, and what came of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SignalRecord {
     /// Process id of its backend.
     pub pid: i32,
@@ -331,7 +332,7 @@ pub struct SignalRecord {
 }
 
 /// What came of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalResult {
     /// The server took it.
@@ -358,7 +359,7 @@ impl SignalResult {
 }
 
 /// What was seen after the commit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Observation {
     /// When, by the database's clock.
     pub observed_at: DateTime<Utc>,
@@ -371,7 +372,7 @@ pub struct Observation {
 }
 
 /// Whether a token that was killed was seen dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Read back on a fresh connection, and dead by the adapter's rule.

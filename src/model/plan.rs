@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{Action, Token};
 
 /// What the statement is expected to do with a planned row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It is alive (or to be deleted): it will be changed.
@@ -18,7 +19,7 @@ pub enum Effect {
 }
 
 /// What became of comparing a pasted secret with the stored one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretCheck {
     /// No secret was given: the row was named by key or label.
@@ -30,7 +31,7 @@ pub enum SecretCheck {
 }
 
 /// One token of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedToken {
     /// What was shown.
     pub token: Token,
@@ -46,7 +47,7 @@ pub struct PlannedToken {
 }
 
 /// A row that must die with a token, such as the refresh token that would mint a new one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CompanionRow {
     /// What the adapter calls it.
     pub name: String,
@@ -65,7 +66,7 @@ pub struct CompanionRow {
 }
 
 /// Rows of another table that the database changes by itself when a planned row is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cascade {
     /// The referencing table, with its schema.
     pub relation: String,
@@ -78,7 +79,7 @@ pub struct Cascade {
 }
 
 /// What a restore does with one row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PutBack {
     /// Its table, with the schema.
     pub relation: String,
@@ -101,7 +102,7 @@ pub struct PutBack {
 }
 
 /// The exact rows that an operation will change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     /// What will be done to them.
     pub action: Action,

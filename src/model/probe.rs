@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What stands for the secret.
 const PLACE: &str = "{}";
@@ -78,7 +79,7 @@ impl fmt::Display for HeaderTemplate {
 }
 
 /// What the application's last word on the secret was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeVerdict {
     /// It answered 401 or 403 after the change.
@@ -90,7 +91,7 @@ pub enum ProbeVerdict {
 }
 
 /// What came of asking the application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeReport {
     /// Where it was asked, without a query.
     pub url: String,

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Change, Deed, Operation, ProbeReport, Settled, Token, Unreached, Verdict};
 
 /// The answer to one mutation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// The JSON interface's number, [`super::JSON_SCHEMA`].
     pub schema: u32,
@@ -42,7 +43,7 @@ pub struct Receipt {
 }
 
 /// The operation that a restore takes back, and what is particular about its rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TakenBack {
     /// The operation.
     pub operation: Uuid,
@@ -61,7 +62,7 @@ pub struct TakenBack {
 }
 
 /// A row, and what there is to say of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowNote {
     /// Its table, with the schema.
     pub relation: String,
@@ -74,7 +75,7 @@ pub struct RowNote {
 }
 
 /// A row that is dead after it was put back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeadRow {
     /// Its primary key as text.
     pub key: String,

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Outcome, Verdict};
 
 /// How an operation's tokens were watched after its commit, and what that came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settled {
     /// From the first look to the last one of the last window, in milliseconds: what happened
     /// between the two was seen if it was there to stay. 0 for one look.
@@ -25,7 +26,7 @@ pub struct Settled {
 }
 
 /// What was seen of one token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenVerdict {
     /// Its key.
     pub key: String,
@@ -36,7 +37,7 @@ pub struct TokenVerdict {
 }
 
 /// An operation that killed again what had come back to life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reapplied {
     /// Its id; its parent is the operation that the receipt is of.
     pub operation: Uuid,

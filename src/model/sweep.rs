@@ -3,11 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Token;
 
 /// What a secret of a leak is worth now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HitVerdict {
     /// The application would accept it.
@@ -43,7 +44,7 @@ impl fmt::Display for HitVerdict {
 }
 
 /// On which side of a diff a line stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The change put it in.
@@ -67,7 +68,7 @@ impl Side {
 }
 
 /// Where a secret stood.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Place {
     /// The file: of a diff or report the one that it names, else the one that was read. `None` for
     /// standard input, or where the report does not say.
@@ -85,7 +86,7 @@ pub struct Place {
 }
 
 /// One secret of a leak. It is named by its key and its last four characters, never by more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Hit {
     /// What it is worth.
     pub verdict: HitVerdict,
@@ -105,7 +106,7 @@ pub struct Hit {
 }
 
 /// What a sweep comes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SweepSummary {
     /// Bytes that were looked at.
     pub bytes: u64,

@@ -4,11 +4,12 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use serde_json::{Map, Value};
 
 /// A token as the adapter reads it. It never holds the secret, nor the hash of one
 /// unless the hash *is* the key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Token {
     /// Name of the adapter that read it.
     pub adapter: String,
@@ -33,7 +34,7 @@ pub struct Token {
 }
 
 /// The human or machine that a token acts for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Owner {
     /// The owner's key as text.
     pub id: String,
@@ -44,7 +45,7 @@ pub struct Owner {
 }
 
 /// Whether the application would accept the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The application accepts it.

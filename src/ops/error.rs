@@ -16,6 +16,7 @@ use super::wording::{
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
+pub use crate::model::{Class, Recorded as Recording};
 use crate::model::{Blocker, Finding, Outcome, Signal, Token};
 
 /// Why an operation ended early.
@@ -364,23 +365,6 @@ pub enum Error {
     UnfitRole(String),
 }
 
-/// What the caller does with an error; each class has an exit code of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Refused or failed: nothing changed.
-    Refused,
-    /// The command line or a file named on it is wrong.
-    Usage,
-    /// There is no connection.
-    NoConnection,
-    /// Whether something changed is not known.
-    Unknown,
-    /// It was changed, and not seen dead.
-    NotConfirmed,
-    /// The operator interrupted.
-    Interrupted,
-}
-
 impl Error {
     /// Which class it is of.
     #[must_use]
@@ -452,19 +436,6 @@ impl Locked {
     pub fn roots(&self) -> impl Iterator<Item = &Blocker> {
         self.blockers.iter().filter(|blocker| blocker.root)
     }
-}
-
-/// What became of recording a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recording {
-    /// It stands in the audit log.
-    Recorded,
-    /// It was not to be: a dry run leaves no record.
-    NotWanted,
-    /// It could not be.
-    Impossible(String),
-    /// Whether it does is not known.
-    Unknown(String),
 }
 
 /// A mutation that did not happen.

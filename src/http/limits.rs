@@ -1,0 +1,50 @@
+//! What keeps one request from the others: how many there may be, how long one may take, and that a
+//! panic ends nothing but itself.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+
+use super::app::App;
+use super::problem::Refused;
+
+/// When to come again where there is no place.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Refuses more requests than there are places, and answers when one takes too long.
+pub(super) async fn limited(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Ok(_place) = app.places().try_acquire() else {
+        let places = app.limits().requests;
+        return Refused::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            format!("{places} requests are under way already"),
+        )
+        .retry_after(SOON)
+        .into_response();
+    };
+    let limit = app.limits().time;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => Refused::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            format!("there was no answer within {}", humantime::format_duration(limit)),
+        )
+        .hint("a change that was begun goes on: ask again with the same Idempotency-Key")
+        .into_response(),
+    }
+}
+
+/// Answers 500 for a panic, which the hook of the process has told the log.
+pub(super) async fn unharmed(request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_panic) => Refused::internal().into_response(),
+    }
+}

@@ -1,0 +1,185 @@
+//! Errors as problem documents.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::status::status;
+use crate::model::{Candidates, Class, Problem};
+use crate::ops::{Error, Refusal};
+
+/// The media type of a problem document.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A request that was not done: the document, and what else the answer's head says.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) problem: Box<Problem>,
+    retry_after: Option<Duration>,
+    challenge: bool,
+}
+
+impl Refused {
+    /// A problem that only the server mode has.
+    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        let class = if status.is_server_error() {
+            Class::Refused
+        } else {
+            Class::Usage
+        };
+        Self::of(status, code, class, detail.into())
+    }
+
+    fn of(status: StatusCode, code: &str, class: Class, detail: String) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self {
+            problem: Box::new(Problem::new(status.as_u16(), title, code, class, detail)),
+            retry_after: None,
+            challenge: false,
+        }
+    }
+
+    /// A request that makes no sense.
+    pub(super) fn usage(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "usage", detail)
+    }
+
+    /// Nobody is known who calls.
+    pub(super) fn unauthenticated(detail: &str) -> Self {
+        Self {
+            challenge: true,
+            ..Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+        }
+        .hint("send `Authorization: Bearer TOKEN` with a token of the principals' file")
+    }
+
+    /// A principal may not do it.
+    pub(super) fn forbidden(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// There is nothing of this name.
+    pub(super) fn not_found(code: &str, detail: String) -> Self {
+        Self::of(StatusCode::NOT_FOUND, code, Class::Refused, detail)
+    }
+
+    /// Something went wrong here; the log has more.
+    pub(super) fn internal() -> Self {
+        let detail = "something went wrong in the server; its log has more".to_owned();
+        Self::of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Class::Unknown,
+            detail,
+        )
+    }
+
+    /// What to try next.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.problem.hint = Some(hint.into());
+        self
+    }
+
+    /// The operation that it is about.
+    pub(super) fn about(mut self, operation: Uuid) -> Self {
+        self.problem.operation = Some(operation);
+        self
+    }
+
+    /// When to come again.
+    pub(super) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Another class than the status says.
+    pub(super) fn class(mut self, class: Class) -> Self {
+        self.problem.class = class;
+        self
+    }
+}
+
+impl From<&Error> for Refused {
+    fn from(error: &Error) -> Self {
+        let (code, class) = (error.code(), error.class());
+        let mut refused = Self::of(status(code, class), code, class, error.message());
+        let problem = &mut refused.problem;
+        problem.hint = error.hint();
+        match error {
+            Error::Locked(locked) => problem.blockers.clone_from(&locked.blockers),
+            Error::Ambiguous {
+                as_of,
+                records_use,
+                found,
+                ..
+            } => {
+                problem.candidates = Some(Candidates {
+                    as_of: *as_of,
+                    records_use: *records_use,
+                    tokens: found.clone(),
+                });
+            }
+            _ => {}
+        }
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
+            refused.retry_after = Some(Duration::from_secs(1));
+        }
+        refused
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<Box<Refusal>> for Refused {
+    fn from(refusal: Box<Refusal>) -> Self {
+        let Refusal {
+            error,
+            operation,
+            recording,
+        } = *refusal;
+        let mut refused = Self::from(&error).about(operation);
+        refused.problem.record = Some(recording);
+        refused
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self {
+            problem,
+            retry_after,
+            challenge,
+        } = self;
+        let status =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
+        let mut response = (status, kind, body).into_response();
+        let headers = response.headers_mut();
+        if let Some(wait) = retry_after {
+            headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+        }
+        if challenge {
+            let challenge = HeaderValue::from_static("Bearer realm=\"breakglass\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response.extensions_mut().insert(Told {
+            code: problem.code.clone(),
+            operation: problem.operation,
+        });
+        response
+    }
+}
+
+/// What the log tells of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) code: String,
+    pub(super) operation: Option<Uuid>,
+}

@@ -1,0 +1,13 @@
+//! What a client of the server mode sends. What it gets back are the types of the command line's JSON.
+
+mod change;
+mod filter;
+mod plan;
+mod query;
+mod sweep;
+
+pub use change::{ApplyRequest, ChangeRequest, DeclineRequest, ExpireRequest, RestoreRequest, Sender};
+pub use filter::FilterWords;
+pub use plan::{LookupRequest, NamedToken, PlanRequest, RestoreWanted, Secret, SweptTokens};
+pub use query::{OperationQuery, TokenQuery};
+pub use sweep::{Candidate, CandidateVerdict, SweepRequest, Verdicts};

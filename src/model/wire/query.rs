@@ -1,0 +1,133 @@
+//! What a list is asked for with.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::change::is_false;
+use super::filter::FilterWords;
+use crate::model::{Deed, Outcome};
+
+/// Which tokens, in which order, and which page of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TokenQuery {
+    /// Also those that are dead.
+    #[serde(skip_serializing_if = "is_false")]
+    pub include_expired: bool,
+    /// Kinds, with commas between them; `all` is every kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Owner's key, login or email.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Name, with `*` and `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Not used for so long, such as `90d`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unused_for: Option<String>,
+    /// Ends within so long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_within: Option<String>,
+    /// Ends later than this, or never: RFC 3339, or so long after now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_after: Option<String>,
+    /// Made before this: RFC 3339, or so long before now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<String>,
+    /// Made at this time or later: RFC 3339, or so long before now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_after: Option<String>,
+    /// `key`, `name`, `owner`, `created`, `last_used` or `expires`; `key` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
+    /// Largest first.
+    #[serde(skip_serializing_if = "is_false")]
+    pub descending: bool,
+    /// At most so many on this page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 5000)]
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl TokenQuery {
+    /// The filter in it.
+    #[must_use]
+    pub fn filter(&self) -> FilterWords {
+        let Self {
+            include_expired,
+            kind,
+            owner,
+            name,
+            unused_for,
+            expires_within,
+            expires_after,
+            created_before,
+            created_after,
+            sort: _,
+            descending: _,
+            limit: _,
+            after: _,
+        } = self.clone();
+        FilterWords {
+            include_expired,
+            kind,
+            owner,
+            name,
+            unused_for,
+            expires_within,
+            expires_after,
+            created_before,
+            created_after,
+        }
+    }
+}
+
+/// Which operations, the newest first, and which page of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OperationQuery {
+    /// Not before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// Not before so many milliseconds ago, by the database's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_ms_ago: Option<u64>,
+    /// Before so many milliseconds ago, by the database's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms_ago: Option<u64>,
+    /// Database role, operating system's user, application's user or HTTP principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// What it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Deed>,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Key or name of a token that it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Key or login of such a token's owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Also the batches of runs that were done.
+    #[serde(skip_serializing_if = "is_false")]
+    pub batches: bool,
+    /// At most so many on this page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 5000)]
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
