@@ -14,6 +14,7 @@ use super::init::Init;
 use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
 use super::restore::{RestoreArgs, TokenRestoreArgs};
+use super::serve::ServeArgs;
 use super::resume::ResumeArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
@@ -75,6 +76,9 @@ pub(super) enum Command {
     Init(Init),
     /// Look for everything that would make a change fail or lie, and change nothing
     Doctor(DoctorArgs),
+    /// Answer the same operations over HTTP, for tools and for Coder's own command line
+    #[command(after_help = SERVE_EXAMPLE)]
+    Serve(Box<ServeArgs>),
     /// Walk through an incident on a throw-away Postgres with a Coder-shaped database
     #[command(after_help = "Example:\n  breakglass demo --keep")]
     Demo(Demo),
@@ -107,6 +111,12 @@ Examples:
   pbpaste | breakglass tokens rm - --yes --reason 'leaked in a CI log'
   breakglass tokens rm id:aB3dE5gH7j --delete --confirm aB3dE5gH7j --reason 'INC-42'
   breakglass tokens rm build-cache --plan-file plan.json";
+
+const SERVE_EXAMPLE: &str = "\
+Examples:
+  breakglass serve --principals principals.toml
+  breakglass serve --principals principals.toml --listen unix:/run/breakglass/api.sock
+  breakglass serve --principals principals.toml --listen 0.0.0.0:7345 --tls-cert cert.pem --tls-key key.pem";
 
 const APPLY_EXAMPLE: &str = "\
 The plan belongs to one database and one adapter, and expires by the database's clock. The reason and
@@ -194,6 +204,11 @@ pub(super) struct Targets {
 
 impl Cli {
     /// Whether errors are to be JSON.
+    pub(super) fn is_server(&self) -> bool {
+        matches!(&self.command, Command::Serve(serve) if serve.is_server())
+    }
+
+    /// Whether a program listens: data is JSON, and so are errors.
     pub(super) fn wants_json(&self) -> bool {
         match &self.command {
             Command::Tokens(tokens) => match &tokens.command {
@@ -220,6 +235,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.output == SingleFormat::Json,
             Command::Adapters(_)
             | Command::Init(_)
+            | Command::Serve(_)
             | Command::Demo(_)
             | Command::Completions(_)
             | Command::Man => false,

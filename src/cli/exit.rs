@@ -119,7 +119,7 @@ pub(super) async fn after_interrupt() {
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
@@ -128,7 +128,15 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: Some(signal(SignalKind::hangup())?),
+        })
+    }
+
+    /// The same for a server, which a hang-up tells to read its files again.
+    pub(super) fn listen_but_hang_up() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: None,
+            ..Self::listen()?
         })
     }
 
@@ -138,8 +146,18 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => true,
             _ = self.terminate.recv() => false,
-            _ = self.hang_up.recv() => false,
+            () = hung_up(self.hang_up.as_mut()) => false,
         }
+    }
+}
+
+/// Waits for a hang-up, for ever where none is listened for.
+async fn hung_up(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => {
+            let _heard = signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -29,6 +29,7 @@ mod remove;
 mod restore;
 mod resume;
 mod screen;
+mod serve;
 mod sweep;
 mod targets;
 mod terminal;
@@ -83,10 +84,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error, &typed),
     };
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
+    // One command waits for one answer at a time; a server for many.
+    let mut runtime = if cli.is_server() {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let Ok(runtime) = runtime.enable_all().build() else {
         return Exit::Refused.into();
     };
     let exit = runtime.block_on(run(cli, typed));
@@ -102,6 +106,7 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
         connection::wants_colours(),
         cli.connecting.warnings(),
     );
+    let is_server = cli.is_server();
     let mut run = Run {
         connecting: cli.connecting,
         screen,
@@ -112,7 +117,12 @@ async fn run(cli: Cli, typed: Vec<OsString>) -> Exit {
     let watched = run.interrupt.clone();
     let again = Arc::new(Notify::new());
     let heard_again = Arc::clone(&again);
-    let listener = match exit::Signals::listen() {
+    let signals = if is_server {
+        exit::Signals::listen_but_hang_up()
+    } else {
+        exit::Signals::listen()
+    };
+    let listener = match signals {
         Ok(mut signals) => tokio::spawn(async move {
             loop {
                 let is_key = signals.any().await;
@@ -165,6 +175,7 @@ async fn command(run: &mut Run, command: Command) -> Result<Exit, Failure> {
         },
         Command::Init(init) => init::run(run, &init).await,
         Command::Doctor(doctor) => doctor::run(run, &doctor).await,
+        Command::Serve(args) => serve::run(run, *args).await,
         Command::Demo(demo) => demo::run(run, &demo).await,
         Command::Completions(completions) => {
             completions::completions(run, Cli::command(), &completions)

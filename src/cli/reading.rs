@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::Run;
 use super::failure::Failure;
 use super::prompt;
-use crate::adapter::SecretShape;
 use crate::ops::{Context, Selector};
 
 const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
@@ -134,7 +133,7 @@ pub(super) async fn input(run: &Run) -> Result<Zeroizing<String>, Failure> {
 
 /// Warns of a secret that was typed on the command line, whatever becomes of the command.
 pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
-    if words.iter().any(|word| holds_secret(context, word)) {
+    if words.iter().any(|word| context.holds_secret(word)) {
         run.screen.warn(SECRET_ON_ARGV);
     }
 }
@@ -145,7 +144,7 @@ pub(super) fn refuse_secrets(
     name: &str,
     text: Option<&str>,
 ) -> Result<(), Failure> {
-    if !text.is_some_and(|text| holds_secret(context, text)) {
+    if !text.is_some_and(|text| context.holds_secret(text)) {
         return Ok(());
     }
     Err(Failure::usage(
@@ -154,15 +153,4 @@ pub(super) fn refuse_secrets(
         ),
         "say it without the secret; a token's key may be named",
     ))
-}
-
-fn holds_secret(context: &Context, text: &str) -> bool {
-    let mut adapters = context.adapters.iter().filter(|adapter| {
-        context
-            .choice
-            .adapter
-            .as_ref()
-            .is_none_or(|name| *name == adapter.name)
-    });
-    adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.is_in(text)))
 }

@@ -4,5 +4,20 @@
 //! A handler builds the same request structs as the command line and calls the same operations, so
 //! the two cannot differ. What crosses the wire are the types of [`crate::model`].
 
+mod app;
+mod caller;
+mod carry;
+mod extract;
+mod keys;
+mod limits;
 pub mod listen;
+mod log;
+mod metrics;
 pub mod principals;
+mod problem;
+mod request_id;
+mod routes;
+mod status;
+mod wanted;
+
+pub use app::{App, RequestLimits, Settings};

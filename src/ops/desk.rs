@@ -71,6 +71,17 @@ impl Context {
         Ok((session, identity))
     }
 
+    /// Whether a text holds something of the shape of a secret, of any adapter that may be chosen.
+    #[must_use]
+    pub fn holds_secret(&self, text: &str) -> bool {
+        let chosen = self.choice.adapter.as_ref();
+        let mut adapters = self
+            .adapters
+            .iter()
+            .filter(|adapter| chosen.is_none_or(|name| *name == adapter.name));
+        adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.is_in(text)))
+    }
+
     /// Chooses the adapter that fits the database of a session.
     ///
     /// # Errors
