@@ -203,7 +203,7 @@ pub(super) struct Targets {
 }
 
 impl Cli {
-    /// Whether errors are to be JSON.
+    /// Whether it is to serve, until it is told to end.
     pub(super) fn is_server(&self) -> bool {
         matches!(&self.command, Command::Serve(serve) if serve.is_server())
     }
