@@ -6,6 +6,7 @@
 //! reads the environment.
 
 mod error;
+mod row;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use error::Error;
+pub use row::TargetRow;
 pub use target::Target;
 use target::{Entry, Name};
 

@@ -5,11 +5,14 @@
 
 mod batch;
 mod blocker;
+mod environment;
 mod finding;
+mod key;
 mod operation;
 mod plan;
 mod plan_file;
 mod probe;
+mod proposal;
 mod receipt;
 mod settled;
 mod strict_json;
@@ -19,7 +22,9 @@ mod unreached;
 
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, blockers};
+pub use environment::{Colour, Environment};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
+pub use key::KeyForm;
 pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
@@ -29,6 +34,7 @@ pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
 pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
+pub use proposal::{KindCount, PlanOrigin, Proposal, RunLeft, RunProposal};
 pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};

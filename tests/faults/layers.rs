@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("scan", &["adapter", "model"]),
     ("probe", &["model"]),
     ("ops", &["adapter", "db", "model", "probe", "scan"]),
-    ("config", &["db", "ops"]),
+    ("config", &["db", "model", "ops"]),
     ("view", &["adapter", "config", "model", "ops"]),
     (
         "cli",
