@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("probe", &["model"]),
     ("ops", &["adapter", "db", "model", "probe", "scan"]),
     ("config", &["db", "model", "ops"]),
-    ("view", &["adapter", "config", "model", "ops"]),
+    ("view", &["adapter", "config", "model"]),
     (
         "cli",
         &[
