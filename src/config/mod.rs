@@ -6,6 +6,7 @@
 //! reads the environment.
 
 mod error;
+mod row;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 pub use error::Error;
 pub use trust::read as read_trusted;
+pub use row::TargetRow;
 pub use target::Target;
 use target::{Entry, Name};
 

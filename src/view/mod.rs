@@ -40,6 +40,6 @@ pub use receipt::receipt;
 pub use statement::{adapter, adapters};
 pub use sweep::{SweepHead, SweepStyle, SweepWriter};
 pub use table::tokens_table;
-pub use target::{TargetRow, banner, targets_csv, targets_table};
+pub use target::{banner, targets_csv, targets_table};
 pub use time::Clock;
 pub use token::{candidates, token};
