@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::{CompanionRow, JSON_SCHEMA, Owner, Token};
 
 /// Whom it is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OwnerRow {
     /// Who.
     #[serde(flatten)]
@@ -16,7 +17,7 @@ pub struct OwnerRow {
 }
 
 /// A token that lets its owner in, by itself or by a companion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// The token; it may be dead where a companion of it lives.
     #[serde(flatten)]
@@ -26,7 +27,7 @@ pub struct Credential {
 }
 
 /// The credentials of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CredentialsOfKind {
     /// The kind.
     pub kind: String,
@@ -37,7 +38,7 @@ pub struct CredentialsOfKind {
 }
 
 /// Everything that lets an owner in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Access {
     /// Who.
     pub owner: OwnerRow,
@@ -55,7 +56,7 @@ impl Access {
 }
 
 /// The same as a document of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AccessDocument {
     /// The JSON interface's number, [`JSON_SCHEMA`].
     pub schema: u32,

@@ -1,9 +1,10 @@
 //! What a target is: production, staging.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a target is, for the eye.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Environment {
     /// Its name.
     pub name: String,
@@ -12,7 +13,7 @@ pub struct Environment {
 }
 
 /// The colours that every terminal has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Colour {
     /// Red.

@@ -1,11 +1,12 @@
 //! One operation with everything that is recorded of it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Change, FailedBatch, JSON_SCHEMA, Observation, Operation, RunProgress, SignalRecord};
 
 /// One operation, what it changed, and what was seen afterwards.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// The operation.
     pub operation: Operation,
@@ -28,7 +29,7 @@ pub struct History {
 }
 
 /// The same as a document of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryDocument {
     /// The JSON interface's number, [`JSON_SCHEMA`].
     pub schema: u32,

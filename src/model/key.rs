@@ -1,12 +1,13 @@
 //! How a key that somebody typed is compared with one of a row.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Fewest digits of a digest that name a row.
 const SHORTEST_PREFIX: usize = 8;
 
 /// How the keys of a table are spelt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyForm {
     /// As any text: a key is typed exactly as it is.

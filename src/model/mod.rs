@@ -3,6 +3,7 @@
 //! They know no database, no terminal and no command line. Their serialized form is the JSON
 //! interface documented in the README, so a field is added freely and renamed never.
 
+mod about;
 mod access;
 mod batch;
 mod blocker;
@@ -25,6 +26,7 @@ mod token;
 mod unreached;
 pub mod wire;
 
+pub use about::About;
 pub use access::{Access, AccessDocument, Credential, CredentialsOfKind, OwnerRow};
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, Signalled, blockers};
@@ -46,7 +48,7 @@ pub use proposal::{KindCount, PlanOrigin, Proposal, RunLeft, RunProposal};
 pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use shown::{Shown, ShownDocument};
-pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
+pub use sweep::{Hit, HitVerdict, Place, Side, SweepDocument, SweepHead, SweepSummary};
 pub use token::{Owner, State, Token};
 pub use unreached::{CachePlace, Flush, Unreached, What};
 

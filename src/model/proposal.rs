@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 };
 
 /// A plan as it is shown. Nothing is locked, nothing has changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Proposal {
     /// The JSON interface's number, [`super::JSON_SCHEMA`].
     pub schema: u32,
@@ -65,7 +66,7 @@ pub struct Proposal {
 }
 
 /// Where a plan that was written down came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlanOrigin {
     /// sha256 in hex of the file.
     pub digest: String,
@@ -86,7 +87,7 @@ pub struct PlanOrigin {
 }
 
 /// A run of batches as it is shown before it begins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunProposal {
     /// Everything but the tokens, of which its plan has none.
     pub proposal: Proposal,
@@ -105,7 +106,7 @@ pub struct RunProposal {
 }
 
 /// How many tokens of a kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KindCount {
     /// Alive.
     pub alive: usize,
@@ -114,7 +115,7 @@ pub struct KindCount {
 }
 
 /// What is left of a run, as it is shown before somebody goes on with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunLeft {
     /// Everything but the tokens, of which its plan has none.
     pub proposal: Proposal,

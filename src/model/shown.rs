@@ -1,11 +1,12 @@
 //! Everything that is known about one token.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{CompanionRow, JSON_SCHEMA, Operation, SecretCheck, Token};
 
 /// One token, what hangs on it, and its past.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shown {
     /// The token.
     pub token: Token,
@@ -24,7 +25,7 @@ pub struct Shown {
 }
 
 /// The same as a document of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShownDocument {
     /// The JSON interface's number, [`JSON_SCHEMA`].
     pub schema: u32,

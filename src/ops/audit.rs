@@ -165,7 +165,11 @@ pub(super) async fn latest_of(
 }
 
 /// Refuses where there is no audit log to read.
-pub(super) async fn require_installed(session: &Session) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// When there is none, it is of another version, or the database does not answer.
+pub async fn require_installed(session: &Session) -> Result<(), Error> {
     match installed(session).await? {
         Installed::Current | Installed::Newer(_) => Ok(()),
         other => Err(Error::NotInstalled(other)),

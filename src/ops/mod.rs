@@ -4,6 +4,7 @@
 //! runs it, and shows what it returns. A change is a [`Request`]: `plan` finds the exact rows,
 //! the caller asks whoever is to be asked, and [`Planned::carry_out`] does it.
 
+mod about;
 mod actor;
 mod advice;
 mod applied;
@@ -54,7 +55,8 @@ mod verify;
 mod watch;
 mod wording;
 
-pub use audit::{ListOperations, ShowOperation};
+pub use about::TellAbout;
+pub use audit::{require_installed, ListOperations, ShowOperation};
 pub use batch::{Ended, Pace, PlannedRun, Run};
 pub use cancel_blocker::CancelBlocker;
 pub use desk::{Context, Desk};
@@ -78,6 +80,6 @@ pub use schedule::Ends;
 pub use selector::Selector;
 pub use show::ShowToken;
 pub use statements::statements;
-pub use sweep::{Sweep, Swept};
+pub use sweep::{JudgeCandidates, Sweep, Swept};
 pub use unrestorable::Unrestorable;
 pub use watch::watched;

@@ -38,7 +38,7 @@ pub use plan::plan;
 pub use plan_file::{PlanWritten, plan_file};
 pub use receipt::receipt;
 pub use statement::{adapter, adapters};
-pub use sweep::{SweepHead, SweepStyle, SweepWriter};
+pub use sweep::{SweepStyle, SweepWriter};
 pub use table::tokens_table;
 pub use target::{banner, targets_csv, targets_table};
 pub use time::Clock;
