@@ -8,6 +8,7 @@ mod access;
 mod batch;
 mod blocker;
 mod environment;
+mod caller;
 mod finding;
 mod history;
 mod key;
@@ -31,6 +32,7 @@ pub use access::{Access, AccessDocument, Credential, CredentialsOfKind, OwnerRow
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, Signalled, blockers};
 pub use environment::{Colour, Environment};
+pub use caller::Caller;
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use history::{History, HistoryDocument};
 pub use key::KeyForm;
