@@ -7,6 +7,7 @@ mod batch;
 mod blocker;
 mod finding;
 mod operation;
+mod page;
 mod plan;
 mod plan_file;
 mod probe;
@@ -24,6 +25,7 @@ pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
+pub use page::{Cursor, OperationPage, TokenPage};
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, SecretCheck, hex};
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
