@@ -13,6 +13,7 @@ mod finding;
 mod history;
 mod key;
 mod operation;
+mod page;
 mod plan;
 mod plan_file;
 mod probe;
@@ -40,6 +41,7 @@ pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
+pub use page::{Cursor, OperationPage, TokenPage};
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, SecretCheck, hex};
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,

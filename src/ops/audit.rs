@@ -1,17 +1,20 @@
 //! Reading breakglass's own audit log.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::batch::RunState;
+use super::cursor::{self, Place};
 use super::error::Error;
+use super::log::Log;
 use crate::db::{self, Installed, Kind, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Caller, Cause, Change, DatabaseIdentity, Deed, History, Observation,
-    Operation, Outcome, Owner, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Caller, Cause, Change, Cursor, DatabaseIdentity, Deed, History,
+    JSON_SCHEMA, Observation, Operation, OperationPage, Outcome, Owner, SignalRecord, SignalResult,
+    Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
@@ -22,6 +25,9 @@ const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
+
+/// What operations are sorted by, in a cursor: when they were, and their ids where that is equal.
+const ORDER: &str = "occurred_at";
 
 /// Which operations are wanted. What is `None` is not filtered by.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +50,8 @@ pub struct ListOperations {
     pub batches: bool,
     /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
     pub limit: Option<u32>,
+    /// Only what comes after a page of the same list.
+    pub after: Option<Cursor>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -59,20 +67,22 @@ impl ListOperations {
     /// # Errors
     ///
     /// When nothing is installed, or the database refuses.
-    pub async fn run(&self, session: &Session) -> Result<Vec<Operation>, Error> {
-        require_installed(session).await?;
-        self.read(session).await
+    pub async fn run(&self, log: &Log<'_>) -> Result<Vec<Operation>, Error> {
+        require_installed(log.session).await?;
+        self.read(log).await
     }
 
     /// The same, where the caller knows that the log is there.
-    pub(super) async fn read(&self, session: &Session) -> Result<Vec<Operation>, Error> {
+    pub(super) async fn read(&self, log: &Log<'_>) -> Result<Vec<Operation>, Error> {
         let limit = self.limit.map(|limit| i64::from(limit) + 1);
         let (action, outcome) = (
             self.action.map(Deed::as_str),
             self.outcome.map(Outcome::as_str),
         );
         let batches = self.batches || self.token.is_some() || self.owner.is_some();
-        let parameters: [db::Parameter<'_>; 9] = [
+        let (time, id) = self.place()?.unzip();
+        let scope = log.parameters();
+        let mut parameters = scope.after(&[
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
             (&self.actor, Type::TEXT),
@@ -82,10 +92,56 @@ impl ListOperations {
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
             (&batches, Type::BOOL),
-        ];
+        ]);
+        parameters.extend([(&time as &_, Type::TIMESTAMPTZ), (&id as &_, Type::UUID)]);
         let list = with_columns(LIST);
-        let rows = session.read(&list, &parameters).await?;
-        Ok(rows.iter().map(operation_of).collect::<Result<_, _>>()?)
+        let rows = log.session.read(&list, &parameters).await?;
+        operations(log, &rows)
+    }
+
+    /// Reads one page of it: `limit` operations at most, which must be said, and where the next one
+    /// begins. An operation stands where its transaction began, so one that took long may come to stand
+    /// among those of a page that was read already.
+    ///
+    /// # Errors
+    ///
+    /// Those of `run`, a cursor of another list, and a limit that is none, or more than
+    /// [`MAX_PAGE`](super::MAX_PAGE).
+    pub async fn page(&self, log: &Log<'_>) -> Result<OperationPage, Error> {
+        let size = cursor::size(self.limit)?;
+        let mut operations = self.run(log).await?;
+        let truncated = operations.len() > size;
+        operations.truncate(size);
+        let next = operations.last().filter(|_| truncated).map(|last| {
+            let time = last.occurred_at.as_ref();
+            Place {
+                sort: ORDER.to_owned(),
+                descending: true,
+                value: time.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+                key: last.id.to_string(),
+            }
+            .cursor()
+        });
+        Ok(OperationPage {
+            schema: JSON_SCHEMA,
+            operations,
+            truncated,
+            next,
+            as_of: log.as_of,
+        })
+    }
+
+    /// When the operation was that the page before ended with, and its id.
+    fn place(&self) -> Result<Option<(DateTime<Utc>, Uuid)>, Error> {
+        let Some(cursor) = &self.after else {
+            return Ok(None);
+        };
+        let Place { value, key, .. } = Place::read(cursor, ORDER, true)?;
+        let time = value.and_then(|time| DateTime::parse_from_rfc3339(&time).ok());
+        let place = time
+            .map(|time| time.to_utc())
+            .zip(Uuid::parse_str(&key).ok());
+        place.map(Some).ok_or_else(cursor::unreadable)
     }
 }
 
@@ -95,24 +151,25 @@ impl ShowOperation {
     /// # Errors
     ///
     /// When not exactly one operation begins so.
-    pub async fn run(&self, session: &Session) -> Result<History, Error> {
-        let operation = self.only(session).await?;
-        History::read(operation, session).await
+    pub async fn run(&self, log: &Log<'_>) -> Result<History, Error> {
+        History::read(self.only(log).await?, log).await
     }
 
-    /// The operation without what it changed.
+    /// The operation without what it changed, and all that is recorded of it.
     ///
     /// # Errors
     ///
     /// When not exactly one operation begins so.
-    pub(super) async fn only(&self, session: &Session) -> Result<Operation, Error> {
-        require_installed(session).await?;
+    pub(super) async fn only(&self, log: &Log<'_>) -> Result<Operation, Error> {
+        require_installed(log.session).await?;
         let id = self.id.to_ascii_lowercase();
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
             return Err(Error::NoSuchOperation(self.id.clone()));
         }
         let show = with_columns(SHOW);
-        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
+        let scope = log.parameters();
+        let parameters = scope.after(&[(&id, Type::TEXT)]);
+        let rows = log.session.read(&show, &parameters).await?;
         match rows.as_slice() {
             [row] => Ok(operation_of(row)?),
             [] => Err(Error::NoSuchOperation(self.id.clone())),
@@ -127,14 +184,19 @@ impl History {
     /// # Errors
     ///
     /// When the database refuses.
-    pub(super) async fn read(operation: Operation, session: &Session) -> Result<Self, Error> {
+    pub(super) async fn read(operation: Operation, log: &Log<'_>) -> Result<Self, Error> {
+        let session = log.session;
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = observations_of(session, operation.id).await?;
         // A run may have caused a hundred thousand, and its own summary tells of its batches.
         let caused = match operation.outcome {
             Outcome::Begun => Vec::new(),
-            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+            _ => {
+                let scope = log.parameters();
+                let caused = with_columns(CAUSED);
+                session.read(&caused, &scope.after(&by_id)).await?
+            }
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
@@ -144,14 +206,15 @@ impl History {
             Outcome::Begun => Some(RunState::read(session, operation.id).await?),
             _ => None,
         };
+        let changes: Vec<Change> = changes.iter().map(change_of).collect::<Result<_, _>>()?;
         Ok(Self {
-            changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
-            observations,
-            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
+            observations: log.tell_of(&operation, &changes, observations),
+            changes,
+            caused: operations(log, &caused)?,
             signal: signal.first().map(signal_of).transpose()?,
             failed: run.as_ref().map(RunState::failures),
             run: run.map(|run| run.progress().clone()),
-            operation,
+            operation: log.tell(operation),
         })
     }
 }
@@ -205,13 +268,14 @@ impl FindOperation {
 ///
 /// When the log cannot be read.
 pub(super) async fn latest_of(
-    session: &Session,
+    log: &Log<'_>,
     relation: &str,
     key: &str,
 ) -> Result<Option<Operation>, Error> {
     let latest = with_columns(LATEST);
-    let parameters: [db::Parameter<'_>; 2] = [(&relation, Type::TEXT), (&key, Type::TEXT)];
-    let rows = session.read(&latest, &parameters).await?;
+    let scope = log.parameters();
+    let parameters = scope.after(&[(&relation, Type::TEXT), (&key, Type::TEXT)]);
+    let rows = log.session.read(&latest, &parameters).await?;
     Ok(rows.first().map(operation_of).transpose()?)
 }
 
@@ -230,9 +294,18 @@ pub async fn require_installed(session: &Session) -> Result<(), Error> {
 fn with_columns(statement: &str) -> String {
     const COLUMNS: &str = include_str!("../../sql/audit/columns.sql");
     const RUN: &str = include_str!("../../sql/audit/run.sql");
+    const SCOPED: &str = include_str!("../../sql/audit/scoped.sql");
     statement
         .replace("/* columns */", COLUMNS)
         .replace("/* run */", RUN.trim_end())
+        .replace("/* scoped */", SCOPED.trim_end())
+}
+
+/// Operations as they are told.
+fn operations(log: &Log<'_>, rows: &[Row]) -> Result<Vec<Operation>, Error> {
+    let found = rows.iter().map(operation_of);
+    let told = found.map(|found| found.map(|operation| log.tell(operation)));
+    Ok(told.collect::<Result<_, _>>()?)
 }
 
 fn operation_of(row: &Row) -> Result<Operation, db::Error> {

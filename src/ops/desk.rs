@@ -10,6 +10,7 @@ use super::constants::taken;
 use super::doctor::hidden;
 use super::error::Error;
 use super::policy::Policy;
+use super::scope::Scope;
 
 /// What every operation is given.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Context {
     pub choice: Choice,
     /// What the target demands.
     pub policy: Policy,
+    /// Which tokens there are for the caller.
+    pub scope: Scope,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
@@ -35,6 +38,8 @@ pub struct Desk {
     pub identity: Identity,
     /// The adapter.
     pub bound: Bound,
+    /// Which tokens there are for the caller.
+    pub scope: Scope,
 }
 
 impl Context {
@@ -57,6 +62,7 @@ impl Context {
             session,
             identity,
             bound,
+            scope: self.scope.clone(),
         }
     }
 

@@ -38,7 +38,11 @@ impl Request {
         if let Err(error) = self.ready(&desk, &mut known) {
             return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
         }
-        let finding = self.find(&desk, &context.policy, &mut known);
+        let finding = async {
+            let found = self.find(&desk, &context.policy, &mut known).await?;
+            desk.check_scope(&found.plan).await?;
+            Ok::<_, Error>(found)
+        };
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
             Ok(found) => Ok(Planned {

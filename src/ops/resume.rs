@@ -6,6 +6,7 @@ use super::audit::ShowOperation;
 use super::batch::{Run, RunState};
 use super::desk::Context;
 use super::error::Error;
+use super::log::Log;
 use super::plan::NO_COMPANIONS;
 use super::planned::Planned;
 use super::request::{Known, MAX_ROWS, Request};
@@ -39,12 +40,18 @@ impl Resume {
     ///
     /// When it is no run, or one of another database or adapter, or something is in the way.
     pub async fn open(self, context: &Context) -> Result<Run, Error> {
+        context.scope.check_run()?;
         let (session, identity) = context.connect().await?;
         session.may_write()?;
         let show = ShowOperation {
             id: self.id.clone(),
         };
-        let operation = watched(&context.database, &session, show.only(&session)).await?;
+        let operation = watched(
+            &context.database,
+            &session,
+            show.only(&Log::whole(&session)),
+        )
+        .await?;
         let action = match (operation.outcome, operation.action) {
             (Outcome::Begun, Deed::Expire) => Action::Expire,
             (Outcome::Begun, Deed::Delete) => Action::Delete,

@@ -15,7 +15,7 @@ use breakglass::cluster::{Cluster, Options};
 use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
 use breakglass::db::{Database, Interrupt, Limits};
 use breakglass::model::{Code, Diagnosis, Fitness, Severity};
-use breakglass::ops::{Context, Doctor, Policy};
+use breakglass::ops::{Context, Doctor, Policy, Scope};
 use tempfile::TempDir;
 
 use super::doctor::{check, findings, only, tells};
@@ -216,6 +216,7 @@ fn diagnose(conninfo: &str, identifier: &str) -> Diagnosis {
             system_identifier: Some(identifier.to_owned()),
             ..Policy::default()
         },
+        scope: Scope::default(),
     };
     let (_line, diagnosis) = runtime()
         .block_on(Doctor::default().run(&context))

@@ -3,7 +3,7 @@
 use breakglass::adapter::{Choice, builtin};
 use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
 use breakglass::db::{Database, Interrupt, Limits};
-use breakglass::ops::{Context, Policy};
+use breakglass::ops::{Context, Policy, Scope};
 use fastrand::Rng;
 use tokio_postgres::{Client, NoTls};
 
@@ -89,6 +89,7 @@ impl World {
             adapters: builtin().expect("they load"),
             choice: Choice::default(),
             policy: Policy::default(),
+            scope: Scope::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::db::{self, Change, CommitError, Isolation, UnderWay};
 use crate::model::{Operation, Outcome};
 use crate::ops::audit::ShowOperation;
 use crate::ops::error::{Error, Refusal};
+use crate::ops::log::Log;
 use crate::ops::planned::Planned;
 use crate::ops::record::{Fenced, WithoutEffect};
 
@@ -92,7 +93,7 @@ impl PlannedRun {
         let database = desk.database.uninterrupted();
         let session = database.session().await?;
         let operation = ShowOperation { id: id.to_string() };
-        let operation = operation.only(&session).await?;
+        let operation = operation.only(&Log::whole(&session)).await?;
         // As planned, so it need not be read.
         self.keys = Keys::default();
         let tokens = usize::try_from(operation.planned.unwrap_or_default()).unwrap_or_default();

@@ -47,7 +47,8 @@ impl Request {
     ) -> Result<PlannedRun, Box<Refusal>> {
         let mut known = Known::default();
         let desk = self.open(context, &mut known).await?;
-        if let Err(error) = self.ready(&desk, &mut known) {
+        let ready = self.ready(&desk, &mut known);
+        if let Err(error) = ready.and_then(|()| desk.scope.check_run()) {
             return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
         }
         let finding = self.find_keys(&desk, &context.policy, &mut known, size);
@@ -107,7 +108,7 @@ impl Request {
         filter: &Filter,
     ) -> Result<(Keys, BTreeMap<String, KindCount>), Error> {
         let statement = desk.statements().keys()?;
-        let values = filter.values(&desk.bound, desk.identity.as_of)?;
+        let values = filter.values(&desk.bound, desk.identity.as_of, &desk.scope)?;
         // Each with a token of theirs.
         let mut owners: Vec<(String, String)> = Vec::new();
         let mut keys = Keys::default();

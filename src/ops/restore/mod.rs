@@ -46,13 +46,13 @@ pub(super) async fn find(
         return Err(Error::NoSuchOperation(String::new()));
     };
     require_installed(&desk.session).await?;
-    let (operation, only) = match operation {
+    let (asked, (operation, only)) = match operation {
         Some(id) => {
             known.selector = format!("operation:{id}");
-            let show = ShowOperation { id };
-            (show.only(&desk.session).await?, None)
+            let show = ShowOperation { id: id.clone() };
+            (Some(id), (show.only(&desk.log()).await?, None))
         }
-        None => latest(request, desk, known).await?,
+        None => (None, latest(request, desk, known).await?),
     };
     known.selector = match &only {
         Some(key) => format!("operation:{} id:{key}", operation.id),
@@ -61,6 +61,13 @@ pub(super) async fn find(
     request.parent = Some((operation.id, Cause::Restore));
     check(&operation)?;
     let left = left(desk, &operation, request.max_rows).await?;
+    if left.iter().any(|left| !left.is_in(&desk.scope)) {
+        // Applied again to what is not the caller's, or a batch of it was.
+        return Err(match only {
+            Some(key) => Unrestorable::NeverChanged(key).into(),
+            None => Error::NoSuchOperation(asked.unwrap_or_default()),
+        });
+    }
     let columns = columns(desk, &left)?;
     let rows = look(desk, &columns, left, only.as_deref(), force).await?;
     let taken_back = taken_back(&operation, &rows);
@@ -113,7 +120,7 @@ async fn latest(
         return Err(Error::NoSuchToken(known.selector.clone()));
     };
     let relation = desk.bound.token.display_name();
-    let operation = latest_of(&desk.session, &relation, key).await?;
+    let operation = latest_of(&desk.log(), &relation, key).await?;
     match operation {
         Some(operation) => Ok((operation, Some(key.clone()))),
         None => Err(Unrestorable::NeverChanged(key.clone()).into()),

@@ -201,6 +201,7 @@ async fn look(
             database,
             identity: desk.identity.clone(),
             bound: desk.bound.clone(),
+            scope: desk.scope.clone(),
         }
     };
     let identity = Identity::read(&on.session).await?;
@@ -239,6 +240,7 @@ fn left(row: &PutBack) -> Left {
         key: row.key.clone(),
         kind: row.companion.clone().unwrap_or_default(),
         companion: row.companion.clone(),
+        owner: None,
         state_before: row.state_before.clone(),
         before: row.before.clone(),
         after: row.after.clone(),

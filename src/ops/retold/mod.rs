@@ -63,7 +63,7 @@ impl Retell {
             signal: _,
             run: _,
             failed: _,
-        } = History::read(self.operation, &desk.session).await?;
+        } = History::read(self.operation, &desk.log()).await?;
         let own = desk.bound.token.display_name();
         // Tokens come first in a receipt.
         changes.sort_by_key(|change| change.relation != own);

@@ -210,6 +210,7 @@ async fn desk_again(desk: &Desk) -> Result<Desk, Error> {
         session,
         identity,
         bound: desk.bound.clone(),
+        scope: desk.scope.clone(),
     })
 }
 
