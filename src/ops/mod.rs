@@ -41,6 +41,8 @@ mod resume;
 mod rights;
 mod schedule;
 mod selector;
+#[cfg(test)]
+mod sending;
 mod settle;
 mod show;
 mod size;

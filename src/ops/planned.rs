@@ -5,7 +5,6 @@ use super::error::{Error, Refusal};
 use super::filter::list_command;
 use super::policy::Policy;
 use super::probing::Probing;
-use super::record::refuse;
 use super::request::{Known, Request};
 use super::resolve::describe_filter;
 use super::selector::Selector;
@@ -138,13 +137,12 @@ impl Planned {
 
     /// Records that it was not carried out, and why.
     pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(
-            &self.request,
-            &self.known,
-            Some(&self.desk.identity),
-            &self.desk.database,
-            error,
-        )
-        .await
+        let Self {
+            request,
+            desk,
+            known,
+            ..
+        } = self;
+        desk.refuse(&request, &known, error).await
     }
 }

@@ -11,7 +11,7 @@ use crate::ops::settle::advice_on_run;
 const TOLD: usize = 20;
 
 impl Run {
-    pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
+    pub(super) fn tell(&self, event: RunEvent, tell: &mut (dyn FnMut(&RunLine) + Send)) {
         let here = &self.here;
         let seconds = here.took.unwrap_or_else(|| here.started.elapsed());
         let seconds = seconds.as_secs_f64();
