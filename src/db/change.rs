@@ -101,7 +101,8 @@ impl<'a> Change<'a> {
     pub async fn and(self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Self, Error> {
         let session = self.session;
         let deadline = session.limits.deadline();
-        let answer = session.within(deadline, session.client.query_typed(statement, parameters));
+        let client = &session.wire()?.client;
+        let answer = session.within(deadline, client.query_typed(statement, parameters));
         match session.interruptible(answer).await {
             Ok(rows) => Ok(Self {
                 session,
@@ -131,14 +132,20 @@ impl<'a> Change<'a> {
     pub async fn commit(self, proof: Recorded) -> Result<(), CommitError> {
         // It was made for this very statement, and is spent.
         drop(proof);
-        let committed = self.session.client.execute_typed(COMMIT, &[]);
-        match self
-            .session
-            .within(self.session.limits.deadline(), committed)
-            .await
-        {
-            Ok(_count) => Ok(()),
-            Err(error) if is_definite(&error) => Err(CommitError::Aborted(error)),
+        let session = self.session;
+        // Held by the session that ran the statement, so it was sent nothing yet.
+        let wire = session.wire().map_err(CommitError::Aborted)?;
+        wire.commits();
+        let committed = wire.client.execute_typed(COMMIT, &[]);
+        match session.within(session.limits.deadline(), committed).await {
+            Ok(_count) => {
+                wire.ended();
+                Ok(())
+            }
+            Err(error) if is_definite(&error) => {
+                wire.ended();
+                Err(CommitError::Aborted(error))
+            }
             Err(error) => Err(CommitError::Unknown(error)),
         }
     }
@@ -149,11 +156,7 @@ impl<'a> Change<'a> {
     ///
     /// When the server does not answer; the transaction is gone with its connection then.
     pub async fn roll_back(self) -> Result<(), Error> {
-        let rolled_back = self.session.client.execute_typed(ROLLBACK, &[]);
-        self.session
-            .within(self.session.limits.deadline(), rolled_back)
-            .await
-            .map(|_count| ())
+        roll_back(self.session).await
     }
 }
 
@@ -164,11 +167,16 @@ async fn end_failed(session: &Session, error: &Error) {
     if matches!(error, Error::Lost(_) | Error::Deadline(_)) {
         return;
     }
-    let ended = session.client.execute_typed(ROLLBACK, &[]);
-    let _ended = session
-        .within(session.limits.deadline(), ended)
-        .await
-        .is_ok();
+    let _ended = roll_back(session).await.is_ok();
+}
+
+/// Ends a transaction that must leave nothing behind.
+pub(super) async fn roll_back(session: &Session) -> Result<(), Error> {
+    let wire = session.wire()?;
+    let ended = wire.client.execute_typed(ROLLBACK, &[]);
+    session.within(session.limits.deadline(), ended).await?;
+    wire.ended();
+    Ok(())
 }
 
 /// The one row of an answer.
@@ -193,20 +201,22 @@ async fn run(
     statement: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
+    let wire = session.wire()?;
     let settings = session.limits.settings();
     let limits = settings.parameters();
     let deadline = session.limits.deadline();
     let database = &shown.database;
     let opened = async {
+        wire.begun();
         let (begun, closed, limited, place, cluster) = tokio::join!(
-            session.client.execute_typed(isolation.begin(), &[]),
-            session.client.execute_typed(CLOSED_PATH, &[]),
-            session.limited(&limits),
-            session.client.query_typed(PLACE, &[]),
+            wire.client.execute_typed(isolation.begin(), &[]),
+            wire.client.execute_typed(CLOSED_PATH, &[]),
+            wire.limited(&limits),
+            wire.client.query_typed(PLACE, &[]),
             async {
                 // A role that may not ask would be refused, and the transaction with it.
                 match database.system_identifier {
-                    Some(_) => session.client.query_typed(CLUSTER, &[]).await,
+                    Some(_) => wire.client.query_typed(CLUSTER, &[]).await,
                     None => Ok(Vec::new()),
                 }
             },
@@ -216,7 +226,8 @@ async fn run(
         limited?;
         Ok((place?, cluster?))
     };
-    let opened = session.within(deadline, opened);
+    // On the heap: it is large, and part of whatever awaits it.
+    let opened = session.within(deadline, Box::pin(opened));
     let (place, cluster) = session.interruptible(opened).await?;
     let text = |rows: &[Row], column: &str| -> Result<Option<String>, Error> {
         let value = rows.first().map(|row| row.try_get(column)).transpose();
@@ -235,7 +246,7 @@ async fn run(
             system_identifier: found.unwrap_or_else(unknown),
         });
     }
-    let answer = session.within(deadline, session.client.query_typed(statement, parameters));
+    let answer = session.within(deadline, wire.client.query_typed(statement, parameters));
     session.interruptible(answer).await
 }
 

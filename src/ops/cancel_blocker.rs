@@ -33,12 +33,13 @@ impl CancelBlocker<'_> {
     /// When nothing was sent: the blocker cannot be aimed at, or the record was not written.
     pub async fn run(&self, context: &Context) -> Result<Signalled, Error> {
         let signal = self.signal()?;
-        let (session, identity) = context.connect().await?;
+        let (session, identity) = context.connect_beside().await?;
         let operation = Uuid::now_v7();
         self.announce(&session, &identity, operation, signal)
             .await?;
         // Announced, so whatever happens now has to be told, also after a Ctrl-C.
         let (result, detail) = self.send(&session, signal).await;
+        drop(session);
         let recorded =
             record_result(context, &identity, operation, result, detail.as_deref()).await;
         Ok(Signalled {
@@ -76,7 +77,7 @@ impl CancelBlocker<'_> {
     ///
     /// When it could not be recorded.
     pub async fn refuse(&self, context: &Context, why: &Error) -> Result<Uuid, Error> {
-        let (session, identity) = context.connect().await?;
+        let (session, identity) = context.connect_beside().await?;
         let operation = Uuid::now_v7();
         let mut record = self.record(&identity, operation, Outcome::Refused);
         record.insert("error".to_owned(), why.to_string().into());
@@ -202,7 +203,7 @@ async fn record_result(
     result: SignalResult,
     detail: Option<&str>,
 ) -> Result<(), Error> {
-    let session = context.database.uninterrupted().session().await?;
+    let session = context.database.uninterrupted().another_session().await?;
     let result = result.as_str();
     let parameters = [
         (&operation as &_, Type::UUID),

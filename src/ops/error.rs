@@ -399,7 +399,9 @@ impl Error {
             {
                 Class::Usage
             }
-            Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
+            Self::Database(
+                db::Error::Open(_) | db::Error::Password(_) | db::Error::NoSession { .. },
+            ) => Class::NoConnection,
             Self::Database(error) if error.is_interruption() => Class::Interrupted,
             Self::Load(_)
             | Self::Unmet(_)

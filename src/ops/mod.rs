@@ -49,6 +49,8 @@ mod rights;
 mod schedule;
 mod scope;
 mod selector;
+#[cfg(test)]
+mod sending;
 mod settle;
 mod show;
 mod size;

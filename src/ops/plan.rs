@@ -36,7 +36,7 @@ impl Request {
         };
         let desk = self.open(context, &mut known).await?;
         if let Err(error) = self.ready(&desk, &mut known) {
-            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+            return Err(desk.refuse(&self, &known, error).await);
         }
         let finding = async {
             let found = self.find(&desk, &context.policy, &mut known).await?;
@@ -56,9 +56,7 @@ impl Request {
                 policy: context.policy.clone(),
                 probing: None,
             }),
-            Err(error) => {
-                Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
-            }
+            Err(error) => Err(desk.refuse(&self, &known, error).await),
         }
     }
 
@@ -82,6 +80,7 @@ impl Request {
             Ok(bound) => Ok(context.desk(session, identity, bound)),
             Err(error) => {
                 known.selector = self.unread();
+                drop(session);
                 Err(refuse(self, known, Some(&identity), &context.database, error).await)
             }
         }

@@ -4,7 +4,6 @@ use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
 use super::probing::Probing;
-use super::record::refuse;
 use super::request::{Known, Request};
 use crate::model::{Action, ApplicationAudit, CompanionRow, Plan, TakenBack};
 
@@ -56,13 +55,12 @@ impl Planned {
 
     /// Records that it was not carried out, and why.
     pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(
-            &self.request,
-            &self.known,
-            Some(&self.desk.identity),
-            &self.desk.database,
-            error,
-        )
-        .await
+        let Self {
+            request,
+            desk,
+            known,
+            ..
+        } = self;
+        desk.refuse(&request, &known, error).await
     }
 }

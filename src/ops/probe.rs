@@ -103,6 +103,8 @@ impl Planned {
             .filter(|thing| thing.what == Some(What::Cache))
             .collect();
         let limit = wanted.timeout.unwrap_or_else(|| patience(&caches));
+        // The application may take its time to answer.
+        self.desk.session.give_back();
         let interrupt = self.desk.database.interrupt().clone();
         let before = tokio::select! {
             before = probe.ask(limit) => before,

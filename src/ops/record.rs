@@ -227,7 +227,7 @@ impl<'a> WithoutEffect<'a> {
             error,
         } = self;
         let database = database.uninterrupted();
-        let session = database.session().await?;
+        let session = database.another_session().await?;
         let found = Identity::read(&session).await?;
         if !found.is_of(identity) {
             return Err(Error::OtherDatabase(found.line()).into());

@@ -7,7 +7,7 @@ use breakglass::ops::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::library::{block_on, caller, request, with_room};
+use crate::support::asked::{block_on, caller, request, with_room};
 use crate::support::run::Output;
 use crate::support::{Coderd, Template, TestDatabase, seed};
 

@@ -7,7 +7,7 @@ use breakglass::ops::{ClearPlans, Desk, Error, FindPlan, HoldPlan, ReleasePlan, 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::library::{block_on, request, with_room};
+use crate::support::asked::{block_on, request, with_room};
 use crate::support::{Template, TestDatabase};
 
 fn coder() -> TestDatabase {
@@ -204,7 +204,7 @@ fn the_operator_role_adds_plans_and_takes_them_away_and_nothing_more() {
     );
     // The columns of whoever asks are open to it as well.
     let mut expire = request(Action::Expire, &["build-cache"]);
-    expire.caller = Some(crate::support::library::caller());
+    expire.caller = Some(crate::support::asked::caller());
     let done = with_room(|| block_on(async { expire.plan(&context).await?.carry_out().await }));
     assert_eq!(done.unwrap().operation.actor.db_user, Some(alice));
 }

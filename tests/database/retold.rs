@@ -4,7 +4,7 @@ use breakglass::model::{Action, Outcome, Receipt, Settled, Verdict};
 use breakglass::ops::{Ends, Policy, Request, Restore, Retell};
 use uuid::Uuid;
 
-use crate::support::library::{block_on, request};
+use crate::support::asked::{block_on, request};
 use crate::support::{Coderd, Template, TestDatabase, seed};
 
 fn coder() -> TestDatabase {

@@ -8,7 +8,7 @@ mod scope_files;
 
 use breakglass::ops::{Context, Scope};
 
-use crate::support::library::{context, open, wait};
+use crate::support::scoped::{context, open, wait};
 use crate::support::{Template, TestDatabase};
 
 /// A Coder database with the log.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use super::{bound, database};
-use crate::support::library::{context, open, wait};
+use crate::support::scoped::{context, open, wait};
 use crate::support::{Template, TestDatabase};
 
 fn everything(limit: Option<u32>) -> ListTokens {

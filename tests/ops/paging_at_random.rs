@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
 use super::database;
-use crate::support::library::{context, open, wait, with_adapters};
+use crate::support::scoped::{context, open, wait, with_adapters};
 use crate::support::{Template, TestDatabase};
 
 /// A table whose columns may all be null, and whose types a case may choose.

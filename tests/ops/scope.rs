@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{bound, database};
-use crate::support::library::{context, open, plan, request, restore, wait, with_adapters};
+use crate::support::scoped::{context, open, plan, request, restore, wait, with_adapters};
 use crate::support::{Template, TestDatabase, seed};
 
 /// Nobody's key.

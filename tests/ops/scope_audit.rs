@@ -11,7 +11,7 @@ use breakglass::ops::{
 use uuid::Uuid;
 
 use super::{bound, database};
-use crate::support::library::{carry_out, context, open, plan, request, restore, wait};
+use crate::support::scoped::{carry_out, context, open, plan, request, restore, wait};
 use crate::support::{TestDatabase, seed};
 
 /// An operation of somebody who may do everything.

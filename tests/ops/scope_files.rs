@@ -12,7 +12,7 @@ use breakglass::ops::{
 };
 
 use super::{bound, database};
-use crate::support::library::{context, plan, request, wait};
+use crate::support::scoped::{context, plan, request, wait};
 use crate::support::{TestDatabase, seed};
 
 /// The plan of somebody who may see everything.

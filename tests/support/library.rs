@@ -1,99 +1,16 @@
-//! Calling the library itself, as a server does that acts for others.
+//! The library as a server uses it: a context, and requests with nothing particular about them.
 
-use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use breakglass::adapter::{Choice, builtin};
-use breakglass::cluster::SUPERUSER;
-use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
-use breakglass::db::{Database, Interrupt, Said};
-use breakglass::model::{Action, Caller, Receipt};
-use breakglass::ops::{Context, Desk, MAX_ROWS, Policy, Refusal, Request, Selector};
-//! The library itself, called as a server calls it: no process, no terminal.
-
-use breakglass::adapter::{Adapter, Choice, builtin};
 use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
 use breakglass::db::{Database, Interrupt, Limits};
-use breakglass::model::{Action, Receipt};
-use breakglass::ops::{
-    Context, Desk, MAX_ROWS, Planned, Policy, Refusal, Request, Restore, Scope, Selector,
-};
-use std::time::Duration;
+use breakglass::model::Action;
+use breakglass::ops::{Context, MAX_ROWS, Policy, Request, Scope, Selector};
 use uuid::Uuid;
 
-use super::TestDatabase;
-use super::cluster::runtime;
-
-/// The stack of a thread that carries out an operation, in bytes: unoptimized, the futures of one are
-/// moved through more than a test's thread has.
-const STACK: usize = 16 << 20;
-
-/// Runs something on a thread with room for the futures of an operation.
-pub(crate) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().stack_size(STACK);
-        let thread = builder.spawn_scoped(scope, work).expect("threads start");
-        match thread.join() {
-            Ok(done) => done,
-            Err(panicked) => std::panic::resume_unwind(panicked),
-        }
-    })
-}
-
-/// Runs a future of the library to its end.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    runtime().block_on(future)
-}
-
-impl TestDatabase {
-    /// Where an operation of a role works.
-    pub(crate) fn context(&self, role: &str) -> Context {
-        let around = Surroundings {
-            variable: &|_| None,
-            exists: &|_| false,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-            os_user: None,
-            home: None,
-            socket_directories: &[PathBuf::from("/nonexistent")],
-        };
-        let parameters = Parameters::parse(&self.conninfo(role)).expect("it is a conninfo string");
-        let settings = Settings::resolve(parameters, &around).expect("it names a server");
-        Context {
-            database: Database::new(settings, Said::default().limits(), Interrupt::default()),
-            adapters: builtin().expect("they are whole"),
-            choice: Choice::default(),
-            policy: Policy::default(),
-        }
-    }
-
-    /// The same with a session and the adapter that fits.
-    pub(crate) fn desk(&self) -> Desk {
-        block_on(self.context(SUPERUSER).open()).expect("an adapter fits")
-    }
-
-    /// Plans a request and carries it out.
-    pub(crate) fn done(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
-        let context = self.context(SUPERUSER);
-        with_room(|| { let f = async { request.plan(&context).await?.carry_out().await }; eprintln!("SIZE {}", std::mem::size_of_val(&f)); block_on(f) })
-    }
-    pub(crate) fn xdone(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
-        let context = self.context(SUPERUSER);
-        with_room(|| block_on(async { request.plan(&context).await?.carry_out().await }))
-    }
-}
-
-/// A request to do something to the tokens of these words, by nobody in particular.
-pub(crate) fn request(action: Action, words: &[&str]) -> Request {
-    let words = words.iter().map(|word| Selector::Word((*word).to_owned()));
-/// What a caller works with, who may see everything.
-pub(crate) fn context(database: &TestDatabase) -> Context {
-    with_adapters(database, builtin().expect("they load"))
-}
-
-/// The same, with other adapters.
-pub(crate) fn with_adapters(database: &TestDatabase, adapters: Vec<Adapter>) -> Context {
-    let parameters = Parameters::parse(&database.conninfo(breakglass::cluster::SUPERUSER));
+/// The database at a connection string, in an environment of nothing.
+pub(crate) fn database(conninfo: &str, limits: Limits) -> Database {
     let around = Surroundings {
         variable: &|_| None,
         exists: &|_| false,
@@ -102,92 +19,44 @@ pub(crate) fn with_adapters(database: &TestDatabase, adapters: Vec<Adapter>) -> 
         home: None,
         socket_directories: &[],
     };
-    let settings = Settings::resolve(parameters.expect("it is a connection string"), &around);
-    let settings = settings.expect("it is whole");
+    let parameters = Parameters::parse(conninfo).expect("it is a connection string");
+    let settings = Settings::resolve(parameters, &around).expect("it is whole");
+    Database::new(settings, limits, Interrupt::default())
+}
+
+/// What an operation is given.
+pub(crate) fn context(database: Database) -> Context {
     Context {
-        database: Database::new(settings, Limits::default(), Interrupt::default()),
-        adapters,
+        database,
+        adapters: builtin().expect("they load"),
         choice: Choice::default(),
         policy: Policy::default(),
         scope: Scope::default(),
     }
 }
 
-/// Connects.
-pub(crate) fn open(context: &Context) -> Desk {
-    wait(context.open()).expect("there is a connection, and an adapter that fits")
-}
-
-/// A request to expire or delete, which looks once whether that holds.
-pub(crate) fn request(action: Action, selectors: Vec<Selector>) -> Request {
+/// A request to expire one token, with one look afterwards.
+pub(crate) fn expire(key: &str) -> Request {
     Request {
         id: Uuid::now_v7(),
         parent: None,
         batch: None,
-        action,
+        action: Action::Expire,
         restore: None,
         ends_at: None,
-        selectors: words.collect(),
-        selectors,
+        selectors: vec![Selector::Id(key.to_owned())],
         owner: None,
         expect: None,
         max_rows: MAX_ROWS,
         leave_companions: false,
-        reason: "found by a scanner".to_owned(),
+        reason: "the tests ask".to_owned(),
         ticket: None,
         settle: Some(Duration::ZERO),
         dry_run: false,
         application_audit: true,
         app_actor: None,
-        os_user: Some("breakglass".to_owned()),
-        host: Some("db1".to_owned()),
-        caller: None,
-    }
-}
-
-/// Somebody who asks over HTTP.
-pub(crate) fn caller() -> Caller {
-    Caller {
-        principal: "scanner".to_owned(),
-        credential: "3f1c9a".to_owned(),
-        peer: Some("127.0.0.1:50123".to_owned()),
-        request_id: "01990000-0000-7000-8000-00000000000a".to_owned(),
-        request_digest: "ab".repeat(32),
-    }
-}
-        reason: "a test".to_owned(),
-        ticket: None,
-        settle: Some(Duration::ZERO),
-        dry_run: false,
-        application_audit: false,
-        app_actor: None,
         os_user: None,
         host: None,
+        caller: None,
     }
-}
-
-/// A request to take back an operation, or the latest one of what is selected.
-pub(crate) fn restore(operation: Option<&str>, selectors: Vec<Selector>) -> Request {
-    Request {
-        restore: Some(Restore {
-            operation: operation.map(str::to_owned),
-            force: false,
-        }),
-        ..request(Action::Restore, selectors)
-    }
-}
-
-/// Makes a plan.
-pub(crate) fn plan(context: &Context, request: Request) -> Result<Planned, Box<Refusal>> {
-    wait(request.plan(context))
-}
-
-/// Makes a plan and carries it out.
-pub(crate) fn carry_out(context: &Context, request: Request) -> Result<Receipt, Box<Refusal>> {
-    wait(async { request.plan(context).await?.carry_out().await })
-}
-
-/// Runs a future to its end on the thread of the test.
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    runtime().block_on(future)
 }

@@ -91,7 +91,7 @@ impl PlannedRun {
         }
         drop(committing);
         let database = desk.database.uninterrupted();
-        let session = database.session().await?;
+        let session = database.another_session().await?;
         let operation = ShowOperation { id: id.to_string() };
         let operation = operation.only(&Log::whole(&session)).await?;
         // As planned, so it need not be read.

@@ -14,7 +14,6 @@ use crate::ops::error::{Error, Refusal};
 use crate::ops::filter::Filter;
 use crate::ops::planned::Planned;
 use crate::ops::policy::Policy;
-use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
 use crate::ops::resolve::{find_rows, one_owner};
 use crate::ops::selector::Selector;
@@ -49,7 +48,7 @@ impl Request {
         let desk = self.open(context, &mut known).await?;
         let ready = self.ready(&desk, &mut known);
         if let Err(error) = ready.and_then(|()| desk.scope.check_run()) {
-            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+            return Err(desk.refuse(&self, &known, error).await);
         }
         let finding = self.find_keys(&desk, &context.policy, &mut known, size);
         match watched(&desk.database, &desk.session, finding).await {
@@ -64,9 +63,7 @@ impl Request {
                     kinds: found.kinds,
                 })
             }
-            Err(error) => {
-                Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
-            }
+            Err(error) => Err(desk.refuse(&self, &known, error).await),
         }
     }
 
@@ -139,7 +136,6 @@ impl Request {
                 owners.push((owner, key.to_owned()));
             }
         }
-        desk.session.end_stream().await?;
         if let (Some(owner), [_, _]) = (&filter.owner, owners.as_slice()) {
             let theirs: Vec<String> = owners.iter().map(|(_, key)| key.clone()).collect();
             one_owner(owner, &find_rows(desk, &theirs, &[], None).await?)?;

@@ -158,7 +158,7 @@ impl Run {
     }
 
     /// Does the batches that are not done, and tells how far it has come.
-    pub async fn carry_on(mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Ended {
+    pub async fn carry_on(mut self, pace: Pace, tell: &mut (dyn FnMut(&RunLine) + Send)) -> Ended {
         self.here.started = Instant::now();
         self.tell(RunEvent::Begin, tell);
         let mut ended = self.all(pace, tell).await;
@@ -192,7 +192,7 @@ impl Run {
         }
     }
 
-    async fn all(&mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Stopped {
+    async fn all(&mut self, pace: Pace, tell: &mut (dyn FnMut(&RunLine) + Send)) -> Stopped {
         let mut lag = pace.max_lag.map(|most| Lag::new(most, pace.max_lag_wait));
         let mut first = None;
         for number in self.state.to_do() {
@@ -254,7 +254,7 @@ impl Run {
     async fn try_batch(
         &mut self,
         number: i32,
-        tell: &mut dyn FnMut(&RunLine),
+        tell: &mut (dyn FnMut(&RunLine) + Send),
     ) -> Result<Done, Box<Undone>> {
         let mut id = Uuid::now_v7();
         let (mut losses, mut plans) = (0, 0);
@@ -309,11 +309,12 @@ impl Run {
     async fn ready(
         &mut self,
         lag: Option<&mut Lag>,
-        tell: &mut dyn FnMut(&RunLine),
+        tell: &mut (dyn FnMut(&RunLine) + Send),
     ) -> Result<(), Error> {
         if self.planned.desk.database.interrupt().is_raised() {
             return Err(db::Error::Interrupted.into());
         }
+        self.planned.resume_session().await?;
         let Some(lag) = lag else {
             return Ok(());
         };
@@ -330,7 +331,11 @@ impl Run {
         }
     }
 
-    async fn wait(&self, lag: &mut Lag, tell: &mut dyn FnMut(&RunLine)) -> Result<(), Error> {
+    async fn wait(
+        &self,
+        lag: &mut Lag,
+        tell: &mut (dyn FnMut(&RunLine) + Send),
+    ) -> Result<(), Error> {
         let desk = &self.planned.desk;
         let interrupt = desk.database.interrupt();
         let most = lag.most();
@@ -372,6 +377,7 @@ fn ends_run(error: &Error) -> bool {
         Error::Database(
             db::Error::Open(_)
             | db::Error::Password(_)
+            | db::Error::NoSession { .. }
             | db::Error::OtherCluster { .. }
             | db::Error::ClusterNotTold { .. }
             | db::Error::OtherDatabase { .. }

@@ -10,7 +10,7 @@ use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt};
 const TOLD: usize = 20;
 
 impl Run {
-    pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
+    pub(super) fn tell(&self, event: RunEvent, tell: &mut (dyn FnMut(&RunLine) + Send)) {
         let here = &self.here;
         let seconds = here.took.unwrap_or_else(|| here.started.elapsed());
         let seconds = seconds.as_secs_f64();

@@ -192,21 +192,23 @@ async fn look(
     fresh: &mut Option<Desk>,
     plan: &Plan,
 ) -> Result<(DateTime<Utc>, Vec<TokenVerdict>), Error> {
-    let on = if let Some(on) = fresh.take() {
-        on
-    } else {
-        let database = desk.database.uninterrupted();
-        Desk {
-            session: database.session().await?,
-            database,
-            identity: desk.identity.clone(),
-            bound: desk.bound.clone(),
-            scope: desk.scope.clone(),
+    let mut on = match fresh.take() {
+        Some(on) if !on.session.is_given_back() => on,
+        _ => {
+            let database = desk.database.uninterrupted();
+            Desk {
+                session: database.another_session().await?,
+                database,
+                identity: desk.identity.clone(),
+                bound: desk.bound.clone(),
+                scope: desk.scope.clone(),
+            }
         }
     };
     let identity = Identity::read(&on.session).await?;
     desk.check_same(&identity)?;
     let seen = judge(plan, &standing(&on, plan).await?);
+    on.session.give_back();
     *fresh = Some(on);
     Ok((identity.as_of, seen))
 }

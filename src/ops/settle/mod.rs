@@ -93,7 +93,7 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
             let Again {
                 reapplied,
                 given_up,
-            } = re_apply(planned, operation, alive).await;
+            } = Box::pin(re_apply(planned, operation, alive)).await;
             story.came_back(desk, operation, alive).await;
             story.reapplied.extend(reapplied);
             story.given_up.extend(given_up);
