@@ -6,6 +6,7 @@ use super::policy::Policy;
 use super::probing::Probing;
 use super::record::refuse;
 use super::request::{Known, Request};
+use crate::adapter::Columns;
 use crate::model::{Action, ApplicationAudit, CompanionRow, Plan, TakenBack};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -18,6 +19,8 @@ pub struct Planned {
     pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
+    /// For a restore: the columns that are in question, by table.
+    pub(super) columns: Columns,
     pub(super) policy: Policy,
     /// What the application said when it was asked.
     pub(super) probing: Option<Probing>,

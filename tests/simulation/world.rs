@@ -1,9 +1,6 @@
 //! A Coder database whose tables keep a journal of every write, and small universes in it.
 
-use breakglass::adapter::{Choice, builtin};
-use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
-use breakglass::db::{Database, Interrupt, Limits};
-use breakglass::ops::{Context, Policy};
+use breakglass::ops::Context;
 use fastrand::Rng;
 use tokio_postgres::{Client, NoTls};
 
@@ -73,23 +70,7 @@ impl World {
 
     /// What an operator works with.
     pub(crate) fn context(&self) -> Context {
-        let parameters = Parameters::parse(&self.database.conninfo(&self.operator));
-        let around = Surroundings {
-            variable: &|_| None,
-            exists: &|_| false,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-            os_user: None,
-            home: None,
-            socket_directories: &[],
-        };
-        let settings = Settings::resolve(parameters.expect("it is a connection string"), &around);
-        let settings = settings.expect("it is whole");
-        Context {
-            database: Database::new(settings, Limits::default(), Interrupt::default()),
-            adapters: builtin().expect("they load"),
-            choice: Choice::default(),
-            policy: Policy::default(),
-        }
+        self.database.context(&self.operator)
     }
 
     /// A connection of the application.

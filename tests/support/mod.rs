@@ -11,6 +11,7 @@
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod many;
