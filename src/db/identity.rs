@@ -75,9 +75,15 @@ impl Identity {
     /// address and on another timeline, as after a failover.
     #[must_use]
     pub fn is_of(&self, shown: &Self) -> bool {
-        self.database.system_identifier == shown.database.system_identifier
-            && self.database.name == shown.database.name
-            && self.role == shown.role
+        self.is_at(&shown.database, &shown.role)
+    }
+
+    /// The same of what was kept of one.
+    #[must_use]
+    pub fn is_at(&self, database: &DatabaseIdentity, role: &str) -> bool {
+        self.database.system_identifier == database.system_identifier
+            && self.database.name == database.name
+            && self.role == role
     }
 
     /// One line that a tired person can check: role, place, kind of server, version.

@@ -5,6 +5,7 @@ use super::error::{Error, Refusal};
 use super::policy::Policy;
 use super::probing::Probing;
 use super::request::{Known, Request};
+use crate::adapter::Columns;
 use crate::model::{Action, ApplicationAudit, CompanionRow, Plan, TakenBack};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -17,6 +18,8 @@ pub struct Planned {
     pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
+    /// For a restore: the columns that are in question, by table.
+    pub(super) columns: Columns,
     pub(super) policy: Policy,
     /// What the application said when it was asked.
     pub(super) probing: Option<Probing>,

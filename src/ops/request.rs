@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -60,7 +61,7 @@ pub struct Request {
 }
 
 /// What a restore takes back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
     /// The operation's id or the beginning of it; `None` for the latest that changed the selected
     /// token, of which only that token and its companions are taken back.
@@ -70,7 +71,8 @@ pub struct Restore {
 }
 
 /// What is known of a request once the database was seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Known {
     pub(super) adapter: Option<String>,
     pub(super) selector: String,
@@ -81,6 +83,8 @@ pub(super) struct Known {
     pub(super) secret_verified: Option<bool>,
     /// What may go wrong; shown, not recorded.
     pub(super) warnings: Vec<Finding>,
+    /// What lists the rows, where a filter named them; shown, not recorded.
+    pub(super) list_command: Option<String>,
 }
 
 impl Request {
@@ -103,6 +107,7 @@ impl Request {
             application_audit,
             secret_verified,
             warnings: _,
+            list_command: _,
         } = known;
         let database = &identity.database;
         let record = json!({

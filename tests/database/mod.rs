@@ -2,5 +2,6 @@
 
 mod caller;
 mod fixtures;
+mod held_plan;
 mod plans;
 mod retold;

@@ -8,18 +8,19 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+pub(crate) mod asked;
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod database;
 pub(crate) mod http;
-pub(crate) mod asked;
 pub(crate) mod library;
-pub(crate) mod scoped;
 pub(crate) mod many;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;
+pub(crate) mod scoped;
 pub(crate) mod seed;
 pub(crate) mod standby;
 pub(crate) mod state;

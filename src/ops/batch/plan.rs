@@ -6,7 +6,8 @@ use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use super::keys::Keys;
-use crate::adapter::ForeignKey;
+use super::run::Pace;
+use crate::adapter::{Columns, ForeignKey};
 use crate::db;
 use crate::model::{KindCount, Plan, Proposal, RunProposal, hex};
 use crate::ops::desk::{Context, Desk};
@@ -177,10 +178,13 @@ impl PlannedRun {
         self.planned.request()
     }
 
-    /// What is known but the tokens: which database, what is set, what it does not kill.
-    #[must_use]
-    pub fn planned(&self) -> &Planned {
-        &self.planned
+    /// Makes sure that the role may see how far standbys are behind, where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it may not.
+    pub async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
+        self.planned.check_lag(pace).await
     }
 
     /// How many tokens there are.
@@ -257,6 +261,7 @@ impl Planned {
             left: Vec::new(),
             known,
             statement,
+            columns: Columns::new(),
             policy,
             taken_back: None,
             probing: None,

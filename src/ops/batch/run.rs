@@ -128,10 +128,13 @@ impl Run {
         &self.operation
     }
 
-    /// Everything but the tokens.
-    #[must_use]
-    pub fn planned(&self) -> &Planned {
-        &self.planned
+    /// Makes sure that the role may see how far standbys are behind, where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it may not.
+    pub async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
+        self.planned.check_lag(pace).await
     }
 
     /// What is left of it, as it is shown before somebody goes on.
