@@ -8,10 +8,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::bound::Bound;
 use super::file::{Adapter, Hash, Secret};
-use crate::model::hex;
-
-/// Fewest digits of a digest that name a row.
-const SHORTEST_PREFIX: usize = 8;
+use crate::model::{KeyForm, hex};
 
 /// What a pasted secret leads to. The secret itself is gone by now.
 #[derive(Clone, PartialEq, Eq)]
@@ -140,19 +137,12 @@ impl<'a> SecretShape<'a> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KeyType {
-    Text,
-    Integer,
-    Uuid,
-    Digest,
-    Other,
-}
-
 /// What a key of a table looks like.
 #[derive(Clone, Debug)]
 pub struct KeyShape {
-    key_type: KeyType,
+    form: KeyForm,
+    /// Whether the column is compared as the text that it is.
+    is_text: bool,
     pattern: Option<Regex>,
 }
 
@@ -162,7 +152,8 @@ impl KeyShape {
         let column = bound.token.columns.get(&table.key);
         let mut shape = Self::of_type(column.map(|column| column.type_name.as_str()));
         if table.key_is_secret {
-            shape.key_type = KeyType::Digest;
+            shape.form = KeyForm::Digest;
+            shape.is_text = false;
         }
         shape.pattern = table
             .key_pattern
@@ -172,16 +163,22 @@ impl KeyShape {
     }
 
     pub(super) fn of_type(type_name: Option<&str>) -> Self {
-        let key_type = match type_name {
-            Some("text" | "character varying") => KeyType::Text,
-            Some("smallint" | "integer" | "bigint") => KeyType::Integer,
-            Some("uuid") => KeyType::Uuid,
-            _ => KeyType::Other,
+        let form = match type_name {
+            Some("smallint" | "integer" | "bigint") => KeyForm::Integer,
+            Some("uuid") => KeyForm::Uuid,
+            _ => KeyForm::Exact,
         };
         Self {
-            key_type,
+            form,
+            is_text: matches!(type_name, Some("text" | "character varying")),
             pattern: None,
         }
+    }
+
+    /// How its keys are spelt.
+    #[must_use]
+    pub fn form(&self) -> KeyForm {
+        self.form
     }
 
     /// The word as a key, in the spelling that the database uses; `None` when it cannot be one.
@@ -201,40 +198,26 @@ impl KeyShape {
     /// column's type cannot hold it.
     #[must_use]
     pub fn spell(&self, word: &str) -> Option<String> {
-        match self.key_type {
-            KeyType::Text | KeyType::Other => Some(word.to_owned()),
-            KeyType::Integer => word.parse::<i64>().ok().map(|number| number.to_string()),
-            KeyType::Uuid => uuid::Uuid::parse_str(word).ok().map(|id| id.to_string()),
-            KeyType::Digest => {
-                let word = word.to_ascii_lowercase();
-                ((SHORTEST_PREFIX..=64).contains(&word.len())
-                    && word.chars().all(|c| c.is_ascii_hexdigit()))
-                .then_some(word)
-            }
-        }
+        self.form.spell(word)
     }
 
     /// Whether a typed key names this row: its whole key, or the beginning of a digest.
     #[must_use]
     pub fn names(&self, typed: &str, key: &str) -> bool {
-        if self.is_digest() {
-            key.starts_with(typed)
-        } else {
-            key == typed
-        }
+        self.form.names(typed, key)
     }
 
     /// Whether the key is a digest of the secret.
     #[must_use]
     pub fn is_digest(&self) -> bool {
-        self.key_type == KeyType::Digest
+        self.form == KeyForm::Digest
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.key_type == KeyType::Text
+        self.is_text
     }
 
     pub(super) fn is_typed(&self) -> bool {
-        matches!(self.key_type, KeyType::Integer | KeyType::Uuid)
+        matches!(self.form, KeyForm::Integer | KeyForm::Uuid)
     }
 }

@@ -14,8 +14,8 @@ use super::init::Init;
 use super::owners::OwnersCommand;
 use super::remove::RemoveArgs;
 use super::restore::{RestoreArgs, TokenRestoreArgs};
-use super::serve::ServeArgs;
 use super::resume::ResumeArgs;
+use super::serve::ServeArgs;
 use super::sweep::SweepArgs;
 use super::targets::TargetsCommand;
 use super::tokens::{ListArgs, ShowArgs};
@@ -203,7 +203,7 @@ pub(super) struct Targets {
 }
 
 impl Cli {
-    /// Whether errors are to be JSON.
+    /// Whether it is to serve, until it is told to end.
     pub(super) fn is_server(&self) -> bool {
         matches!(&self.command, Command::Serve(serve) if serve.is_server())
     }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::Run;
 use super::exit::Exit;
@@ -11,11 +10,8 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
 use super::when::When;
-use crate::model::{
-    Change, Deed, FailedBatch, JSON_SCHEMA, Observation, Operation, Outcome, RunProgress,
-    SignalRecord,
-};
-use crate::ops::{History, ListOperations, ShowOperation, watched};
+use crate::model::{Deed, HistoryDocument, Outcome};
+use crate::ops::{ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
 #[derive(Debug, Subcommand)]
@@ -184,47 +180,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let mut out = run.screen.data();
     match args.output {
         SingleFormat::Table => view::operation(&mut out, &history, Clock::at(identity.as_of))?,
-        SingleFormat::Json => {
-            let History {
-                operation,
-                changes,
-                observations,
-                caused,
-                signal,
-                run,
-                failed,
-            } = &history;
-            view::document(
-                &mut out,
-                &Document {
-                    schema: JSON_SCHEMA,
-                    operation,
-                    changes,
-                    observations,
-                    caused,
-                    signal: signal.as_ref(),
-                    run: run.as_ref(),
-                    failed: run.as_ref().map(|_| failed.as_slice()),
-                },
-            )?;
-        }
+        SingleFormat::Json => view::document(&mut out, &HistoryDocument::from(history))?,
     }
     out.flush()?;
     Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    operation: &'a Operation,
-    changes: &'a [Change],
-    observations: &'a [Observation],
-    /// The operations that it caused.
-    caused: &'a [Operation],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signal: Option<&'a SignalRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<&'a RunProgress>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<&'a [FailedBatch]>,
 }

@@ -5,7 +5,6 @@ use std::io::Write as _;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::Run;
 use super::change::{
@@ -16,8 +15,8 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::justify;
 use super::reading::{Named, refuse_secrets};
-use crate::model::{Action, JSON_SCHEMA, Outcome, Receipt};
-use crate::ops::{Access, Context, MAX_ROWS, Selector, ShowOwner};
+use crate::model::{AccessDocument, Action, Outcome, Receipt};
+use crate::ops::{Context, MAX_ROWS, Selector, ShowOwner};
 use crate::view::{self, Clock};
 
 #[derive(Debug, Subcommand)]
@@ -95,17 +94,7 @@ async fn show(run: &mut Run, args: &OwnerShowArgs) -> Result<Exit, Failure> {
             };
             view::access(&mut out, &access, clock, run.screen.width())?;
         }
-        Format::Json => {
-            #[derive(Serialize)]
-            struct Document<'a> {
-                schema: u32,
-                #[serde(flatten)]
-                access: &'a Access,
-            }
-            let schema = JSON_SCHEMA;
-            let access = &access;
-            view::document(&mut out, &Document { schema, access })?;
-        }
+        Format::Json => view::document(&mut out, &AccessDocument::from(access))?,
         Format::Jsonl => view::access_lines(&mut out, &access)?,
         Format::Csv => view::access_csv(&mut out, &access, run.screen.is_terminal())?,
     }

@@ -13,8 +13,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::remove::RemoveArgs;
-use crate::model::PlanFile;
-use crate::ops::Planned;
+use crate::model::{PlanFile, Proposal};
+use crate::ops::{Error, PlanError};
 use crate::view::{self, PlanWritten};
 
 /// How long a plan is valid unless somebody says otherwise.
@@ -87,11 +87,14 @@ pub(super) fn write_plan(
     run: &Run,
     path: &str,
     args: &RemoveArgs,
-    planned: &Planned,
+    proposal: &Proposal,
 ) -> Result<Exit, Failure> {
     let valid_for = args.plan.valid_for.unwrap_or(VALID_FOR);
     let (reason, ticket) = (args.change.reason.clone(), args.change.ticket.clone());
-    let plan = planned.to_file(valid_for, reason, ticket)?;
+    let plan = proposal.to_file(valid_for, reason, ticket).ok_or_else(|| {
+        let role = proposal.role().to_owned();
+        Error::from(PlanError::ClusterNotTold { role })
+    })?;
     if path == STDOUT {
         let mut out = run.screen.data();
         view::plan_file(&mut out, &plan)?;

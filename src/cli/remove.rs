@@ -237,8 +237,8 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         approval,
     };
     if let Some(path) = &args.plan.plan_file {
-        let planned = only_plan(run, &args.change, &context, wanted).await?;
-        return write_plan(run, path, &args, &planned);
+        let proposal = only_plan(run, &args.change, &context, wanted).await?;
+        return write_plan(run, path, &args, &proposal);
     }
     if let Some(size) = size {
         let approval = wanted.approval.clone();

@@ -13,7 +13,6 @@ use super::format::SingleFormat;
 use super::prompt;
 use super::reading::refuse_secrets;
 use crate::adapter::parse_window;
-use crate::model::{JSON_SCHEMA, RunReceipt};
 use crate::ops::{self, Resume};
 use crate::view;
 
@@ -76,15 +75,15 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
     let pace = args.pace.pace();
     let complete = begun.progress().is_complete();
     let asks = !args.yes && !complete;
-    let paints = run.screen.paints();
+    let (paints, left) = (run.screen.paints(), begun.left());
     run.screen.show(asks, |out| {
-        view::banner(out, begun.planned().policy(), paints)?;
-        view::run_left(out, &begun)
+        view::banner(out, &left.proposal, paints)?;
+        view::run_left(out, &left)
     });
     if complete {
         run.screen
             .note("the run is done: there is nothing left to do");
-        return tell_run(run, args.output, Exit::Done, &nothing_left(&begun));
+        return tell_run(run, args.output, Exit::Done, &begun.nothing_left());
     }
     begun.planned().check_lag(&pace).await?;
     if asks && !prompt::confirm(&run.interrupt, "go on?").await? {
@@ -92,27 +91,4 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
     }
     let (exit, receipt) = carry_on(run, begun, pace).await?;
     tell_run(run, args.output, exit, &receipt)
-}
-
-/// The receipt of a command that found everything done.
-fn nothing_left(run: &ops::Run) -> RunReceipt {
-    RunReceipt {
-        schema: JSON_SCHEMA,
-        operation: run.operation().clone(),
-        run: run.progress().clone(),
-        batches_done_here: 0,
-        tokens_changed_here: 0,
-        seconds: 0.0,
-        failed: Vec::new(),
-        verdict: None,
-        watched_for_ms: 0,
-        looks: 0,
-        alive: Vec::new(),
-        advice: None,
-        still_works: run.planned().still_works(),
-        stopped: None,
-        resume: None,
-        target: run.planned().policy().target.clone(),
-        environment: None,
-    }
 }

@@ -9,7 +9,8 @@ use super::connection::configuration;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::Format;
-use crate::view::{self, ListWriter, TargetRow};
+use crate::config::TargetRow;
+use crate::view::{self, ListWriter};
 
 const FILE: &str = "\
 The file is $BREAKGLASS_CONFIG, else $XDG_CONFIG_HOME/breakglass/config.toml, else

@@ -13,7 +13,7 @@ use super::filter::FilterArgs;
 use super::format::{Format, SingleFormat};
 use super::reading::{selectors, warn_of_secrets};
 use crate::adapter::SortKey;
-use crate::model::{JSON_SCHEMA, Token};
+use crate::model::{ShownDocument, Token};
 use crate::ops::{Desk, Error, Kinds, ListTokens, ShowToken};
 use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
 
@@ -284,21 +284,7 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
                 records_use: desk.bound.records_use(),
             },
         )?,
-        SingleFormat::Json => {
-            #[derive(serde::Serialize)]
-            struct Document<'a> {
-                schema: u32,
-                #[serde(flatten)]
-                shown: &'a crate::ops::Shown,
-            }
-            view::document(
-                &mut out,
-                &Document {
-                    schema: JSON_SCHEMA,
-                    shown: &shown,
-                },
-            )?;
-        }
+        SingleFormat::Json => view::document(&mut out, &ShownDocument::from(shown))?,
     }
     out.flush()?;
     Ok(Exit::Done)

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use super::Run;
 use super::failure::Failure;
 use super::prompt;
-use crate::model::{Blocker, SignalResult};
-use crate::ops::{CancelBlocker, Context, Error, Locked, Request, Signalled};
+use crate::model::{Blocker, SignalResult, Signalled};
+use crate::ops::{CancelBlocker, Context, Error, Locked, Request};
 use crate::view;
 
 /// Whom the operator is ready to end.

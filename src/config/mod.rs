@@ -6,6 +6,7 @@
 //! reads the environment.
 
 mod error;
+mod row;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use error::Error;
-pub use trust::read as read_trusted;
+pub use row::TargetRow;
 pub use target::Target;
 use target::{Entry, Name};
+pub use trust::read as read_trusted;
 
 /// What the configuration file says.
 #[derive(Clone, Debug, Default)]

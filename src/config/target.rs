@@ -10,7 +10,8 @@ use toml::Spanned;
 use super::error::Rule;
 use crate::db::conninfo::Parameters;
 use crate::db::{PasswordCommand, Said, parse_limit};
-use crate::ops::{Colour, Environment, Pattern, Policy};
+use crate::model::{Colour, Environment};
+use crate::ops::{Pattern, Policy};
 
 /// The longest name of a target or an environment, in characters.
 const LONGEST_NAME: usize = 60;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::trust::distrust;
 use super::{Config, Error};
 use crate::db::PasswordCommand;
-use crate::ops::Colour;
+use crate::model::Colour;
 
 const DATABASE: &str = "database = \"host=db1 dbname=coder\"\n";
 

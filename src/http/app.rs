@@ -8,12 +8,17 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
+use super::caller::Caller;
 use super::keys::Keys;
 use super::metrics::Metrics;
 use super::principals::{FileError, Principals};
+use super::problem::Refused;
 use super::{limits, log, routes};
-use crate::ops::Context;
+use crate::db::Interrupt;
+use crate::ops::{Context, Scope};
 
 /// What the server is run with.
 #[derive(Debug)]
@@ -54,6 +59,7 @@ struct Inner {
     places: Semaphore,
     metrics: Metrics,
     keys: Keys,
+    tasks: TaskTracker,
 }
 
 impl App {
@@ -76,6 +82,7 @@ impl App {
             places: Semaphore::new(limits.requests),
             metrics: Metrics::new(),
             keys: Keys::default(),
+            tasks: TaskTracker::new(),
         })))
     }
 
@@ -88,12 +95,8 @@ impl App {
         let principals = Principals::load(&self.0.path)?;
         principals.go_on(&self.principals());
         let count = principals.count();
-        let mut held = self.0.principals.write();
-        let held = held.as_deref_mut().map_err(|it| it.get_mut());
-        match held {
-            Ok(held) => *held = Arc::new(principals),
-            Err(held) => **held = Arc::new(principals),
-        }
+        let held = self.0.principals.write();
+        *held.unwrap_or_else(PoisonError::into_inner) = Arc::new(principals);
         Ok(count)
     }
 
@@ -121,6 +124,49 @@ impl App {
 
     pub(super) fn context(&self) -> &Context {
         &self.0.context
+    }
+
+    /// Where a caller works: with an interrupt of its own, and no further than the principal may see.
+    pub(super) async fn context_of(&self, caller: &Caller) -> Result<Context, Refused> {
+        let context = &self.0.context;
+        let database = context.database.with_interrupt(Interrupt::default());
+        let mut context = Context {
+            database,
+            ..context.clone()
+        };
+        let principal = caller.principal();
+        context.scope = Scope {
+            owner: None,
+            kinds: principal.kinds.clone(),
+        };
+        if let Some(word) = &principal.owner {
+            context.scope = Scope::of_owner(&context, word).await?;
+        }
+        Ok(context)
+    }
+
+    /// Refuses texts that would be sent with a secret in them.
+    pub(super) fn refuse_secrets(&self, texts: &[(&str, Option<&String>)]) -> Result<(), Refused> {
+        for (name, text) in texts {
+            if text.is_some_and(|text| self.0.context.holds_secret(text)) {
+                return Err(Refused::secret_in(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes under way, which outlive their requests.
+    pub(super) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Waits for the changes under way, when no request can come any more.
+    pub async fn settle(&self, limit: Duration) {
+        self.0.tasks.close();
+        if timeout(limit, self.0.tasks.wait()).await.is_err() {
+            let left = self.0.tasks.len();
+            tracing::error!(left, "changes were under way for too long; the record tells how they ended");
+        }
     }
 
     pub(super) fn limits(&self) -> &RequestLimits {

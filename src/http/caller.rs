@@ -95,7 +95,10 @@ fn bearer(parts: &Parts) -> Option<BearerToken> {
 
 /// A token that is shown must be right: what else the connection proves does not stand in for it.
 fn known(parts: &Parts, app: &App, bearer: Option<BearerToken>) -> Result<Caller, Refused> {
-    let peer = parts.extensions.get::<Peer>().ok_or_else(Refused::internal)?;
+    let peer = parts
+        .extensions
+        .get::<Peer>()
+        .ok_or_else(Refused::internal)?;
     let principals = app.principals();
     let (proven, uid) = match (bearer, peer) {
         (Some(token), Peer::Local { uid, .. }) => (principals.by_bearer(&token), Some(*uid)),

@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::principals::Exhausted;
 use super::problem::Refused;
 use crate::model::{Action, Outcome, Receipt};
-use crate::ops::{FindOperation, Planned, Retold};
+use crate::ops::{Error, FindOperation, Planned, Retold};
 
 /// A change under way.
 pub(super) type Work = Pin<Box<dyn Future<Output = Result<Receipt, Refused>> + Send>>;
@@ -90,7 +90,10 @@ impl App {
             return Err(Refused::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key_reused",
-                format!("the Idempotency-Key {} belongs to another request", ticket.id),
+                format!(
+                    "the Idempotency-Key {} belongs to another request",
+                    ticket.id
+                ),
             )
             .hint("send a new uuid with every new request"));
         }
@@ -111,14 +114,22 @@ impl App {
         mut planned: Planned,
     ) -> Result<Receipt, Refused> {
         let request = planned.request();
-        let (id, action, is_dry) = (request.id, request.action, request.dry_run);
-        if !is_dry
-            && let Err(exhausted) = caller.principal().allowance.take(planned.plan().tokens.len())
-        {
-            let refused = exhausted_of(&exhausted);
-            let declined = planned.decline(crate::ops::Error::Exhausted(refused.problem.detail.clone()));
-            let declined = Refused::from(declined.await);
-            return Err(refused.about(id).recorded_as(declined));
+        let (action, is_dry) = (request.action, request.dry_run);
+        let tokens = planned.plan().tokens.len();
+        if !is_dry && let Err(exhausted) = caller.principal().allowance.take(tokens) {
+            let Exhausted {
+                most,
+                left,
+                retry_after,
+            } = exhausted;
+            let error = Error::OverAllowance {
+                planned: tokens,
+                most,
+                left,
+            };
+            self.count_refusal(action, &error);
+            let refusal = planned.decline(error).await;
+            return Err(Refused::from(refusal).retry_after(retry_after));
         }
         match planned.attempt().await {
             Ok(receipt) => Ok(receipt),
@@ -131,7 +142,7 @@ impl App {
     }
 
     /// Counts a change that was not done.
-    pub(super) fn count_refusal(&self, action: Action, error: &crate::ops::Error) {
+    pub(super) fn count_refusal(&self, action: Action, error: &Error) {
         let outcome = if error.is_refusal() {
             Outcome::Refused
         } else {
@@ -139,18 +150,4 @@ impl App {
         };
         self.metrics().ended(action.as_str(), outcome);
     }
-}
-
-fn exhausted_of(exhausted: &Exhausted) -> Refused {
-    let Exhausted {
-        most,
-        left,
-        retry_after,
-    } = exhausted;
-    Refused::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "allowance",
-        format!("the principal may change {most} tokens an hour, and {left} of them are left"),
-    )
-    .retry_after(*retry_after)
 }

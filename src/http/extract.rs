@@ -55,7 +55,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             } else {
                 StatusCode::BAD_REQUEST
             };
-            Refused::new(status, "body", format!("the body does not fit: {}", told(&error)))
+            Refused::new(
+                status,
+                "body",
+                format!("the body does not fit: {}", told(&error)),
+            )
         })?;
         let seen = reason.as_deref().unwrap_or_default();
         let digest = digest(method.as_str(), &format!("{path} {seen}"), text);
@@ -80,7 +84,12 @@ fn is_json(kind: &str) -> bool {
 fn told(error: &serde_json::Error) -> String {
     let place = format!("line {} column {}", error.line(), error.column());
     let text = error.to_string();
-    let known = ["missing field", "unknown field", "duplicate field", "unknown variant"];
+    let known = [
+        "missing field",
+        "unknown field",
+        "duplicate field",
+        "unknown variant",
+    ];
     match text.split_once(" at line ") {
         Some((what, _)) if known.iter().any(|known| what.starts_with(known)) => {
             format!("{what} at {place}")
@@ -94,9 +103,17 @@ fn told(error: &serde_json::Error) -> String {
 pub(super) fn unread(rejection: BytesRejection) -> Refused {
     let status = rejection.status();
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refused::new(status, "too_large", "the body is larger than this server takes");
+        return Refused::new(
+            status,
+            "too_large",
+            "the body is larger than this server takes",
+        );
     }
-    Refused::new(StatusCode::BAD_REQUEST, "body", "the body did not arrive whole")
+    Refused::new(
+        StatusCode::BAD_REQUEST,
+        "body",
+        "the body did not arrive whole",
+    )
 }
 
 /// The id that the client chose for the operation.

@@ -41,7 +41,10 @@ impl Drop for Held {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.guard.take());
         // The map's own is the last one where nobody waits.
-        if keys.get(&self.key).is_some_and(|place| Arc::strong_count(place) == 1) {
+        if keys
+            .get(&self.key)
+            .is_some_and(|place| Arc::strong_count(place) == 1)
+        {
             keys.remove(&self.key);
         }
     }

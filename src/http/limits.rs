@@ -34,7 +34,10 @@ pub(super) async fn limited(State(app): State<App>, request: Request, next: Next
         Err(_elapsed) => Refused::new(
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",
-            format!("there was no answer within {}", humantime::format_duration(limit)),
+            format!(
+                "there was no answer within {}",
+                humantime::format_duration(limit)
+            ),
         )
         .hint("a change that was begun goes on: ask again with the same Idempotency-Key")
         .into_response(),

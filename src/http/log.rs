@@ -49,7 +49,8 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
     let mut response = next.run(request).await;
     let took = begun.elapsed();
     let status = response.status().as_u16();
-    app.metrics().answered(method.as_str(), &route, status, took);
+    app.metrics()
+        .answered(method.as_str(), &route, status, took);
     let told = response.extensions().get::<Told>().cloned();
     let about = response.extensions().get::<About>().map(|About(id)| *id);
     let operation = about.or(told.as_ref().and_then(|told| told.operation));

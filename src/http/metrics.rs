@@ -69,7 +69,11 @@ impl Metrics {
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("breakglass");
         let requests = Family::default();
-        registry.register("http_requests", "Requests that were answered", requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests that were answered",
+            requests.clone(),
+        );
         let seconds: Family<Route, Histogram> =
             Family::new_with_constructor(|| Histogram::new(SECONDS));
         registry.register(
@@ -130,7 +134,9 @@ impl Metrics {
     /// The same of one that only its action and outcome are known of.
     pub(super) fn ended(&self, action: &'static str, outcome: Outcome) {
         let outcome = outcome.as_str();
-        self.operations.get_or_create(&Done { action, outcome }).inc();
+        self.operations
+            .get_or_create(&Done { action, outcome })
+            .inc();
     }
 
     /// Sets how many sessions of the pool there are in a state.

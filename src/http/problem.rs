@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use super::status::status;
-use crate::model::{Candidates, Class, Problem};
+use crate::model::{Candidates, Class, Operation, Problem, Recorded};
 use crate::ops::{Error, Refusal};
 
 /// The media type of a problem document.
@@ -76,6 +76,14 @@ impl Refused {
         )
     }
 
+    /// A text that would be sent or recorded holds a secret.
+    pub(super) fn secret_in(name: &str) -> Self {
+        Self::usage(format!(
+            "`{name}` holds something of the shape of a secret, and would be sent or recorded as it is"
+        ))
+        .hint("say it without the secret; a token's key may be named")
+    }
+
     /// What to try next.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.problem.hint = Some(hint.into());
@@ -92,6 +100,27 @@ impl Refused {
     pub(super) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Whether the operation may have been carried out by another request all the same.
+    pub(super) fn may_be_done(&self) -> bool {
+        matches!(self.problem.code.as_str(), "done_after_all" | "conflict")
+    }
+
+    /// What became of its record, as another refusal of the same operation says.
+    pub(super) fn recorded_as(mut self, other: Self) -> Self {
+        self.problem.record = other.problem.record;
+        self
+    }
+
+    /// A refusal or failure that stands in the log, told again.
+    pub(super) fn again(operation: &Operation) -> Self {
+        let code = operation.error_code.as_deref().unwrap_or("failed");
+        let detail = operation.error.clone().unwrap_or_default();
+        let status = status(code, Class::Refused);
+        let mut told = Self::of(status, code, Class::Refused, detail).about(operation.id);
+        told.problem.record = Some(Recorded::Recorded);
+        told
     }
 
     /// Another class than the status says.

@@ -15,7 +15,9 @@ use crate::model::wire::{
     SweptTokens,
 };
 use crate::model::{self, Action, PlanFile};
-use crate::ops::{Context, Ends, Filter, FromFile, Kinds, Moment, Request, Restore, Selector, Swept};
+use crate::ops::{
+    Context, Ends, Filter, FromFile, Kinds, Moment, Request, Restore, Selector, Swept,
+};
 
 /// What a dry run says where nothing else does: nothing of it stays.
 const DRY_RUN: &str = "dry run";
@@ -114,7 +116,9 @@ impl Wanted {
         }
         let restores = restore.as_ref().is_some_and(|it| it.operation.is_some());
         if restore.is_some() != (action == Action::Restore) {
-            return Err(Refused::usage("`restore` goes with the action `restore`, and with no other"));
+            return Err(Refused::usage(
+                "`restore` goes with the action `restore`, and with no other",
+            ));
         }
         let mut ways = ways.into_iter();
         let selectors = match (ways.next(), ways.next(), restores) {
@@ -169,9 +173,14 @@ impl Wanted {
                     .hint("send a `reason` in the body, or the header X-Breakglass-Reason"));
             }
         };
-        self.refuse_secrets(app.context(), [Some(&reason), ticket.as_ref(), app_actor.as_ref()])?;
+        self.refuse_secrets(
+            app.context(),
+            [Some(&reason), ticket.as_ref(), app_actor.as_ref()],
+        )?;
         let most = caller.principal().max_rows.unwrap_or(usize::MAX);
-        let most = most.min(app.limits().rows).min(self.max_rows.unwrap_or(usize::MAX));
+        let most = most
+            .min(app.limits().rows)
+            .min(self.max_rows.unwrap_or(usize::MAX));
         let Sender { os_user, host } = sender;
         Ok(Request {
             id,
@@ -198,7 +207,11 @@ impl Wanted {
     }
 
     /// Refuses texts that would be sent or recorded with a secret in them.
-    fn refuse_secrets(&self, context: &Context, texts: [Option<&String>; 3]) -> Result<(), Refused> {
+    fn refuse_secrets(
+        &self,
+        context: &Context,
+        texts: [Option<&String>; 3],
+    ) -> Result<(), Refused> {
         let names = ["reason", "ticket", "app_actor"];
         let own = names.into_iter().zip(texts);
         let owner = ("owner", self.owner.as_ref());
@@ -212,10 +225,7 @@ impl Wanted {
         });
         for (name, text) in own.chain([owner]).chain(filters) {
             if text.is_some_and(|text| context.holds_secret(text)) {
-                return Err(Refused::usage(format!(
-                    "`{name}` holds something of the shape of a secret, and would be sent or recorded as it is"
-                ))
-                .hint("say it without the secret; a token's key may be named"));
+                return Err(Refused::secret_in(name));
             }
         }
         Ok(())
@@ -240,9 +250,7 @@ fn selector(named: NamedToken) -> Selector {
         NamedToken::Id(key) => Selector::Id(key),
         NamedToken::Name(name) => Selector::Name(name),
         NamedToken::Word(word) => Selector::Word(word.expose().to_owned()),
-        NamedToken::Secret(secret) => {
-            Selector::Pasted(Zeroizing::new(secret.expose().to_owned()))
-        }
+        NamedToken::Secret(secret) => Selector::Pasted(Zeroizing::new(secret.expose().to_owned())),
     }
 }
 
@@ -275,7 +283,9 @@ pub(super) fn ends(
         (None, None) => Ok(None),
         (Some(time), None) => Ok(Some(Ends::At(time))),
         (None, Some(length)) => Ok(Some(Ends::In(length))),
-        (Some(_), Some(_)) => Err(Refused::usage("an end is given twice, as a time and as a distance")),
+        (Some(_), Some(_)) => Err(Refused::usage(
+            "an end is given twice, as a time and as a distance",
+        )),
     }
 }
 
@@ -307,7 +317,9 @@ pub(super) fn filter(words: FilterWords, otherwise: Kinds) -> Result<Filter, Ref
 }
 
 fn length(name: &str, text: Option<String>) -> Result<Option<Duration>, Refused> {
-    let read = text.map(|text| humantime::parse_duration(&text)).transpose();
+    let read = text
+        .map(|text| humantime::parse_duration(&text))
+        .transpose();
     read.map_err(|error| Refused::usage(format!("`{name}`: {error}; give a duration such as 90d")))
 }
 
@@ -319,11 +331,12 @@ fn moment(name: &str, text: Option<String>) -> Result<Option<Moment>, Refused> {
         return Ok(Some(Moment::At(time.to_utc())));
     }
     let away = humantime::parse_duration(&text);
-    away.map(|length| Some(Moment::Away(length))).map_err(|_neither| {
-        Refused::usage(format!(
-            "`{name}` is neither a time such as 2026-08-01T00:00:00Z nor a duration such as 90d"
-        ))
-    })
+    away.map(|length| Some(Moment::Away(length)))
+        .map_err(|_neither| {
+            Refused::usage(format!(
+                "`{name}` is neither a time such as 2026-08-01T00:00:00Z nor a duration such as 90d"
+            ))
+        })
 }
 
 /// The caller in the words of the record, for what is not a change.

@@ -3,6 +3,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::SignalResult;
 
 /// One session, or one prepared transaction, in the way of a lock. What the role may not see is
 /// `None`.
@@ -65,6 +68,21 @@ impl Signal {
             Self::Terminate => "terminate",
         }
     }
+}
+
+/// What became of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signalled {
+    /// The operation that announced it.
+    pub operation: Uuid,
+    /// What was sent.
+    pub signal: Signal,
+    /// What came of it.
+    pub result: SignalResult,
+    /// Why, for a refusal or a failure.
+    pub detail: Option<String>,
+    /// Whether the result is on record too.
+    pub recorded: bool,
 }
 
 impl Blocker {

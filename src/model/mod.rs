@@ -3,25 +3,37 @@
 //! They know no database, no terminal and no command line. Their serialized form is the JSON
 //! interface documented in the README, so a field is added freely and renamed never.
 
+mod about;
+mod access;
 mod batch;
 mod blocker;
+mod environment;
 mod finding;
+mod history;
+mod key;
 mod operation;
 mod plan;
 mod plan_file;
 mod probe;
 mod problem;
+mod proposal;
 mod receipt;
 mod settled;
+mod shown;
 mod strict_json;
 mod sweep;
 mod token;
 mod unreached;
 pub mod wire;
 
+pub use about::About;
+pub use access::{Access, AccessDocument, Credential, CredentialsOfKind, OwnerRow};
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
-pub use blocker::{Blocker, Signal, blockers};
+pub use blocker::{Blocker, Signal, Signalled, blockers};
+pub use environment::{Colour, Environment};
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
+pub use history::{History, HistoryDocument};
+pub use key::KeyForm;
 pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
@@ -32,9 +44,11 @@ pub use plan_file::{
 };
 pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
 pub use problem::{Candidates, Class, Problem, Recorded};
+pub use proposal::{KindCount, PlanOrigin, Proposal, RunLeft, RunProposal};
 pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
-pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
+pub use shown::{Shown, ShownDocument};
+pub use sweep::{Hit, HitVerdict, Place, Side, SweepDocument, SweepHead, SweepSummary};
 pub use token::{Owner, State, Token};
 pub use unreached::{CachePlace, Flush, Unreached, What};
 

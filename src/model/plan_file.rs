@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::strict_json::{Strict, digest};
@@ -14,7 +15,7 @@ pub const PLAN_FILE_SCHEMA: u32 = 1;
 
 /// What a plan file holds. It never holds a secret, nor the hash of one unless the hash *is* the
 /// key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     /// [`PLAN_FILE_SCHEMA`]; also what tells a plan file from any other document.
@@ -60,7 +61,7 @@ pub struct PlanFile {
 }
 
 /// Who planned, as told by the client, and the role that read the rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Planner {
     /// The operating system's user.
@@ -72,7 +73,7 @@ pub struct Planner {
 }
 
 /// The database that a plan belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedDatabase {
     /// The cluster's identifier, made by initdb.
@@ -82,7 +83,7 @@ pub struct PlannedDatabase {
 }
 
 /// The adapter that read the rows of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedAdapter {
     /// Its name.

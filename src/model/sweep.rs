@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Token;
+use super::{Receipt, Token};
 
 /// What a secret of a leak is worth now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -124,6 +124,34 @@ pub struct SweepSummary {
     pub unknown: u64,
     /// Of the live and dead ones: those that could not be compared with what is stored.
     pub not_verified: u64,
+}
+
+/// A sweep as a document of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SweepDocument {
+    /// The JSON interface's number, [`super::JSON_SCHEMA`].
+    pub schema: u32,
+    /// The secrets, in the order of the leak.
+    pub hits: Vec<Hit>,
+    /// What it comes to.
+    pub summary: SweepHead,
+    /// The change that followed, where one did.
+    #[serde(default)]
+    pub receipt: Option<Receipt>,
+}
+
+/// What was read, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SweepHead {
+    /// The file; `None` for standard input or a body.
+    pub input: Option<String>,
+    /// The format that it was read as.
+    pub format: String,
+    /// The adapter whose secrets were searched for.
+    pub adapter: String,
+    /// Counts.
+    #[serde(flatten)]
+    pub summary: SweepSummary,
 }
 
 impl SweepSummary {

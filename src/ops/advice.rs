@@ -42,6 +42,7 @@ impl Error {
             Self::Unmet(_) => "unmet_rule",
             Self::TooManyRows { .. } => "too_many_rows",
             Self::OverMaxRows { .. } => "over_max_rows",
+            Self::OverAllowance { .. } => "over_allowance",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NoLaterEnd { .. } => "no_later_end",
             Self::EndPassed { .. } => "end_passed",

@@ -10,8 +10,8 @@ use super::batch::RunState;
 use super::error::Error;
 use crate::db::{self, Installed, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, FailedBatch, Observation,
-    Operation, Outcome, Owner, RunProgress, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, History, Observation,
+    Operation, Outcome, Owner, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
@@ -43,26 +43,6 @@ pub struct ListOperations {
     pub batches: bool,
     /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
     pub limit: Option<u32>,
-}
-
-/// One operation with everything that is recorded of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct History {
-    /// The operation.
-    pub operation: Operation,
-    /// What it changed.
-    pub changes: Vec<Change>,
-    /// What was seen afterwards.
-    pub observations: Vec<Observation>,
-    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
-    /// of a run, whose batches `run` and `failed` sum up.
-    pub caused: Vec<Operation>,
-    /// Which session it signalled.
-    pub signal: Option<SignalRecord>,
-    /// How far it has come, for the beginning of a run.
-    pub run: Option<RunProgress>,
-    /// The batches of the run that were tried and are not done.
-    pub failed: Vec<FailedBatch>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -140,7 +120,7 @@ impl ShowOperation {
                 .collect::<Result<_, _>>()?,
             caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
-            failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
+            failed: run.as_ref().map(RunState::failures),
             run: run.map(|run| run.progress().clone()),
             operation,
         })
@@ -185,7 +165,11 @@ pub(super) async fn latest_of(
 }
 
 /// Refuses where there is no audit log to read.
-pub(super) async fn require_installed(session: &Session) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// When there is none, it is of another version, or the database does not answer.
+pub async fn require_installed(session: &Session) -> Result<(), Error> {
     match installed(session).await? {
         Installed::Current | Installed::Newer(_) => Ok(()),
         other => Err(Error::NotInstalled(other)),

@@ -9,7 +9,7 @@ use super::desk::Context;
 use super::error::Error;
 use super::request::Request;
 use crate::db::{self, Change, Identity, Isolation, Kind, Session};
-use crate::model::{Blocker, Cause, Deed, Outcome, Signal, SignalResult};
+use crate::model::{Blocker, Cause, Deed, Outcome, Signal, SignalResult, Signalled};
 
 const ANNOUNCE: &str = include_str!("../../sql/audit/announce.sql");
 const RECORD: &str = include_str!("../../sql/audit/record.sql");
@@ -23,21 +23,6 @@ pub struct CancelBlocker<'a> {
     pub blocked: &'a Request,
     /// Who is in its way.
     pub blocker: &'a Blocker,
-}
-
-/// What became of a signal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signalled {
-    /// The operation that announced it.
-    pub operation: Uuid,
-    /// What was sent.
-    pub signal: Signal,
-    /// What came of it.
-    pub result: SignalResult,
-    /// Why, for a refusal or a failure.
-    pub detail: Option<String>,
-    /// Whether the result is on record too.
-    pub recorded: bool,
 }
 
 impl CancelBlocker<'_> {

@@ -16,8 +16,8 @@ use super::wording::{
 use crate::adapter::detect;
 use crate::adapter::{LoadError, RenderError};
 use crate::db::{self, Installed, Unrecorded};
-pub use crate::model::{Class, Recorded as Recording};
 use crate::model::{Blocker, Finding, Outcome, Signal, Token};
+pub use crate::model::{Class, Recorded as Recording};
 
 /// Why an operation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -207,6 +207,16 @@ pub enum Error {
         cut: bool,
         /// How many there may be.
         most: usize,
+    },
+    /// More tokens are planned than a principal of the server may change in an hour.
+    #[error("the plan has {planned} tokens, and the principal may change {most} in an hour, of which {left} are left")]
+    OverAllowance {
+        /// How many there are.
+        planned: usize,
+        /// How many an hour there are.
+        most: usize,
+        /// How many of them are left.
+        left: usize,
     },
     /// Nothing short of a delete kills a token of this application.
     #[error("tokens of {title} cannot be expired: {why}")]

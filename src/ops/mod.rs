@@ -4,6 +4,7 @@
 //! runs it, and shows what it returns. A change is a [`Request`]: `plan` finds the exact rows,
 //! the caller asks whoever is to be asked, and [`Planned::carry_out`] does it.
 
+mod about;
 mod actor;
 mod advice;
 mod applied;
@@ -34,6 +35,7 @@ mod policy;
 mod probe;
 mod probe_error;
 mod probing;
+mod proposal;
 mod record;
 mod request;
 mod resolve;
@@ -53,9 +55,10 @@ mod verify;
 mod watch;
 mod wording;
 
-pub use audit::{History, ListOperations, ShowOperation};
-pub use batch::{Count, Ended, Pace, PlannedRun, Run};
-pub use cancel_blocker::{CancelBlocker, Signalled};
+pub use about::TellAbout;
+pub use audit::{require_installed, ListOperations, ShowOperation};
+pub use batch::{Ended, Pace, PlannedRun, Run};
+pub use cancel_blocker::CancelBlocker;
 pub use desk::{Context, Desk};
 pub use doctor::Doctor;
 pub use error::{Class, Error, Locked, Recording, Refusal};
@@ -64,10 +67,10 @@ pub use grants::OperatorRole;
 pub use install::{Install, InstallReport};
 pub use list::ListTokens;
 pub use message::causes;
-pub use owners::{Access, Credential, CredentialsOfKind, OwnerRow, ShowOwner};
+pub use owners::ShowOwner;
 pub use plan_file::{FromFile, PlanError};
 pub use planned::Planned;
-pub use policy::{Colour, Environment, Pattern, Policy, Unmet};
+pub use policy::{Pattern, Policy, Unmet};
 pub use probe::ProbeWanted;
 pub use probe_error::ProbeError;
 pub use probing::Teller;
@@ -75,8 +78,8 @@ pub use request::{MAX_ROWS, Request, Restore};
 pub use resume::Resume;
 pub use schedule::Ends;
 pub use selector::Selector;
-pub use show::{ShowToken, Shown};
+pub use show::ShowToken;
 pub use statements::statements;
-pub use sweep::{Sweep, Swept};
+pub use sweep::{JudgeCandidates, Sweep, Swept};
 pub use unrestorable::Unrestorable;
 pub use watch::watched;

@@ -9,8 +9,7 @@ use crate::model::{CompanionRow, Token, Unreached};
 
 impl Planned {
     /// What expire sets, column by column, in the adapter's words.
-    #[must_use]
-    pub fn sets(&self) -> Vec<String> {
+    pub(super) fn sets(&self) -> Vec<String> {
         let Some(expire) = &self.desk.bound.adapter.expire else {
             return Vec::new();
         };
@@ -22,8 +21,7 @@ impl Planned {
 
     /// What stays alive whatever is done here, from the adapter. `done` is when it was done, for
     /// the times at which things end.
-    #[must_use]
-    pub fn unreached(&self, done: Option<DateTime<Utc>>) -> Vec<Unreached> {
+    pub(super) fn unreached(&self, done: Option<DateTime<Utc>>) -> Vec<Unreached> {
         let planned = self.plan.tokens.iter();
         let tokens: Vec<&Token> = planned.map(|planned| &planned.token).collect();
         let adapter = &self.desk.bound.adapter;
@@ -31,8 +29,7 @@ impl Planned {
     }
 
     /// The companions that are left, as sentences.
-    #[must_use]
-    pub fn left_companions(&self) -> Vec<String> {
+    pub(super) fn left_companions(&self) -> Vec<String> {
         let told = self.left.iter().map(|companion| {
             let CompanionRow {
                 name, key, token, ..
@@ -43,16 +40,14 @@ impl Planned {
     }
 
     /// Both as sentences.
-    #[must_use]
-    pub fn still_works(&self) -> Vec<String> {
+    pub(super) fn still_works(&self) -> Vec<String> {
         let unreached = self.unreached(None).into_iter();
         let told = unreached.map(|thing| thing.text);
         told.chain(self.left_companions()).collect()
     }
 
     /// The same for a run of batches, whose tokens are not all known at once.
-    #[must_use]
-    pub fn run_still_works(&self) -> Vec<String> {
+    pub(super) fn run_still_works(&self) -> Vec<String> {
         let adapter = &self.desk.bound.adapter;
         let told = adapter.unreached_of_any(self.effect()).into_iter();
         let left = self.request.leave_companions && !self.desk.bound.companions.is_empty();
@@ -61,8 +56,7 @@ impl Planned {
     }
 
     /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self) -> Vec<String> {
         let adapter = &self.desk.bound.adapter;
         let notes = adapter
             .notes

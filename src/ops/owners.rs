@@ -1,7 +1,6 @@
 //! Everything that lets somebody in, across every kind of token and what would mint a new one.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio_postgres::types::Type;
 
 use super::assemble::companions;
@@ -11,7 +10,7 @@ use super::token_row::{TokenRow, object};
 use super::watch::watched;
 use super::wording;
 use crate::db;
-use crate::model::{CompanionRow, Owner, Token};
+use crate::model::{Access, CompanionRow, Credential, CredentialsOfKind, Owner, OwnerRow};
 
 /// Owners that are named at most where a word means several.
 const CANDIDATES: i64 = 20;
@@ -21,55 +20,6 @@ const CANDIDATES: i64 = 20;
 pub struct ShowOwner {
     /// Key, login or email.
     pub owner: String,
-}
-
-/// Whom it is about.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OwnerRow {
-    /// Who.
-    #[serde(flatten)]
-    pub owner: Owner,
-    /// Further columns that the adapter names, such as a status.
-    pub details: Map<String, Value>,
-}
-
-/// A token that lets its owner in, by itself or by a companion.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Credential {
-    /// The token; it may be dead where a companion of it lives.
-    #[serde(flatten)]
-    pub token: Token,
-    /// The companions that live.
-    pub companions: Vec<CompanionRow>,
-}
-
-/// The credentials of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CredentialsOfKind {
-    /// The kind.
-    pub kind: String,
-    /// What it is, in a few words.
-    pub title: Option<String>,
-    /// The credentials, in key order.
-    pub tokens: Vec<Credential>,
-}
-
-/// Everything that lets an owner in.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Access {
-    /// Who.
-    pub owner: OwnerRow,
-    /// What the database holds, by kind in the adapter's order; kinds without any are left out.
-    pub kinds: Vec<CredentialsOfKind>,
-    /// What it does not hold, or what ending its rows does not reach.
-    pub out_of_reach: Vec<String>,
-}
-
-impl Access {
-    /// All credentials.
-    pub fn credentials(&self) -> impl Iterator<Item = &Credential> {
-        self.kinds.iter().flat_map(|of_kind| &of_kind.tokens)
-    }
 }
 
 impl ShowOwner {

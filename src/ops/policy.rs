@@ -8,6 +8,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::model::Environment;
+
 /// What holds for every operation; nothing, where no target was named.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -29,61 +31,6 @@ pub struct Policy {
     pub max_rows: Option<usize>,
     /// What named another database and had less say: `-d`, or names of variables.
     pub instead_of: Vec<String>,
-}
-
-/// What a target is: production, staging.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Environment {
-    /// Its name.
-    pub name: String,
-    /// The colour that it is shown in, on a terminal that has colours.
-    pub colour: Option<Colour>,
-}
-
-/// The colours that every terminal has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// Red.
-    Red,
-    /// Green.
-    Green,
-    /// Yellow.
-    Yellow,
-    /// Blue.
-    Blue,
-    /// Magenta.
-    Magenta,
-    /// Cyan.
-    Cyan,
-    /// White.
-    White,
-}
-
-impl Colour {
-    /// All of them, with their names.
-    pub const NAMED: [(&'static str, Self); 7] = [
-        ("red", Self::Red),
-        ("green", Self::Green),
-        ("yellow", Self::Yellow),
-        ("blue", Self::Blue),
-        ("magenta", Self::Magenta),
-        ("cyan", Self::Cyan),
-        ("white", Self::White),
-    ];
-
-    /// The colour of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        let found = Self::NAMED.iter().find(|(known, _)| *known == name);
-        found.map(|(_, colour)| *colour)
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        let found = Self::NAMED.iter().find(|(_, colour)| *colour == self);
-        found.map_or("", |(name, _)| name)
-    }
 }
 
 /// A regular expression that a text must match; it is not anchored, as `grep` has it.
@@ -229,7 +176,7 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Colour, Pattern, Policy, Unmet};
+    use super::{Pattern, Policy, Unmet};
 
     fn policy() -> Policy {
         Policy {
@@ -297,13 +244,5 @@ mod tests {
             ..policy()
         };
         assert!(!policy.is_too_large(2) && policy.is_too_large(3));
-    }
-
-    #[test]
-    fn a_colour_has_one_name() {
-        for (name, colour) in Colour::NAMED {
-            assert_eq!((Colour::named(name), colour.name()), (Some(colour), name));
-        }
-        assert_eq!(Colour::named("mauve"), None);
     }
 }

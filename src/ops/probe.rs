@@ -140,8 +140,7 @@ impl Planned {
 
     /// What the application said before the change, in a few words; with a warning where the secret
     /// could not be held against the token's.
-    #[must_use]
-    pub fn probed(&self) -> Option<String> {
+    pub(super) fn probed(&self) -> Option<String> {
         let probing = self.probing.as_ref()?;
         let url = probing.probe.url();
         let answer = &probing.before;

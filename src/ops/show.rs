@@ -1,7 +1,5 @@
 //! Everything that is known about one token.
 
-use serde::Serialize;
-
 use super::assemble::companions;
 use super::audit::ListOperations;
 use super::desk::Desk;
@@ -10,7 +8,7 @@ use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;
 use crate::db::{Installed, installed};
-use crate::model::{Action, CompanionRow, Operation, SecretCheck, Token};
+use crate::model::{Action, Shown};
 
 /// A request to show one token.
 #[derive(Clone, Debug)]
@@ -23,25 +21,6 @@ pub struct ShowToken {
 
 /// How many operations of a token's past are shown.
 const HISTORY: u32 = 20;
-
-/// One token, what hangs on it, and its past.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Shown {
-    /// The token.
-    pub token: Token,
-    /// What its kind is, in a few words.
-    pub kind_title: Option<String>,
-    /// Rows that die with it.
-    pub companions: Vec<CompanionRow>,
-    /// Whether it was named by its secret, and what that proved.
-    pub secret: SecretCheck,
-    /// What killing it would not kill.
-    pub still_works: Vec<String>,
-    /// What to know of this kind of token.
-    pub notes: Vec<String>,
-    /// Operations that changed it, newest first; `None` where no audit log is installed.
-    pub history: Option<Vec<Operation>>,
-}
 
 impl ShowToken {
     /// Runs it.

@@ -17,6 +17,7 @@ use super::verify::may_read_secret;
 use super::watch::watched;
 use crate::adapter::{KeyShape, SecretParts};
 use crate::db;
+use crate::model::wire::CandidateVerdict;
 use crate::model::{Hit, HitVerdict, SecretCheck, State};
 use crate::scan::Leak;
 
@@ -36,6 +37,39 @@ pub struct Sweep {
     pub leak: Leak,
     /// The file that was read; `None` for standard input.
     pub input: Option<String>,
+}
+
+/// A request to judge what was found in a leak that somebody else searched.
+#[derive(Clone, Debug)]
+pub struct JudgeCandidates {
+    /// What the secrets lead to, in the order of the leak.
+    pub candidates: Vec<SecretParts>,
+}
+
+impl JudgeCandidates {
+    /// Runs it. One verdict a candidate, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sweep::run`].
+    pub async fn run(&self, desk: &Desk) -> Result<Vec<CandidateVerdict>, Error> {
+        let judge = Judge::new(desk)?;
+        let looking = judge.look_up(&self.candidates);
+        let found = watched(&desk.database, &desk.session, looking).await?;
+        let verdicts = found.into_iter().map(|found| match found {
+            Some(found) => CandidateVerdict {
+                verdict: found.verdict(),
+                verified: found.verified,
+                token: Some(found.row.token),
+            },
+            None => CandidateVerdict {
+                verdict: HitVerdict::Unknown,
+                verified: None,
+                token: None,
+            },
+        });
+        Ok(verdicts.collect())
+    }
 }
 
 /// The live ones of a sweep, to be killed as one operation.

@@ -8,9 +8,9 @@ use super::plan::{foot_lines, short};
 use super::time::zoned;
 use super::unreached::others_left;
 use crate::model::{
-    Action, Deed, FailedBatch, Operation, Outcome, RunProgress, RunReceipt, Verdict,
+    Action, Deed, FailedBatch, Operation, Outcome, Proposal, RunLeft, RunProgress, RunProposal,
+    RunReceipt, Verdict,
 };
-use crate::ops::{Planned, PlannedRun, Run};
 
 /// So many failed batches are told one by one; the rest is counted.
 const SHOWN: usize = 20;
@@ -20,38 +20,44 @@ const SHOWN: usize = 20;
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn run_plan(out: &mut dyn Write, run: &PlannedRun) -> io::Result<()> {
-    let request = run.request();
-    writeln!(out, "{}", visible(&run.identity().line()))?;
+pub fn run_plan(out: &mut dyn Write, run: &RunProposal) -> io::Result<()> {
+    let RunProposal {
+        proposal,
+        tokens: all,
+        kinds,
+        batches,
+        batch_size,
+        first_key,
+        last_key,
+    } = run;
+    writeln!(out, "{}", visible(&proposal.identity))?;
     writeln!(
         out,
         "operation {}, plan {}",
-        request.id,
-        short(run.digest())
+        proposal.operation.id,
+        short(proposal.digest())
     )?;
-    let will = if request.dry_run { "would" } else { "will" };
-    let (batches, size) = run.batches();
+    let will = if proposal.dry_run { "would" } else { "will" };
     writeln!(
         out,
         "{will} {}, in {} of at most {}, a transaction each",
-        what(run.planned(), &tokens(run.tokens())),
-        counted(batches, "batch", "batches"),
-        tokens(size),
+        what(proposal, &tokens(*all)),
+        counted(*batches, "batch", "batches"),
+        tokens(*batch_size),
     )?;
-    for (kind, count) in run.kinds() {
-        let dead = match (request.action, count.dead) {
+    for (kind, count) in kinds {
+        let dead = match (proposal.plan.action, count.dead) {
             (_, 0) => String::new(),
             (Action::Expire, dead) => format!(", {dead} already dead, to be left as they are"),
             (Action::Delete | Action::Restore, dead) => format!(", {dead} already dead"),
         };
         writeln!(out, "  {}: {} alive{dead}", visible(kind), count.alive)?;
     }
-    let (first, last) = run.ends();
-    writeln!(out, "from {} to {}", visible(first), visible(last))?;
-    for note in run.notes() {
-        writeln!(out, "note: {}", visible(&note))?;
+    writeln!(out, "from {} to {}", visible(first_key), visible(last_key))?;
+    for note in &proposal.notes {
+        writeln!(out, "note: {}", visible(note))?;
     }
-    foot_lines(out, run.planned(), &run.planned().run_still_works())
+    foot_lines(out, proposal)
 }
 
 /// Writes what is left of a run, before somebody goes on with it.
@@ -59,9 +65,14 @@ pub fn run_plan(out: &mut dyn Write, run: &PlannedRun) -> io::Result<()> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn run_left(out: &mut dyn Write, run: &Run) -> io::Result<()> {
-    let operation = run.operation();
-    writeln!(out, "{}", visible(&run.planned().identity().line()))?;
+pub fn run_left(out: &mut dyn Write, left: &RunLeft) -> io::Result<()> {
+    let RunLeft {
+        proposal,
+        operation,
+        run,
+        failed,
+    } = left;
+    writeln!(out, "{}", visible(&proposal.identity))?;
     let begun = format!(
         "run {} of {}: {}, begun {} by {}: {}",
         operation.id,
@@ -72,23 +83,19 @@ pub fn run_left(out: &mut dyn Write, run: &Run) -> io::Result<()> {
         operation.reason.as_deref().unwrap_or("-")
     );
     writeln!(out, "{}", visible(&begun))?;
-    progress(out, run.progress(), operation.action)?;
-    failures(out, &run.failures())?;
-    if run.progress().is_complete() {
+    progress(out, run, operation.action)?;
+    failures(out, failed)?;
+    if run.is_complete() {
         return Ok(());
     }
-    let progress = run.progress();
-    let (left, batches) = (
-        progress.tokens - progress.tokens_done,
-        progress.batches - progress.batches_done,
-    );
+    let (left, batches) = (run.tokens - run.tokens_done, run.batches - run.batches_done);
     writeln!(
         out,
         "will {}, in {}",
-        what(run.planned(), &tokens(left)),
+        what(proposal, &tokens(left)),
         counted(batches, "batch", "batches")
     )?;
-    foot_lines(out, run.planned(), &run.planned().run_still_works())
+    foot_lines(out, proposal)
 }
 
 /// Writes what a command did for a run.
@@ -254,9 +261,9 @@ fn done(deed: Deed) -> &'static str {
     }
 }
 
-fn what(planned: &Planned, many: &str) -> String {
-    match planned.request().action {
-        Action::Expire => format!("expire {many} ({})", planned.sets().join(", ")),
+fn what(proposal: &Proposal, many: &str) -> String {
+    match proposal.plan.action {
+        Action::Expire => format!("expire {many} ({})", proposal.sets.join(", ")),
         Action::Delete => {
             format!("delete {many} (the rows are removed for good and cannot be restored)")
         }

@@ -11,9 +11,9 @@ use super::escape::visible;
 use super::table::draw;
 use super::time::{Clock, zoned};
 use crate::model::{
-    Change, DatabaseIdentity, FailedBatch, Operation, RunProgress, SignalRecord, SignalResult,
+    Change, DatabaseIdentity, FailedBatch, History, Operation, RunProgress, SignalRecord,
+    SignalResult,
 };
-use crate::ops::History;
 
 /// One operation on one line.
 pub(super) fn operation_line(operation: &Operation) -> String {
@@ -207,7 +207,7 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         write_signal(out, signal, clock)?;
     }
     if let Some(run) = run {
-        write_run(out, operation, run, failed)?;
+        write_run(out, operation, run, failed.as_deref().unwrap_or_default())?;
     }
     Ok(())
 }

@@ -10,8 +10,7 @@ use super::escape::visible;
 use super::json::line;
 use super::table::tokens_table;
 use super::time::Clock;
-use crate::model::{CompanionRow, Token};
-use crate::ops::Access;
+use crate::model::{Access, CompanionRow, OwnerRow, Token};
 
 /// Writes it for people.
 ///
@@ -81,7 +80,7 @@ pub fn access_lines(out: &mut dyn Write, access: &Access) -> io::Result<()> {
     #[derive(Serialize)]
     #[serde(tag = "what", rename_all = "snake_case")]
     enum Line<'a> {
-        Owner(&'a crate::ops::OwnerRow),
+        Owner(&'a OwnerRow),
         Token(&'a Token),
         Companion(&'a CompanionRow),
         OutOfReach { text: &'a str },

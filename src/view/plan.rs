@@ -12,9 +12,9 @@ use super::restore;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{
-    Action, ApplicationAudit, CompanionRow, Effect, PlannedToken, SecretCheck, State, Token,
+    Action, ApplicationAudit, CompanionRow, Effect, PlannedToken, Proposal, SecretCheck, State,
+    Token,
 };
-use crate::ops::Planned;
 
 /// Shown at once at most; of more than that only the first few are, and the rest is counted.
 const SHOWN: usize = 50;
@@ -27,13 +27,13 @@ const MANY: usize = 10;
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::Result<()> {
+pub fn plan(out: &mut dyn Write, proposal: &Proposal, width: Option<u16>) -> io::Result<()> {
     let clock = Clock {
-        as_of: planned.identity().as_of,
-        records_use: planned.records_use(),
+        as_of: proposal.as_of,
+        records_use: proposal.records_use,
     };
-    head(out, planned, clock)?;
-    let plan = planned.plan();
+    head(out, proposal, clock)?;
+    let plan = &proposal.plan;
     let all = plan.tokens.len();
     // The rows of a restore are told below, each with what is put back.
     let restores = plan.action == Action::Restore;
@@ -48,8 +48,8 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
     }
     if all > shown {
         let more = all - shown;
-        match planned.list_command() {
-            Some(list) => writeln!(out, "… and {more} more: `{}`", visible(&list))?,
+        match &proposal.list_command {
+            Some(list) => writeln!(out, "… and {more} more: `{}`", visible(list))?,
             None => writeln!(out, "… and {more} more")?,
         }
     }
@@ -73,7 +73,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             cascade.on_delete
         )?;
     }
-    if let Some(taken_back) = planned.taken_back() {
+    if let Some(taken_back) = &proposal.taken_back {
         restore::rows(out, plan, taken_back, shown, clock)?;
     } else if all <= SHOWN {
         // The summary says it of more than those.
@@ -81,7 +81,7 @@ pub fn plan(out: &mut dyn Write, planned: &Planned, width: Option<u16>) -> io::R
             breaks(out, planned, plan.ends_at, clock)?;
         }
     }
-    foot(out, planned)
+    foot(out, proposal)
 }
 
 /// How many of each kind, and when they were last used.
@@ -149,31 +149,31 @@ fn companions(out: &mut dyn Write, companions: &[&CompanionRow]) -> io::Result<(
 }
 
 /// Which database, which operation, and what is set.
-fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> {
-    let (plan, request) = (planned.plan(), planned.request());
-    writeln!(out, "{}", visible(&planned.identity().line()))?;
-    if let Some(file) = planned.file() {
-        writeln!(out, "operation {}", request.id)?;
+fn head(out: &mut dyn Write, proposal: &Proposal, clock: Clock) -> io::Result<()> {
+    let (plan, id) = (&proposal.plan, proposal.operation.id);
+    writeln!(out, "{}", visible(&proposal.identity))?;
+    if let Some(file) = &proposal.origin {
+        writeln!(out, "operation {id}")?;
         origin(out, file, clock)?;
     } else {
-        let digest = short(planned.digest());
-        writeln!(out, "operation {}, plan {digest}", request.id)?;
+        let digest = short(proposal.digest());
+        writeln!(out, "operation {id}, plan {digest}")?;
     }
     let count = |number: usize| format!("{number} token{}", if number == 1 { "" } else { "s" });
     match plan.action {
         Action::Expire => {
             let unchanged = plan.tokens.len() - plan.changes();
-            let sets = planned.sets().join(", ");
+            let sets = proposal.sets.join(", ");
             let sets = visible(&sets);
             let changes = count(plan.changes());
-            match (plan.ends_at, planned.changes_anything()) {
+            match (plan.ends_at, proposal.changes_anything) {
                 (_, false) => writeln!(out, "nothing to expire")?,
                 (None, true) => {
-                    let will = will(request.dry_run, "expire");
+                    let will = will(proposal.dry_run, "expire");
                     writeln!(out, "{will} {changes} ({sets})")?;
                 }
                 (Some(end), true) => {
-                    let will = will(request.dry_run, "end");
+                    let will = will(proposal.dry_run, "end");
                     writeln!(out, "{will} {changes} at {} ({sets})", clock.end(end))?;
                 }
             }
@@ -189,12 +189,12 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
         Action::Delete => writeln!(
             out,
             "{} {}: the row is removed for good and cannot be restored",
-            will(request.dry_run, "delete"),
+            will(proposal.dry_run, "delete"),
             count(plan.tokens.len())
         ),
-        Action::Restore => match planned.taken_back() {
+        Action::Restore => match &proposal.taken_back {
             Some(taken_back) => {
-                let will = will(request.dry_run, "restore");
+                let will = will(proposal.dry_run, "restore");
                 restore::head(out, plan, taken_back, &will, clock)
             }
             None => Ok(()),
@@ -203,22 +203,22 @@ fn head(out: &mut dyn Write, planned: &Planned, clock: Clock) -> io::Result<()> 
 }
 
 /// What the application says to the secret before the change.
-fn probe(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    match planned.probed() {
-        Some(told) => writeln!(out, "probe: {}", visible(&told)),
+fn probe(out: &mut dyn Write, proposal: &Proposal) -> io::Result<()> {
+    match &proposal.probed {
+        Some(told) => writeln!(out, "probe: {}", visible(told)),
         None => Ok(()),
     }
 }
 
 /// What stays alive, what to know, and what is not recorded.
-fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
-    for text in planned.notes() {
+fn foot(out: &mut dyn Write, proposal: &Proposal) -> io::Result<()> {
+    for text in &proposal.notes {
         writeln!(out, "note: {text}")?;
     }
-    foot_lines(out, planned, &planned.still_works())?;
+    foot_lines(out, proposal)?;
     // Last, right above the question.
     let unverified = |token: &&PlannedToken| token.secret == SecretCheck::NotVerified;
-    for token in planned.plan().tokens.iter().filter(unverified).take(SHOWN) {
+    for token in proposal.plan.tokens.iter().filter(unverified).take(SHOWN) {
         let key = shown_key(&token.token.key);
         writeln!(
             out,
@@ -234,11 +234,8 @@ fn foot(out: &mut dyn Write, planned: &Planned) -> io::Result<()> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub(super) fn foot_lines(
-    out: &mut dyn Write,
-    planned: &Planned,
-    still_works: &[String],
-) -> io::Result<()> {
+pub(super) fn foot_lines(out: &mut dyn Write, proposal: &Proposal) -> io::Result<()> {
+    let still_works = &proposal.still_works;
     let shown = if still_works.len() > SHOWN {
         FIRST
     } else {
@@ -254,8 +251,8 @@ pub(super) fn foot_lines(
             still_works.len() - shown
         )?;
     }
-    probe(out, planned)?;
-    let why = match planned.application_audit() {
+    probe(out, proposal)?;
+    let why = match proposal.application_audit() {
         ApplicationAudit::NotGranted => Some("this role may not insert there"),
         ApplicationAudit::Off => Some("--no-app-audit"),
         ApplicationAudit::Written | ApplicationAudit::None => None,
@@ -263,7 +260,7 @@ pub(super) fn foot_lines(
     if let Some(why) = why {
         writeln!(out, "the application's own audit log is not written: {why}")?;
     }
-    for finding in planned.warnings() {
+    for finding in &proposal.warnings {
         writeln!(
             out,
             "warning: {}: {}",

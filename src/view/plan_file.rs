@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::escape::{json_spelling, visible};
 use super::json::document;
 use super::time::Clock;
-use crate::model::{Effect, JSON_SCHEMA, PlanFile};
+use crate::model::{Effect, JSON_SCHEMA, PlanFile, PlanOrigin};
 
 /// Writes a plan file: a member a line, and of its lists an element a line, so that it can be read
 /// and two can be compared.
@@ -47,7 +47,7 @@ fn list(out: &mut dyn Write, elements: &[Value]) -> io::Result<()> {
 }
 
 /// Writes who planned what is to be carried out, when and why.
-pub(super) fn origin(out: &mut dyn Write, plan: &PlanFile, clock: Clock) -> io::Result<()> {
+pub(super) fn origin(out: &mut dyn Write, plan: &PlanOrigin, clock: Clock) -> io::Result<()> {
     let planner = &plan.planned_by;
     let mut by = planner.os_user.clone().unwrap_or_else(|| "?".to_owned());
     if let Some(host) = &planner.host {

@@ -10,7 +10,7 @@ use super::escape::{json_spelling, visible};
 use super::json::line;
 use super::receipt::receipt;
 use super::table::draw;
-use crate::model::{Hit, HitVerdict, JSON_SCHEMA, Place, Receipt, SweepSummary};
+use crate::model::{Hit, HitVerdict, JSON_SCHEMA, Place, Receipt, SweepHead};
 
 /// Rows of a table at most, the most urgent first; programs get all.
 const SHOWN: usize = 500;
@@ -39,20 +39,6 @@ pub struct SweepWriter<'a> {
     /// Of a table: its rows by urgency, and how many were left out.
     rows: [Vec<Vec<String>>; HitVerdict::ALL.len()],
     left_out: u64,
-}
-
-/// What was read, and what it comes to.
-#[derive(Clone, Debug, Serialize)]
-pub struct SweepHead<'a> {
-    /// The file; `None` for standard input.
-    pub input: Option<&'a str>,
-    /// The format that it was read as.
-    pub format: &'a str,
-    /// The adapter whose secrets were searched for.
-    pub adapter: &'a str,
-    /// Counts.
-    #[serde(flatten)]
-    pub summary: SweepSummary,
 }
 
 #[derive(Serialize)]
@@ -122,7 +108,7 @@ impl<'a> SweepWriter<'a> {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn summary(&mut self, head: &SweepHead<'_>) -> io::Result<u64> {
+    pub fn summary(&mut self, head: &SweepHead) -> io::Result<u64> {
         match self.style {
             SweepStyle::Table(width) => {
                 let mut rows: Vec<Vec<String>> =

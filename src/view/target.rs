@@ -1,17 +1,15 @@
 //! Targets: the list of them, and the line above a plan that says which one it is for.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::csv::io_error;
 use super::escape::visible;
 use super::table::draw;
-use crate::config::Target;
-use crate::ops::{Colour, Environment, Pattern, Policy};
+use crate::config::TargetRow;
+use crate::model::{Colour, Environment, Proposal};
 
 /// Writes which environment and target a plan is for, and what else had named a database. Nothing
 /// where there is nothing to say.
@@ -19,14 +17,14 @@ use crate::ops::{Colour, Environment, Pattern, Policy};
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn banner(out: &mut dyn Write, policy: &Policy, painted: bool) -> io::Result<()> {
-    let unused = policy.instead_of.join(", ");
-    let verb = if policy.instead_of.len() > 1 {
+pub fn banner(out: &mut dyn Write, proposal: &Proposal, painted: bool) -> io::Result<()> {
+    let unused = proposal.instead_of.join(", ");
+    let verb = if proposal.instead_of.len() > 1 {
         "are"
     } else {
         "is"
     };
-    let Some(target) = &policy.target else {
+    let Some(target) = &proposal.target else {
         return if unused.is_empty() {
             Ok(())
         } else {
@@ -41,7 +39,7 @@ pub fn banner(out: &mut dyn Write, policy: &Policy, painted: bool) -> io::Result
     } else {
         format!("; {unused} {verb} not used")
     };
-    let Some(Environment { name, colour }) = &policy.environment else {
+    let Some(Environment { name, colour }) = &proposal.environment else {
         return writeln!(out, "target {}{unused}", visible(target));
     };
     let style = match colour {
@@ -69,121 +67,24 @@ fn ansi(colour: Colour) -> AnsiColor {
     }
 }
 
-/// A target as programs see it. There is no password in it, and of the command only the program:
-/// its arguments may hold one.
-#[derive(Debug, Default, Serialize)]
-pub struct TargetRow {
-    /// For people; the whole string is for programs.
-    #[serde(skip)]
-    place: String,
-    name: String,
-    environment: Option<String>,
-    colour: Option<&'static str>,
-    database: String,
-    adapter: Option<String>,
-    adapter_file: Option<String>,
-    schema: Option<String>,
-    system_identifier: Option<String>,
-    require_ticket: bool,
-    ticket_pattern: Option<String>,
-    reason_pattern: Option<String>,
-    min_reason_length: usize,
-    max_rows: Option<usize>,
-    password_command: Option<String>,
-    connect_timeout_ms: Option<u64>,
-    lock_timeout_ms: Option<u64>,
-    statement_timeout_ms: Option<u64>,
-    idle_in_transaction_timeout_ms: Option<u64>,
-    resolve_timeout_ms: Option<u64>,
-}
-
-impl From<&Target> for TargetRow {
-    fn from(target: &Target) -> Self {
-        let Target {
-            name,
-            database,
-            adapter,
-            adapter_file,
-            schema,
-            password_command,
-            limits,
-            policy,
-        } = target;
-        let Policy {
-            target: _,
-            environment,
-            system_identifier,
-            require_ticket,
-            ticket_pattern,
-            reason_pattern,
-            min_reason_length,
-            max_rows,
-            instead_of: _,
-        } = policy;
-        let milliseconds = |limit: Option<Duration>| {
-            limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
-        };
-        let colour = environment.as_ref().and_then(|named| named.colour);
-        Self {
-            place: target.place(),
-            name: name.clone(),
-            environment: environment.as_ref().map(|named| named.name.clone()),
-            colour: colour.map(Colour::name),
-            database: database.clone(),
-            adapter: adapter.clone(),
-            adapter_file: adapter_file.as_ref().map(|file| file.display().to_string()),
-            schema: schema.clone(),
-            system_identifier: system_identifier.clone(),
-            require_ticket: *require_ticket,
-            ticket_pattern: ticket_pattern.as_ref().map(Pattern::to_string),
-            reason_pattern: reason_pattern.as_ref().map(Pattern::to_string),
-            min_reason_length: *min_reason_length,
-            max_rows: *max_rows,
-            password_command: password_command
-                .as_ref()
-                .map(|command| command.program().to_owned()),
-            connect_timeout_ms: milliseconds(limits.connect),
-            lock_timeout_ms: milliseconds(limits.lock),
-            statement_timeout_ms: milliseconds(limits.statement),
-            idle_in_transaction_timeout_ms: milliseconds(limits.idle_in_transaction),
-            resolve_timeout_ms: milliseconds(limits.resolve),
-        }
-    }
-}
-
-impl TargetRow {
-    /// What must be given with every change.
-    fn demands(&self) -> String {
-        let ticket = match (self.require_ticket, &self.ticket_pattern) {
-            (true, Some(pattern)) => Some(format!("ticket {pattern}")),
-            (true, None) => Some("ticket".to_owned()),
-            (false, Some(pattern)) => Some(format!("ticket, if any, {pattern}")),
-            (false, None) => None,
-        };
-        let pattern = self.reason_pattern.as_ref();
-        let reason = pattern.map(|pattern| format!("reason {pattern}"));
-        let length = (self.min_reason_length > 0)
-            .then(|| format!("reason of {} characters", self.min_reason_length));
-        let demands: Vec<String> = [ticket, reason, length].into_iter().flatten().collect();
-        demands.join("; ")
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        vec![
-            self.name.clone(),
-            text(&self.environment),
-            self.place.clone(),
-            self.adapter
-                .clone()
-                .unwrap_or_else(|| text(&self.adapter_file)),
-            text(&self.system_identifier),
-            self.demands(),
-            self.max_rows
-                .map_or_else(String::new, |rows| rows.to_string()),
-            text(&self.password_command),
-        ]
-    }
+/// What a target has in the table.
+fn cells(target: &TargetRow) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    vec![
+        target.name.clone(),
+        text(&target.environment),
+        target.place.clone(),
+        target
+            .adapter
+            .clone()
+            .unwrap_or_else(|| text(&target.adapter_file)),
+        text(&target.system_identifier),
+        target.demands(),
+        target
+            .max_rows
+            .map_or_else(String::new, |rows| rows.to_string()),
+        text(&target.password_command),
+    ]
 }
 
 /// Writes the targets for people.
@@ -207,7 +108,7 @@ pub fn targets_table(
         "PASSWORD FROM",
     ]
     .map(str::to_owned);
-    let rows = targets.iter().map(TargetRow::cells).collect();
+    let rows = targets.iter().map(cells).collect();
     draw(out, &head, rows, width)
 }
 

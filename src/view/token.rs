@@ -7,8 +7,7 @@ use super::escape::visible;
 use super::history::operation_line;
 use super::table::tokens_table;
 use super::time::Clock;
-use crate::model::{SecretCheck, Token};
-use crate::ops::Shown;
+use crate::model::{SecretCheck, Shown, Token};
 
 /// Writes everything that is known about one token.
 ///

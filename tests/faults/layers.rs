@@ -12,8 +12,8 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("scan", &["adapter", "model"]),
     ("probe", &["model"]),
     ("ops", &["adapter", "db", "model", "probe", "scan"]),
-    ("config", &["db", "ops"]),
-    ("view", &["adapter", "config", "model", "ops"]),
+    ("config", &["db", "model", "ops"]),
+    ("view", &["adapter", "config", "model"]),
     (
         "cli",
         &[

@@ -231,7 +231,9 @@ impl<'a> Operator<'a> {
 
     /// Another operator gets the plan as a file.
     async fn apply(&mut self, planned: Planned, blank: Done) -> Done {
-        let file = planned.to_file(Duration::from_mins(1), None, None);
+        let file = planned
+            .proposal()
+            .to_file(Duration::from_mins(1), None, None);
         let text = serde_json::to_vec(&file.expect("it can be written")).expect("it is JSON");
         drop(planned);
         pause(&mut self.random, 8).await;

@@ -6,8 +6,8 @@ use super::ChangeArgs;
 use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::prompt;
-use crate::model::Action;
-use crate::ops::{Error, Planned};
+use crate::model::{Action, Proposal};
+use crate::ops::Error;
 use crate::view;
 
 /// How the operator says yes.
@@ -45,62 +45,58 @@ impl Approval {
 }
 
 /// Shows the plan. Whoever is asked must see what about, also where the answer is for a program.
-pub(super) fn show(run: &mut Run, args: &ChangeArgs, planned: &Planned, approval: &Approval) {
+pub(super) fn show(run: &mut Run, args: &ChangeArgs, proposal: &Proposal, approval: &Approval) {
     let width = run.screen.talk_width();
     run.screen
-        .show(will_ask(run, args, planned, approval), |out| {
-            view::banner(out, planned.policy(), run.screen.paints())?;
-            view::plan(out, planned, width)
+        .show(will_ask(run, args, proposal, approval), |out| {
+            view::banner(out, proposal, run.screen.paints())?;
+            view::plan(out, proposal, width)
         });
     if !run.screen.talks() {
-        for finding in planned.warnings() {
+        for finding in &proposal.warnings {
             run.screen
                 .warn(&format!("{}: {}", finding.what, finding.why));
         }
     }
 }
 
-/// Whether `approve` will ask.
-fn will_ask(run: &Run, args: &ChangeArgs, planned: &Planned, approval: &Approval) -> bool {
-    run.screen.can_ask() && !args.dry_run && !approval.is_given(args) && planned.changes_anything()
+/// Whether `ask` will ask.
+fn will_ask(run: &Run, args: &ChangeArgs, proposal: &Proposal, approval: &Approval) -> bool {
+    run.screen.can_ask() && !args.dry_run && !approval.is_given(args) && proposal.changes_anything
 }
 
-/// Asks, where something has to be asked. Saying no is on record.
-pub(super) async fn approve(
+/// Asks, where something has to be asked. A no is the error that it is recorded as.
+pub(super) async fn ask(
     run: &Run,
     args: &ChangeArgs,
-    planned: Planned,
+    proposal: &Proposal,
     approval: &Approval,
-) -> Result<Planned, Failure> {
-    if args.dry_run || !planned.changes_anything() {
-        return Ok(planned);
+) -> Result<Option<Error>, Failure> {
+    if args.dry_run || !proposal.changes_anything {
+        return Ok(None);
     }
-    let refusal = match approval {
-        Approval::Word if args.yes => None,
-        Approval::Word if prompt::confirm(&run.interrupt, &question(&planned)).await? => None,
-        Approval::Word => Some(Error::Declined),
-        Approval::Keys(confirm) => confirm_delete(run, confirm, &planned).await?,
-        Approval::Count { .. } if approval.is_given(args) => None,
-        Approval::Count { .. } => confirm_count(run, &planned).await?,
-    };
-    match refusal {
-        None => Ok(planned),
-        Some(error) => Err(planned.decline(error).await.into()),
+    match approval {
+        Approval::Word if args.yes => Ok(None),
+        Approval::Word if prompt::confirm(&run.interrupt, &question(proposal)).await? => Ok(None),
+        Approval::Word => Ok(Some(Error::Declined)),
+        Approval::Keys(confirm) => confirm_delete(run, confirm, proposal).await,
+        Approval::Count { .. } if approval.is_given(args) => Ok(None),
+        Approval::Count { .. } => confirm_count(run, proposal).await,
     }
 }
 
 /// Many tokens want their number: whoever types it has read it.
-async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Failure> {
-    let number = planned.plan().tokens.len();
+async fn confirm_count(run: &Run, proposal: &Proposal) -> Result<Option<Error>, Failure> {
+    let plan = &proposal.plan;
+    let number = plan.tokens.len();
     let tokens = if number == 1 { "token" } else { "tokens" };
-    let plan = planned.plan();
     let verb = match (plan.action, plan.ends_at) {
         (Action::Expire, None) => "expires",
         (Action::Expire, Some(_)) => "sets the end of",
         (Action::Delete, _) => "deletes for good",
         (Action::Restore, _) => "restores",
     };
-    let (place, what) = (place(planned), planned.selector());
+    let (place, what) = (proposal.place(), &proposal.operation.selector);
     let question = format!("this {verb} {number} {tokens} on {place} ({what}); type the number");
     let typed = prompt::any_line(&run.interrupt, &question).await?;
     let is_it = typed.trim().parse() == Ok(number);
@@ -108,8 +104,8 @@ async fn confirm_count(run: &Run, planned: &Planned) -> Result<Option<Error>, Fa
 }
 
 /// What the yes is about: somebody with six terminals open answers in one of them.
-fn question(planned: &Planned) -> String {
-    let plan = planned.plan();
+fn question(proposal: &Proposal) -> String {
+    let plan = &proposal.plan;
     // A restore may concern nothing but what died with a token.
     let own = plan.tokens.iter().map(|planned| &planned.token.key);
     let rows = plan.put_back.iter().map(|row| &row.token);
@@ -118,7 +114,7 @@ fn question(planned: &Planned) -> String {
         Some(key) if keys.len() == 1 => format!("token {}", view::shown_key(key)),
         _ => format!("{} tokens", keys.len()),
     };
-    let place = place(planned);
+    let place = proposal.place();
     let deed = match plan.ends_at {
         Some(_) => "end then".to_owned(),
         None => plan.action.to_string(),
@@ -126,28 +122,18 @@ fn question(planned: &Planned) -> String {
     format!("{tokens} on {place}: {deed}?")
 }
 
-/// Where it is: the environment, else the target, else the database.
-fn place(planned: &Planned) -> &str {
-    let policy = planned.policy();
-    policy
-        .environment
-        .as_ref()
-        .map(|environment| &environment.name)
-        .or(policy.target.as_ref())
-        .unwrap_or(&planned.identity().database.name)
-}
-
 /// A delete wants each key, typed or given with `--confirm`.
 async fn confirm_delete(
     run: &Run,
     confirm: &[String],
-    planned: &Planned,
+    proposal: &Proposal,
 ) -> Result<Option<Error>, Failure> {
-    for token in &planned.plan().tokens {
+    let form = proposal.key_form;
+    for token in &proposal.plan.tokens {
         let key = &token.token.key;
         if confirm
             .iter()
-            .any(|confirmed| planned.confirms(confirmed, key))
+            .any(|confirmed| form.confirms(confirmed, key))
         {
             continue;
         }
@@ -158,7 +144,7 @@ async fn confirm_delete(
         let question =
             format!("a delete cannot be restored; type the key ({shown}) to delete it for good");
         let typed = prompt::any_line(&run.interrupt, &question).await?;
-        if !planned.confirms(typed.trim(), key) {
+        if !form.confirms(typed.trim(), key) {
             return Ok(Some(Error::Declined));
         }
     }

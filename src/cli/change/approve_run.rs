@@ -17,13 +17,13 @@ pub(in crate::cli) async fn approve_run(
 ) -> Result<PlannedRun, Failure> {
     let given = args.dry_run || approval.is_given(args);
     let asks = !given && run.screen.can_ask();
-    let paints = run.screen.paints();
+    let (paints, shown) = (run.screen.paints(), planned.proposal());
     run.screen.show(asks, |out| {
-        view::banner(out, planned.planned().policy(), paints)?;
-        view::run_plan(out, &planned)
+        view::banner(out, &shown.proposal, paints)?;
+        view::run_plan(out, &shown)
     });
     if !run.screen.talks() {
-        for finding in planned.warnings() {
+        for finding in &shown.proposal.warnings {
             run.screen
                 .warn(&format!("{}: {}", finding.what, finding.why));
         }
@@ -31,8 +31,8 @@ pub(in crate::cli) async fn approve_run(
     if given {
         return Ok(planned);
     }
-    let number = planned.tokens();
-    let verb = match planned.request().action {
+    let number = shown.tokens;
+    let verb = match shown.proposal.plan.action {
         Action::Expire => "expires",
         Action::Delete => "deletes for good",
         Action::Restore => "puts back",

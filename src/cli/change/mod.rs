@@ -19,7 +19,7 @@ use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
 use crate::adapter::parse_window;
-use crate::model::{Action, Receipt};
+use crate::model::{Action, Proposal, Receipt};
 use crate::ops::{Context, Ends, Planned, ProbeWanted, Request, Restore};
 
 pub(super) use approve::Approval;
@@ -156,15 +156,15 @@ pub(super) async fn only_plan(
     args: &ChangeArgs,
     context: &Context,
     wanted: Wanted,
-) -> Result<Planned, Failure> {
+) -> Result<Proposal, Failure> {
     let args = ChangeArgs {
         dry_run: true,
         ..args.clone()
     };
     let approval = wanted.approval.clone();
-    let planned = plan(run, &args, context, wanted).await?;
-    approve::show(run, &args, &planned, &approval);
-    Ok(planned)
+    let proposal = plan(run, &args, context, wanted).await?.proposal();
+    approve::show(run, &args, &proposal, &approval);
+    Ok(proposal)
 }
 
 /// Shows a plan, asks about it, and carries it out.
@@ -175,7 +175,14 @@ pub(super) async fn approved(
     planned: Planned,
     approval: &Approval,
 ) -> Result<Receipt, Failure> {
-    approve::show(run, args, &planned, approval);
-    let planned = approve::approve(run, args, planned, approval).await?;
+    let proposal = planned.proposal();
+    approve::show(run, args, &proposal, approval);
+    let refusal = approve::ask(run, args, &proposal, approval).await?;
+    // As large as the plan itself.
+    drop(proposal);
+    if let Some(error) = refusal {
+        // Saying no is on record.
+        return Err(planned.decline(error).await.into());
+    }
     attempt::carry_out(run, args, context, planned).await
 }

@@ -111,7 +111,9 @@ impl ServeArgs {
         let open = self.listen.iter().find(|address| !address.is_local());
         match open {
             Some(address) if !self.insecure => Err(Failure::usage(
-                format!("{address} is reached from elsewhere, and tokens would cross the network in the clear"),
+                format!(
+                    "{address} is reached from elsewhere, and tokens would cross the network in the clear"
+                ),
                 "add `--tls-cert` and `--tls-key`, or `--insecure` where something before it does TLS",
             )),
             _ => Ok(None),
@@ -173,7 +175,9 @@ fn app(args: &ServeArgs, context: Context) -> Result<App, Failure> {
     };
     App::new(settings).map_err(|error| Failure::Usage {
         message: error.to_string(),
-        hint: Some("`breakglass serve token new` prints a token and what to put into the file".to_owned()),
+        hint: Some(
+            "`breakglass serve token new` prints a token and what to put into the file".to_owned(),
+        ),
     })
 }
 

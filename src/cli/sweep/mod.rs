@@ -199,9 +199,9 @@ pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failur
     }
     let (summary, swept) = judged?;
     let head = SweepHead {
-        input: sweep.input.as_deref(),
-        format: format.as_str(),
-        adapter: &desk.bound.adapter.name,
+        input: sweep.input.clone(),
+        format: format.as_str().to_owned(),
+        adapter: desk.bound.adapter.name.clone(),
         summary,
     };
     told.summary(run, &head, &desk)?;

@@ -40,7 +40,10 @@ impl FromStr for Address {
         let refused = || AddressError(text.to_owned());
         if let Some(path) = text.strip_prefix(UNIX) {
             let path = PathBuf::from(path);
-            return path.is_absolute().then_some(Self::Unix(path)).ok_or_else(refused);
+            return path
+                .is_absolute()
+                .then_some(Self::Unix(path))
+                .ok_or_else(refused);
         }
         text.parse().map(Self::Tcp).map_err(|_syntax| refused())
     }
@@ -72,13 +75,24 @@ mod tests {
             ("10.1.2.3:443", false),
         ] {
             let address: Address = text.parse().unwrap();
-            assert_eq!((address.to_string().as_str(), address.is_local()), (text, local));
+            assert_eq!(
+                (address.to_string().as_str(), address.is_local()),
+                (text, local)
+            );
         }
     }
 
     #[test]
     fn what_names_no_place_is_refused() {
-        for text in ["", "7345", ":7345", "localhost:7345", "unix:", "unix:relative", "1.2.3.4"] {
+        for text in [
+            "",
+            "7345",
+            ":7345",
+            "localhost:7345",
+            "unix:",
+            "unix:relative",
+            "1.2.3.4",
+        ] {
             let read: Result<Address, _> = text.parse();
             assert!(read.is_err(), "{text}");
         }

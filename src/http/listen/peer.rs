@@ -27,7 +27,10 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network { address, .. } => address.fmt(f),
-            Self::Local { uid, pid: Some(pid) } => write!(f, "unix:uid={uid},pid={pid}"),
+            Self::Local {
+                uid,
+                pid: Some(pid),
+            } => write!(f, "unix:uid={uid},pid={pid}"),
             Self::Local { uid, pid: None } => write!(f, "unix:uid={uid}"),
         }
     }

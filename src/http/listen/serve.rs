@@ -213,7 +213,11 @@ async fn take(
             let (stream, address) = listener.accept().await?;
             stream.set_nodelay(true)?;
             let subject = None;
-            Ok((Stream::Tcp(stream), Peer::Network { address, subject }, place))
+            Ok((
+                Stream::Tcp(stream),
+                Peer::Network { address, subject },
+                place,
+            ))
         }
         Listener::Unix { listener, .. } => {
             let (stream, _) = listener.accept().await?;

@@ -57,7 +57,9 @@ impl Allowance {
         let used: usize = taken.iter().map(|(_, tokens)| tokens).sum();
         let left = most.saturating_sub(used);
         if tokens > left {
-            let oldest = taken.front().map(|(when, _)| HOUR.saturating_sub(now - *when));
+            let oldest = taken
+                .front()
+                .map(|(when, _)| HOUR.saturating_sub(now - *when));
             return Err(Exhausted {
                 most,
                 left,

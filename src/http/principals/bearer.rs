@@ -82,9 +82,9 @@ impl fmt::Display for BearerDigest {
 impl<'de> Deserialize<'de> for BearerDigest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        read(&text).map(Self).ok_or_else(|| {
-            serde::de::Error::custom("not a sha256 in 64 hexadecimal digits")
-        })
+        read(&text)
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("not a sha256 in 64 hexadecimal digits"))
     }
 }
 

@@ -179,7 +179,10 @@ impl Entry {
         if owner.as_ref().is_some_and(|owner| owner.trim().is_empty()) {
             return refused("`owner` is empty; leave it out for everybody");
         }
-        if default_reason.as_ref().is_some_and(|it| it.trim().is_empty()) {
+        if default_reason
+            .as_ref()
+            .is_some_and(|it| it.trim().is_empty())
+        {
             return refused("`default_reason` is empty");
         }
         let bearers = token.into_iter().map(|entry| Bearer {

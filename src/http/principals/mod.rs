@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
+use crate::model::Action;
+
 pub use allowance::{Allowance, Exhausted};
 pub use bearer::{BearerDigest, BearerToken};
 pub use file::{FileError, Principals};
@@ -38,6 +40,16 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// What an action needs.
+    #[must_use]
+    pub const fn of(action: Action) -> Self {
+        match action {
+            Action::Expire => Self::Expire,
+            Action::Delete => Self::Delete,
+            Action::Restore => Self::Restore,
+        }
+    }
+
     /// The word in the file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -141,7 +153,10 @@ impl Principals {
     /// Who a user of this machine is.
     #[must_use]
     pub fn by_uid(&self, uid: u32) -> Option<Proven> {
-        self.of(|principal| principal.uids.contains(&uid), format!("uid {uid}"))
+        self.of(
+            |principal| principal.uids.contains(&uid),
+            format!("uid {uid}"),
+        )
     }
 
     fn of(&self, is_it: impl Fn(&Principal) -> bool, credential: String) -> Option<Proven> {

@@ -66,16 +66,25 @@ fn a_file_that_could_mean_two_things_is_refused() {
     for (text, told) in [
         (String::new(), "nobody is in it"),
         (head.to_owned(), "nothing proves who it is"),
-        (format!("{good}{good}"), "principal `scanner` stands there twice"),
         (
-            good.clone() + &good.replace("\"scanner\"", "\"b\"").replace("\"one\"", "\"two\""),
+            format!("{good}{good}"),
+            "principal `scanner` stands there twice",
+        ),
+        (
+            good.clone()
+                + &good
+                    .replace("\"scanner\"", "\"b\"")
+                    .replace("\"one\"", "\"two\""),
             "stands there twice",
         ),
         (good.replace("\"list\"", "\"lst\""), "unknown variant `lst`"),
         (good.replace("id =", "ident ="), "unknown field `ident`"),
         (with_token(&token, "kinds = []"), "`kinds` is empty"),
         (with_token(&token, "owner = \" \""), "`owner` is empty"),
-        (with_token(&token, "expires = 2001-01-01"), "not a time with its offset"),
+        (
+            with_token(&token, "expires = 2001-01-01"),
+            "not a time with its offset",
+        ),
         (
             good.replace(&token.digest().to_string(), "abc"),
             "not a sha256 in 64 hexadecimal digits",

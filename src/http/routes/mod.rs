@@ -24,7 +24,10 @@ pub(super) fn all() -> Router<App> {
     let (router, api) = described().split_for_parts();
     let document = openapi::document(api);
     router
-        .route("/openapi.json", get(move |caller| openapi::show(caller, document.clone())))
+        .route(
+            "/openapi.json",
+            get(move |caller| openapi::show(caller, document.clone())),
+        )
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
 }

@@ -31,7 +31,9 @@ impl Modify for Schemes {
             .description(Some("a token of the principals' file"));
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let certificate = SecurityScheme::MutualTls {
-            description: Some("a client certificate whose subject is in the principals' file".to_owned()),
+            description: Some(
+                "a client certificate whose subject is in the principals' file".to_owned(),
+            ),
             extensions: None,
         };
         components.add_security_scheme("certificate", certificate);

@@ -67,7 +67,9 @@ pub(super) async fn list(
 
 /// So long before the database's now.
 fn ago(as_of: DateTime<Utc>, ms: Option<u64>) -> Option<DateTime<Utc>> {
-    let distance = i64::try_from(ms?).ok().and_then(TimeDelta::try_milliseconds);
+    let distance = i64::try_from(ms?)
+        .ok()
+        .and_then(TimeDelta::try_milliseconds);
     let time = distance.and_then(|distance| as_of.checked_sub_signed(distance));
     Some(time.unwrap_or(DateTime::UNIX_EPOCH))
 }
@@ -84,13 +86,13 @@ pub(super) async fn show(
     caller.must(Permission::Audit)?;
     app.refuse_secrets(&[("id", Some(&id))])?;
     let context = app.context_of(&caller).await?;
-    let (session, identity) = context.connect().await?;
+    let (session, _identity) = context.connect().await?;
     let request = ShowOperation {
         id,
         scope: context.scope.clone(),
     };
     let history = request.run(&session).await?;
-    Ok(Json(HistoryDocument::of(history, identity.as_of)))
+    Ok(Json(history.into()))
 }
 
 /// Puts back what an operation set, as an operation of its own

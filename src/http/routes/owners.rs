@@ -24,5 +24,5 @@ pub(super) async fn show(
     app.refuse_secrets(&[("owner", Some(&owner))])?;
     let desk = app.context_of(&caller).await?.open().await?;
     let access = ShowOwner { owner }.run(&desk).await?;
-    Ok(Json(AccessDocument::of(access, &desk)))
+    Ok(Json(access.into()))
 }

@@ -64,7 +64,10 @@ pub(super) async fn apply(
             let context = own.context_of(&by).await?;
             let mut held = HeldPlan::find(&context, &digest, &by.principal().name).await?;
             by.must(Permission::of(held.action()))?;
-            held.ask_again(ticket.is_given.then_some(ticket.id), by.on_record(ticket.digest));
+            held.ask_again(
+                ticket.is_given.then_some(ticket.id),
+                by.on_record(ticket.digest),
+            );
             let planned = held.planned(&context).await?;
             own.carry_out(&by, planned).await
         })

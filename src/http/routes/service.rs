@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use crate::http::app::App;
 use crate::http::caller::Caller;
 use crate::http::problem::Refused;
-use crate::model::{About, JSON_SCHEMA, Problem};
-use crate::ops::{Error, require_installed};
+use crate::model::{About, Problem};
+use crate::ops::{Error, TellAbout, require_installed};
 
 /// It is well.
 #[derive(Debug, serde::Serialize, ToSchema)]
@@ -65,11 +65,6 @@ pub(super) async fn metrics(State(app): State<App>, _caller: Caller) -> Response
     responses((status = 200, body = About), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn about(State(app): State<App>, caller: Caller) -> Result<Json<About>, Refused> {
     let context = app.context_of(&caller).await?;
-    let desk = context.open().await?;
-    Ok(Json(About {
-        schema: JSON_SCHEMA,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        principal: caller.principal().name.clone(),
-        ..desk.about(&context.policy)
-    }))
+    let principal = caller.principal().name.clone();
+    Ok(Json(TellAbout { principal }.run(&context).await?))
 }

@@ -15,7 +15,7 @@ use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::parts;
 use crate::model::wire::{SweepRequest, Verdicts};
-use crate::model::{Hit, JSON_SCHEMA, Problem, SweepDocument, SweepSummary};
+use crate::model::{Hit, JSON_SCHEMA, Problem, SweepDocument, SweepHead, SweepSummary};
 use crate::ops::{Desk, Error, JudgeCandidates, Sweep};
 use crate::scan::{self, Leak, Options, Progress};
 
@@ -78,7 +78,12 @@ async fn searched(desk: &Desk, body: Bytes) -> Result<SweepDocument, Refused> {
     let searching = tokio::task::spawn_blocking(move || {
         let shape = SecretShape::of(&adapter)?;
         let progress = Progress::default();
-        Some(scan::scan(&mut body.as_ref(), &shape, Options::default(), &progress))
+        Some(scan::scan(
+            &mut body.as_ref(),
+            &shape,
+            Options::default(),
+            &progress,
+        ))
     });
     let found = searching.await.map_err(|_panic| Refused::internal())?;
     let (leak, format) = found
@@ -88,10 +93,13 @@ async fn searched(desk: &Desk, body: Bytes) -> Result<SweepDocument, Refused> {
     Ok(SweepDocument {
         schema: JSON_SCHEMA,
         hits,
-        input: None,
-        format: format.as_str().to_owned(),
-        adapter: name,
-        summary,
+        summary: SweepHead {
+            input: None,
+            format: format.as_str().to_owned(),
+            adapter: name,
+            summary,
+        },
+        receipt: None,
     })
 }
 

@@ -44,7 +44,10 @@ pub(super) async fn list(
         limit: Some(query.limit.unwrap_or(PAGE).min(most)),
         after: query.after.as_deref().map(Cursor::parse).transpose()?,
     };
-    app.refuse_secrets(&[("owner", query.owner.as_ref()), ("name", query.name.as_ref())])?;
+    app.refuse_secrets(&[
+        ("owner", query.owner.as_ref()),
+        ("name", query.name.as_ref()),
+    ])?;
     let desk = app.context_of(&caller).await?.open().await?;
     Ok(Json(request.page(&desk).await?))
 }
@@ -86,7 +89,7 @@ async fn shown(
     caller.must(Permission::Show)?;
     let desk = app.context_of(caller).await?.open().await?;
     let shown = request.run(&desk).await?;
-    Ok(Json(ShownDocument::of(shown, &desk)))
+    Ok(Json(shown.into()))
 }
 
 /// Makes a token stop working, and keeps its row
@@ -123,7 +126,14 @@ pub(super) async fn delete(
     body: Body<ChangeRequest>,
 ) -> Result<Response, Refused> {
     let wanted = Wanted::one(Action::Delete, &key);
-    changed(&app, &caller, wanted, body.ticket, (body.value, body.reason)).await
+    changed(
+        &app,
+        &caller,
+        wanted,
+        body.ticket,
+        (body.value, body.reason),
+    )
+    .await
 }
 
 /// Plans a change and carries it out, as one operation.

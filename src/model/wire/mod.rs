@@ -6,7 +6,9 @@ mod plan;
 mod query;
 mod sweep;
 
-pub use change::{ApplyRequest, ChangeRequest, DeclineRequest, ExpireRequest, RestoreRequest, Sender};
+pub use change::{
+    ApplyRequest, ChangeRequest, DeclineRequest, ExpireRequest, RestoreRequest, Sender,
+};
 pub use filter::FilterWords;
 pub use plan::{LookupRequest, NamedToken, PlanRequest, RestoreWanted, Secret, SweptTokens};
 pub use query::{OperationQuery, TokenQuery};

@@ -136,7 +136,7 @@ impl PlannedRun {
     }
 
     fn number_of_batches(&self) -> i32 {
-        count(self.batches().0)
+        count(self.batches())
     }
 
     /// Finds out what became of a COMMIT whose answer was lost, as for any other operation.

@@ -16,6 +16,6 @@ mod run;
 mod state;
 mod told;
 
-pub use plan::{Count, PlannedRun};
+pub use plan::PlannedRun;
 pub use run::{Ended, Pace, Run};
 pub(super) use state::RunState;

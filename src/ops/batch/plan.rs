@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::keys::Keys;
 use crate::adapter::ForeignKey;
-use crate::db::{self, Identity};
-use crate::model::{Finding, Plan, hex};
+use crate::db;
+use crate::model::{KindCount, Plan, Proposal, RunProposal, hex};
 use crate::ops::desk::{Context, Desk};
 use crate::ops::error::{Error, Refusal};
 use crate::ops::filter::Filter;
@@ -23,15 +23,6 @@ use crate::ops::watch::watched;
 /// More batches than this are a size that was mistyped.
 const MOST_BATCHES: usize = 100_000;
 
-/// How many tokens of a kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Alive.
-    pub alive: usize,
-    /// Dead already.
-    pub dead: usize,
-}
-
 /// A run whose tokens are known. Nothing is locked, nothing is recorded, nothing has changed.
 #[derive(Debug)]
 pub struct PlannedRun {
@@ -40,7 +31,7 @@ pub struct PlannedRun {
     pub(super) references: Vec<ForeignKey>,
     pub(super) keys: Keys,
     pub(super) size: usize,
-    kinds: BTreeMap<String, Count>,
+    kinds: BTreeMap<String, KindCount>,
 }
 
 impl Request {
@@ -114,13 +105,13 @@ impl Request {
         &self,
         desk: &Desk,
         filter: &Filter,
-    ) -> Result<(Keys, BTreeMap<String, Count>), Error> {
+    ) -> Result<(Keys, BTreeMap<String, KindCount>), Error> {
         let statement = desk.statements().keys()?;
         let values = filter.values(&desk.bound, desk.identity.as_of)?;
         // Each with a token of theirs.
         let mut owners: Vec<(String, String)> = Vec::new();
         let mut keys = Keys::default();
-        let mut kinds: BTreeMap<String, Count> = BTreeMap::new();
+        let mut kinds: BTreeMap<String, KindCount> = BTreeMap::new();
         let rows = desk.session.stream(&statement, values).await?;
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.try_next().await? {
@@ -128,7 +119,7 @@ impl Request {
             keys.push(key);
             let kind: &str = row.try_get("kind").map_err(db::Error::from)?;
             if !kinds.contains_key(kind) {
-                kinds.insert(kind.to_owned(), Count::default());
+                kinds.insert(kind.to_owned(), KindCount::default());
             }
             if let Some(count) = kinds.get_mut(kind) {
                 let dead: bool = row.try_get("dead").map_err(db::Error::from)?;
@@ -178,7 +169,7 @@ impl Request {
 
 struct Found {
     keys: Keys,
-    kinds: BTreeMap<String, Count>,
+    kinds: BTreeMap<String, KindCount>,
     prepared: (String, Vec<ForeignKey>),
 }
 
@@ -195,21 +186,37 @@ impl PlannedRun {
         &self.planned
     }
 
-    /// Which database it is.
+    /// How many tokens there are.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        self.planned.identity()
+    pub fn tokens(&self) -> usize {
+        self.keys.len()
     }
 
-    /// What may go wrong with this change, as `doctor` tells it.
+    /// How many batches there are.
+    pub(super) fn batches(&self) -> usize {
+        self.keys.len().div_ceil(self.size.max(1))
+    }
+
+    /// Everything that is shown of it, and that the question about it needs.
     #[must_use]
-    pub fn warnings(&self) -> &[Finding] {
-        self.planned.warnings()
+    pub fn proposal(&self) -> RunProposal {
+        let end = |key: Option<&str>| key.unwrap_or_default().to_owned();
+        RunProposal {
+            proposal: Proposal {
+                notes: self.notes(),
+                ..self.planned.run_proposal()
+            },
+            tokens: self.tokens(),
+            kinds: self.kinds.clone(),
+            batches: self.batches(),
+            batch_size: self.size,
+            first_key: end(self.keys.first()),
+            last_key: end(self.keys.last()),
+        }
     }
 
     /// What to know before saying yes, from the adapter.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<String> {
         let mut notes = self.planned.notes();
         for kind in &self.planned.desk.bound.adapter.kinds {
             if let (true, Some(warn)) = (self.kinds.contains_key(&kind.name), &kind.warn)
@@ -219,43 +226,6 @@ impl PlannedRun {
             }
         }
         notes
-    }
-
-    /// How many tokens there are.
-    #[must_use]
-    pub fn tokens(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// How many there are of each kind.
-    #[must_use]
-    pub fn kinds(&self) -> &BTreeMap<String, Count> {
-        &self.kinds
-    }
-
-    /// How many batches there are, and of how many tokens each but the last.
-    #[must_use]
-    pub fn batches(&self) -> (usize, usize) {
-        (self.keys.len().div_ceil(self.size.max(1)), self.size)
-    }
-
-    /// The first key and the last one.
-    #[must_use]
-    pub fn ends(&self) -> (&str, &str) {
-        (
-            self.keys.first().unwrap_or_default(),
-            self.keys.last().unwrap_or_default(),
-        )
-    }
-
-    /// sha256 of the plan, in hex.
-    #[must_use]
-    pub fn digest(&self) -> &str {
-        self.planned
-            .known
-            .plan_digest
-            .as_deref()
-            .unwrap_or_default()
     }
 
     /// Records that it was not begun, and why.

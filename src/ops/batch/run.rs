@@ -12,7 +12,9 @@ use super::one::{Batch, Done, Undone, is_passing};
 use super::state::RunState;
 use crate::adapter::ForeignKey;
 use crate::db::{self, Kind};
-use crate::model::{FailedBatch, Operation, RunEvent, RunLine, RunProgress, RunReceipt, Verdict};
+use crate::model::{
+    FailedBatch, Operation, RunEvent, RunLeft, RunLine, RunProgress, RunReceipt, Verdict,
+};
 use crate::ops::error::Error;
 use crate::ops::planned::Planned;
 use crate::ops::request::{Known, Request};
@@ -130,6 +132,17 @@ impl Run {
     #[must_use]
     pub fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    /// What is left of it, as it is shown before somebody goes on.
+    #[must_use]
+    pub fn left(&self) -> RunLeft {
+        RunLeft {
+            proposal: self.planned.run_proposal(),
+            operation: self.operation.clone(),
+            run: self.progress().clone(),
+            failed: self.failures(),
+        }
     }
 
     /// How far it has come.

@@ -44,6 +44,30 @@ impl Run {
         (!self.request.dry_run).then_some(self.operation.id)
     }
 
+    /// The receipt of whoever found everything done.
+    #[must_use]
+    pub fn nothing_left(&self) -> RunReceipt {
+        RunReceipt {
+            schema: JSON_SCHEMA,
+            operation: self.operation.clone(),
+            run: self.progress().clone(),
+            batches_done_here: 0,
+            tokens_changed_here: 0,
+            seconds: 0.0,
+            failed: Vec::new(),
+            verdict: None,
+            watched_for_ms: 0,
+            looks: 0,
+            alive: Vec::new(),
+            advice: None,
+            still_works: self.planned.still_works(),
+            stopped: None,
+            resume: None,
+            target: self.planned.policy.target.clone(),
+            environment: None,
+        }
+    }
+
     pub(super) fn receipt(
         &self,
         seconds: f64,

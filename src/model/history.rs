@@ -1,0 +1,46 @@
+//! One operation with everything that is recorded of it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Change, FailedBatch, JSON_SCHEMA, Observation, Operation, RunProgress, SignalRecord};
+
+/// One operation, what it changed, and what was seen afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    /// The operation.
+    pub operation: Operation,
+    /// What it changed.
+    pub changes: Vec<Change>,
+    /// What was seen afterwards.
+    pub observations: Vec<Observation>,
+    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
+    /// of a run, whose batches `run` and `failed` sum up.
+    pub caused: Vec<Operation>,
+    /// Which session it signalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<SignalRecord>,
+    /// How far it has come, for the beginning of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunProgress>,
+    /// The batches of the run that were tried and are not done; `None` for what is no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Vec<FailedBatch>>,
+}
+
+/// The same as a document of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HistoryDocument {
+    /// The JSON interface's number, [`JSON_SCHEMA`].
+    pub schema: u32,
+    /// The operation.
+    #[serde(flatten)]
+    pub history: History,
+}
+
+impl From<History> for HistoryDocument {
+    fn from(history: History) -> Self {
+        let schema = JSON_SCHEMA;
+        Self { schema, history }
+    }
+}
