@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod asked;
+pub(crate) mod ask;
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
@@ -22,6 +23,7 @@ pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod scoped;
 pub(crate) mod seed;
+pub(crate) mod serving;
 pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod template;
@@ -33,5 +35,6 @@ pub(crate) use database::TestDatabase;
 pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
+pub(crate) use serving::{Server, Serving};
 pub(crate) use standby::Standby;
 pub(crate) use template::Template;
