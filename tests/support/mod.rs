@@ -8,8 +8,8 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
-pub(crate) mod asked;
 pub(crate) mod ask;
+pub(crate) mod asked;
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
