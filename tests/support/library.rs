@@ -65,11 +65,8 @@ impl TestDatabase {
     /// Plans a request and carries it out.
     pub(crate) fn done(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
         let context = self.context(SUPERUSER);
-        with_room(|| { let f = async { request.plan(&context).await?.carry_out().await }; eprintln!("SIZE {}", std::mem::size_of_val(&f)); block_on(f) })
-    }
-    pub(crate) fn xdone(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
-        let context = self.context(SUPERUSER);
-        with_room(|| block_on(async { request.plan(&context).await?.carry_out().await }))
+        let done = async || request.plan(&context).await?.carry_out().await;
+        with_room(|| block_on(done()))
     }
 }
 
