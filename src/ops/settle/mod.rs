@@ -3,8 +3,9 @@
 //! life is killed again, as an operation of its own, and what was seen is recorded.
 //!
 //! `look` asks the database, `window` asks again and again, `re_apply` kills again, `verdict` says
-//! what it all came to.
+//! what it all came to, `advice` what to type next.
 
+mod advice;
 mod look;
 mod re_apply;
 mod verdict;
@@ -25,7 +26,7 @@ use re_apply::{Again, re_apply};
 use window::{Ended, Watch};
 
 pub(super) use look::Looking;
-pub(super) use verdict::advice_on_run;
+use verdict::worst;
 
 /// How often what came back to life is killed again. What is written back more often has a writer
 /// that nobody wins against this way.
@@ -108,8 +109,8 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
             seen.detail = format!("{}, which could not be recorded: {unrecorded}", seen.detail);
         }
     }
-    let verdict = verdict::worst(&seen);
-    let advice = verdict::advice(planned, operation, verdict, &seen);
+    let verdict = worst(&seen);
+    let advice = planned.adviser().advice(operation, verdict, &seen);
     seen.retain(|seen| !is_so(seen.verdict));
     let settled = Settled {
         watched_for_ms: u64::try_from(window.watched().as_millis()).unwrap_or(u64::MAX),
