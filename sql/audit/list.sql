@@ -1,6 +1,6 @@
 -- Lists operations, newest first. A filter that was not given is null.
 --   $1 timestamptz  since          $2 timestamptz  until
---   $3 text         actor: database role, operating system's user or the application's
+--   $3 text         actor: database role, HTTP principal, operating system's user or the application's
 --   $4 text         action         $5 text         outcome
 --   $6 text         token: key or label of a row that it changed
 --   $7 text         owner: key or login of such a row
@@ -11,7 +11,7 @@ select /* columns */
 /* run */
  where ($1::timestamptz is null or o.occurred_at >= $1::timestamptz)
    and ($2::timestamptz is null or o.occurred_at < $2::timestamptz)
-   and ($3::text is null or $3::text in (o.db_user, o.os_user, o.app_actor))
+   and ($3::text is null or $3::text in (o.db_user, o.os_user, o.app_actor, o.http_principal))
    and ($4::text is null or o.action = $4::text)
    and ($5::text is null or o.outcome = $5::text)
    and (($6::text is null and $7::text is null)

@@ -71,6 +71,7 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         settle: args.settle,
         os_user: actor(),
         host: host_name(),
+        caller: None,
     };
     let begun = request.open(&context).await?;
     let pace = args.pace.pace();

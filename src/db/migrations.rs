@@ -33,7 +33,7 @@ const HISTORY: &str = include_str!("../../sql/install/history.sql");
 const HISTORY_TABLE: &str = "breakglass.schema_history";
 
 /// The version of the schema that this build works with.
-pub const MIGRATED_VERSION: i32 = 3;
+pub const MIGRATED_VERSION: i32 = 4;
 
 /// What of the schema is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod batch;
 mod blocker;
+mod caller;
 mod finding;
 mod operation;
 mod plan;
@@ -19,6 +20,7 @@ mod unreached;
 
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, blockers};
+pub use caller::Caller;
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,

@@ -8,14 +8,15 @@ use uuid::Uuid;
 
 use super::batch::RunState;
 use super::error::Error;
-use crate::db::{self, Installed, Session, installed};
+use crate::db::{self, Installed, Kind, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, FailedBatch, Observation,
-    Operation, Outcome, Owner, RunProgress, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Caller, Cause, Change, DatabaseIdentity, Deed, FailedBatch,
+    Observation, Operation, Outcome, Owner, RunProgress, SignalRecord, SignalResult, Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
+const FIND: &str = include_str!("../../sql/audit/find.sql");
 const LATEST: &str = include_str!("../../sql/audit/latest.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
@@ -29,7 +30,7 @@ pub struct ListOperations {
     pub since: Option<DateTime<Utc>>,
     /// Before.
     pub until: Option<DateTime<Utc>>,
-    /// Database role, operating system's user or the application's.
+    /// Database role, HTTP principal, operating system's user or the application's.
     pub actor: Option<String>,
     /// What it did.
     pub action: Option<Deed>,
@@ -116,34 +117,7 @@ impl ShowOperation {
     /// When not exactly one operation begins so.
     pub async fn run(&self, session: &Session) -> Result<History, Error> {
         let operation = self.only(session).await?;
-        let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
-        let changes = session.read(CHANGES, &by_id).await?;
-        let observations = session.read(OBSERVATIONS, &by_id).await?;
-        // A run may have caused a hundred thousand, and its own summary tells of its batches.
-        let caused = match operation.outcome {
-            Outcome::Begun => Vec::new(),
-            _ => session.read(&with_columns(CAUSED), &by_id).await?,
-        };
-        let signal = match operation.action {
-            Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
-            Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
-        };
-        let run = match operation.outcome {
-            Outcome::Begun => Some(RunState::read(session, operation.id).await?),
-            _ => None,
-        };
-        Ok(History {
-            changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
-            observations: observations
-                .iter()
-                .map(observation_of)
-                .collect::<Result<_, _>>()?,
-            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
-            signal: signal.first().map(signal_of).transpose()?,
-            failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
-            run: run.map(|run| run.progress().clone()),
-            operation,
-        })
+        History::read(operation, session).await
     }
 
     /// The operation without what it changed.
@@ -163,6 +137,83 @@ impl ShowOperation {
             [row] => Ok(operation_of(row)?),
             [] => Err(Error::NoSuchOperation(self.id.clone())),
             _ => Err(Error::AmbiguousOperation(self.id.clone())),
+        }
+    }
+}
+
+impl History {
+    /// Everything else that is recorded of an operation.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses.
+    pub(super) async fn read(operation: Operation, session: &Session) -> Result<Self, Error> {
+        let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
+        let changes = session.read(CHANGES, &by_id).await?;
+        let observations = observations_of(session, operation.id).await?;
+        // A run may have caused a hundred thousand, and its own summary tells of its batches.
+        let caused = match operation.outcome {
+            Outcome::Begun => Vec::new(),
+            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+        };
+        let signal = match operation.action {
+            Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
+            Deed::Expire | Deed::Delete | Deed::Restore => Vec::new(),
+        };
+        let run = match operation.outcome {
+            Outcome::Begun => Some(RunState::read(session, operation.id).await?),
+            _ => None,
+        };
+        Ok(Self {
+            changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
+            observations,
+            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
+            signal: signal.first().map(signal_of).transpose()?,
+            failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
+            run: run.map(|run| run.progress().clone()),
+            operation,
+        })
+    }
+}
+
+/// What was seen after an operation, in its order.
+///
+/// # Errors
+///
+/// When the database refuses.
+pub(super) async fn observations_of(
+    session: &Session,
+    operation: Uuid,
+) -> Result<Vec<Observation>, Error> {
+    let by_id: [db::Parameter<'_>; 1] = [(&operation, Type::UUID)];
+    let rows = session.read(OBSERVATIONS, &by_id).await?;
+    Ok(rows.iter().map(observation_of).collect::<Result<_, _>>()?)
+}
+
+/// A request for one operation, by its whole id: whoever asks again under an id wants to know what
+/// became of it, and finds who asked first, and for what, in its actor.
+#[derive(Clone, Copy, Debug)]
+pub struct FindOperation {
+    /// The id.
+    pub id: Uuid,
+}
+
+impl FindOperation {
+    /// Runs it; `None` where nothing is recorded under the id.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is installed, or the database refuses.
+    pub async fn run(self, session: &Session) -> Result<Option<Operation>, Error> {
+        let find = with_columns(FIND);
+        match session.read(&find, &[(&self.id, Type::UUID)]).await {
+            Ok(rows) => Ok(rows.first().map(operation_of).transpose()?),
+            // Asked only now, since this is asked before every change.
+            Err(error) if error.kind() == Some(Kind::Missing) => {
+                require_installed(session).await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -223,6 +274,7 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             db_user: row.try_get("db_user")?,
             client_address: row.try_get("client_address")?,
             app_actor: row.try_get("app_actor")?,
+            http: caller_of(row)?,
         },
         reason: row.try_get("reason")?,
         ticket: row.try_get("ticket")?,
@@ -241,6 +293,7 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             .transpose()?,
         secret_verified: row.try_get("secret_verified")?,
         error: row.try_get("error")?,
+        error_code: row.try_get("error_code")?,
         tool_version: row.try_get("tool_version")?,
         database: DatabaseIdentity {
             host: row.try_get("server_host")?,
@@ -250,6 +303,27 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             system_identifier: row.try_get("system_identifier")?,
         },
     })
+}
+
+/// Whoever asked over HTTP. The record has them whole or not at all.
+fn caller_of(row: &Row) -> Result<Option<Caller>, db::Error> {
+    let text = |name: &str| row.try_get::<_, Option<String>>(name);
+    let whole = (
+        text("http_principal")?,
+        text("http_credential")?,
+        text("http_request_id")?,
+        text("http_request_digest")?,
+    );
+    let (Some(principal), Some(credential), Some(request_id), Some(request_digest)) = whole else {
+        return Ok(None);
+    };
+    Ok(Some(Caller {
+        principal,
+        credential,
+        peer: text("http_peer")?,
+        request_id,
+        request_digest,
+    }))
 }
 
 /// A word of the log as the model's enum, by the spelling that serde knows.

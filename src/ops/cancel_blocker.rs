@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::desk::Context;
 use super::error::Error;
-use super::request::Request;
+use super::request::{Request, caller_columns};
 use crate::db::{self, Change, Identity, Isolation, Kind, Session};
 use crate::model::{Blocker, Cause, Deed, Outcome, Signal, SignalResult};
 
@@ -95,6 +95,7 @@ impl CancelBlocker<'_> {
         let operation = Uuid::now_v7();
         let mut record = self.record(&identity, operation, Outcome::Refused);
         record.insert("error".to_owned(), why.to_string().into());
+        record.insert("error_code".to_owned(), why.code().into());
         let record = Value::Object(record);
         let parameters = [(&record as &_, Type::JSONB)];
         let change =
@@ -180,6 +181,7 @@ impl CancelBlocker<'_> {
             ticket,
             os_user,
             host,
+            caller,
             ..
         } = self.blocked;
         let database = &identity.database;
@@ -199,10 +201,12 @@ impl CancelBlocker<'_> {
             "server_port": database.port,
             "system_identifier": database.system_identifier,
         });
-        match record {
+        let mut record = match record {
             Value::Object(record) => record,
             _ => Map::new(),
-        }
+        };
+        record.extend(caller_columns(caller.as_ref()));
+        record
     }
 }
 

@@ -329,14 +329,8 @@ impl Planned {
     /// Finds out what became of a COMMIT whose answer was lost: the fence takes the operation's
     /// id, or finds it taken.
     async fn settle_commit(&self, lost: &db::Error) -> Result<(), Error> {
-        let record = WithoutEffect {
-            request: &self.request,
-            known: &self.known,
-            identity: &self.desk.identity,
-            outcome: Outcome::Failed,
-            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
-                .to_owned(),
-        };
+        let identity = &self.desk.identity;
+        let record = WithoutEffect::fence_of(&self.request, &self.known, identity);
         // Whatever is in the way may go away: only time ends this.
         match record.settle(&self.desk.database, |_unfenced| true).await {
             Ok(Fenced::Before(Outcome::Applied | Outcome::Unchanged)) => Ok(()),

@@ -52,7 +52,7 @@ mod verify;
 mod watch;
 mod wording;
 
-pub use audit::{History, ListOperations, ShowOperation};
+pub use audit::{FindOperation, History, ListOperations, ShowOperation};
 pub use batch::{Count, Ended, Pace, PlannedRun, Run};
 pub use cancel_blocker::{CancelBlocker, Signalled};
 pub use desk::{Context, Desk};

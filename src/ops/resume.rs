@@ -11,7 +11,7 @@ use super::planned::Planned;
 use super::request::{Known, MAX_ROWS, Request};
 use super::schedule::Ends;
 use super::watch::watched;
-use crate::model::{Action, ApplicationAudit, Deed, Operation, Outcome};
+use crate::model::{Action, ApplicationAudit, Caller, Deed, Operation, Outcome};
 
 /// A request to go on with a run.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Resume {
     pub os_user: Option<String>,
     /// The host that it asks from.
     pub host: Option<String>,
+    /// Whoever asks over HTTP, who need not be who began the run.
+    pub caller: Option<Caller>,
 }
 
 impl Resume {
@@ -81,6 +83,7 @@ impl Resume {
             settle,
             os_user,
             host,
+            caller,
         } = self;
         Request {
             id: operation.id,
@@ -105,6 +108,7 @@ impl Resume {
             app_actor: operation.actor.app_actor.clone(),
             os_user,
             host,
+            caller,
         }
     }
 }

@@ -1,3 +1,4 @@
 //! What lies below the command line, and the fixtures themselves.
 
+mod caller;
 mod fixtures;

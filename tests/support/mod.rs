@@ -13,6 +13,7 @@ pub(crate) mod coderd;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod http;
+pub(crate) mod library;
 pub(crate) mod many;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;

@@ -141,14 +141,13 @@ impl PlannedRun {
 
     /// Finds out what became of a COMMIT whose answer was lost, as for any other operation.
     async fn settle(&self, id: Uuid, lost: &db::Error) -> Result<(), Error> {
-        let record = WithoutEffect {
-            request: &self.planned.request,
-            known: &self.planned.known,
-            identity: &self.planned.desk.identity,
-            outcome: Outcome::Failed,
-            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
-                .to_owned(),
-        };
+        let Planned {
+            request,
+            known,
+            desk,
+            ..
+        } = &self.planned;
+        let record = WithoutEffect::fence_of(request, known, &desk.identity);
         let database = &self.planned.desk.database;
         match record.settle(database, |_unfenced| true).await {
             Ok(Fenced::Before(Outcome::Begun)) => Ok(()),
