@@ -195,6 +195,29 @@ impl Change<'_> {
             self.row.try_get("observations")?,
         )]))
     }
+
+    /// Proves that a plan waits. It is its own record.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing.
+    pub fn recorded_plan(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
+        Ok(proof([(
+            "the plan was not written down",
+            1,
+            self.row.try_get("plans_held")?,
+        )]))
+    }
+
+    /// Proves that plans that waited were taken away and nothing else was done, and tells how many:
+    /// none where somebody was quicker. What became of them is on record with their operations.
+    ///
+    /// # Errors
+    ///
+    /// When the statement is another one.
+    pub fn removed_plans(&self) -> Result<(Recorded, i32), Error> {
+        Ok((Recorded(()), self.row.try_get("plans_removed")?))
+    }
 }
 
 fn proof<const N: usize>(parts: [(&'static str, i32, i32); N]) -> Result<Recorded, Unrecorded> {

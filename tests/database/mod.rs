@@ -2,3 +2,4 @@
 
 mod caller;
 mod fixtures;
+mod plans;
