@@ -3,3 +3,4 @@
 mod caller;
 mod fixtures;
 mod plans;
+mod retold;

@@ -1,7 +1,8 @@
 //! Putting back what an operation set: which operation, its rows as they were left and as they are,
-//! and what of that makes a plan.
+//! and what of that makes a plan. `read_back` sees that it holds, `retold` is for telling it again.
 
 mod read_back;
+mod retold;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -25,7 +26,8 @@ use crate::model::{
     RowNote, SecretCheck, TakenBack,
 };
 
-pub(super) use read_back::{explain, read_back};
+pub(super) use read_back::{advice, explain, read_back, worst};
+pub(super) use retold::{Restored, was_gone};
 use rows::{Fate, Left, Row, look, noted};
 
 /// Finds the operation and its rows, and refuses what cannot or must not be put back.

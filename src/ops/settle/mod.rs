@@ -25,8 +25,9 @@ use look::Sighting;
 use re_apply::{Again, re_apply};
 use window::{Ended, Watch};
 
+pub(super) use advice::Adviser;
 pub(super) use look::Looking;
-use verdict::worst;
+pub(super) use verdict::worst;
 
 /// How often what came back to life is killed again. What is written back more often has a writer
 /// that nobody wins against this way.
@@ -124,7 +125,7 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
 }
 
 /// Whether a token is as was asked for.
-fn is_so(verdict: Verdict) -> bool {
+pub(super) fn is_so(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Dead | Verdict::Scheduled)
 }
 
