@@ -19,9 +19,6 @@ use crate::ops::{
     Context, Ends, Filter, FromFile, Kinds, Moment, Request, Restore, Selector, Swept,
 };
 
-/// What a dry run says where nothing else does: nothing of it stays.
-const DRY_RUN: &str = "dry run";
-
 /// Which tokens, and what is to become of them.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -165,14 +162,11 @@ impl Wanted {
             leave_companions,
             sender,
         } = change;
-        let reason = match reason.filter(|reason| !reason.trim().is_empty()) {
-            Some(reason) => reason,
-            None if dry_run => DRY_RUN.to_owned(),
-            None => {
-                return Err(Refused::usage("nothing says why")
-                    .hint("send a `reason` in the body, or the header X-Breakglass-Reason"));
-            }
-        };
+        let given = reason.filter(|reason| !reason.trim().is_empty());
+        let reason = given.ok_or_else(|| {
+            Refused::usage("nothing says why")
+                .hint("send a `reason` in the body, or the header X-Breakglass-Reason")
+        })?;
         self.refuse_secrets(
             app.context(),
             [Some(&reason), ticket.as_ref(), app_actor.as_ref()],
