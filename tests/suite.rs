@@ -2,6 +2,7 @@
 //!
 //! - `cli/`: the real binary, by what it prints, how it ends and what it leaves in the database.
 //! - `database/`: what lies below the command line, and the fixtures themselves.
+//! - `http/`: `breakglass serve`, by what it answers and what it leaves in the database.
 //! - `faults/`: the wire cut and the server killed, and the one direction of the imports.
 //! - `support/`: the server, the databases, running the binary, looking at rows.
 //!
@@ -10,6 +11,7 @@
 mod cli;
 mod database;
 mod faults;
+mod http;
 mod support;
 #[path = "support/tests.rs"]
 mod support_tests;

@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::metrics::Metrics;
 use super::principals::{FileError, Principals};
 use super::problem::Refused;
-use super::{limits, log, routes};
+use super::{coder, limits, log, routes};
 use crate::db::Interrupt;
 use crate::ops::{Context, Scope};
 
@@ -113,6 +113,7 @@ impl App {
             .layer(DefaultBodyLimit::max(self.0.limits.body_bytes))
             .layer(from_fn_with_state(self.clone(), limits::limited))
             .layer(from_fn(limits::unharmed))
+            .layer(from_fn(coder::said))
             .layer(from_fn_with_state(self.clone(), log::logged))
             .with_state(self.clone())
     }
@@ -165,7 +166,10 @@ impl App {
         self.0.tasks.close();
         if timeout(limit, self.0.tasks.wait()).await.is_err() {
             let left = self.0.tasks.len();
-            tracing::error!(left, "changes were under way for too long; the record tells how they ended");
+            tracing::error!(
+                left,
+                "changes were under way for too long; the record tells how they ended"
+            );
         }
     }
 

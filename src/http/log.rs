@@ -53,7 +53,7 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
         .answered(method.as_str(), &route, status, took);
     let told = response.extensions().get::<Told>().cloned();
     let about = response.extensions().get::<About>().map(|About(id)| *id);
-    let operation = about.or(told.as_ref().and_then(|told| told.operation));
+    let operation = about.or(told.as_ref().and_then(|Told(problem)| problem.operation));
     tracing::info!(
         request_id = %id,
         peer = peer.as_deref(),
@@ -61,7 +61,7 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
         method = method.as_str(),
         route,
         status,
-        code = told.as_ref().map(|told| told.code.as_str()),
+        code = told.as_ref().map(|Told(problem)| problem.code.as_str()),
         operation = operation.map(tracing::field::display),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "answered"

@@ -1,5 +1,6 @@
 //! Errors as problem documents.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -198,17 +199,11 @@ impl IntoResponse for Refused {
             let challenge = HeaderValue::from_static("Bearer realm=\"breakglass\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(Told {
-            code: problem.code.clone(),
-            operation: problem.operation,
-        });
+        response.extensions_mut().insert(Told(problem.into()));
         response
     }
 }
 
-/// What the log tells of an answer.
+/// The problem that an answer tells of, for the log and for those who tell it in other words.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) code: String,
-    pub(super) operation: Option<Uuid>,
-}
+pub(super) struct Told(pub(super) Arc<Problem>);
