@@ -129,8 +129,10 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
         owner: args.owner.clone(),
         batches: args.batches,
         limit: (args.limit > 0).then_some(args.limit),
+        after: None,
     };
-    let reading = request.run(&session);
+    let log = context.log(&session, &identity).await?;
+    let reading = request.run(&log);
     let mut operations = watched(&context.database, &session, reading).await?;
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
     let truncated = operations.len() > limit;
@@ -175,7 +177,8 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
     let request = ShowOperation {
         id: args.operation.clone(),
     };
-    let reading = request.run(&session);
+    let log = context.log(&session, &identity).await?;
+    let reading = request.run(&log);
     let history = watched(&context.database, &session, reading).await?;
     let mut out = run.screen.data();
     match args.output {

@@ -83,14 +83,6 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         &details,
         kinds.as_ref().is_none_or(|kinds| kinds.len() > 1),
     )?;
-    if args.sort == Sort::LastUsed && !desk.bound.records_use() {
-        return Err(Error::NotKept {
-            title: desk.bound.adapter.title.clone(),
-            what: "when a token was last used",
-            flags: "--sort last-used",
-        }
-        .into());
-    }
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
         Sort::Name => (SortKey::Label, false),
@@ -104,6 +96,7 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         sort,
         descending: largest_first != args.reverse,
         limit: (args.limit > 0).then_some(args.limit),
+        after: None,
     };
     let tokens = pin!(request.run(&desk).await?);
     let mut limited = Limited {

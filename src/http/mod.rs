@@ -19,6 +19,7 @@ mod problem;
 mod request_id;
 mod routes;
 mod status;
+mod waiting;
 mod wanted;
 
 pub use app::{App, RequestLimits, Settings};

@@ -23,7 +23,7 @@ use crate::adapter::parse_window;
 use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
 use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
-use crate::view::SweepHead;
+
 use read::read;
 use told::Told;
 

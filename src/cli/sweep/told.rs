@@ -8,7 +8,8 @@ use crate::cli::failure::Failure;
 use crate::cli::format::Format;
 use crate::model::{Hit, Receipt, SweepSummary};
 use crate::ops::Desk;
-use crate::view::{SweepHead, SweepStyle, SweepWriter};
+use crate::model::SweepHead;
+use crate::view::{SweepStyle, SweepWriter};
 
 /// What is written, to whoever still reads it.
 pub(super) struct Told<'a> {
@@ -57,7 +58,7 @@ impl Told<'_> {
     pub(super) fn summary(
         &mut self,
         run: &mut Run,
-        head: &SweepHead<'_>,
+        head: &SweepHead,
         desk: &Desk,
     ) -> Result<(), Failure> {
         let left_out = match &mut self.writer {
@@ -98,7 +99,7 @@ impl Told<'_> {
 }
 
 /// `read 1.2 GiB as text: 33 places of 12 secrets: 3 live, 1 wrong secret, 2 dead, 6 unknown`.
-fn summary_line(head: &SweepHead<'_>) -> String {
+fn summary_line(head: &SweepHead) -> String {
     let SweepSummary {
         bytes,
         occurrences,

@@ -4,6 +4,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
 use super::desk;
@@ -19,7 +20,7 @@ use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::{Wanted, digest};
 use crate::model::wire::ChangeRequest;
-use crate::model::{Action, Class, Receipt, Token, TokenPage, Verdict};
+use crate::model::{Action, Class, Receipt, Token, Verdict};
 use crate::ops::{Desk, Error, Filter, FindTokens, Kinds, ListTokens, Selector, ShowToken};
 
 /// Keys that a list may have: Coder's clients know no pages.
@@ -61,8 +62,8 @@ pub(super) async fn list(
         limit: Some(most),
         after: None,
     };
-    let TokenPage { tokens, next, .. } = request.page(&desk).await?;
-    if next.is_some() {
+    let tokens: Vec<Token> = request.run(&desk).await?.try_collect().await?;
+    if tokens.len() > most as usize {
         return Err(Refused::new(
             StatusCode::BAD_REQUEST,
             "too_many_rows",
