@@ -113,8 +113,8 @@ impl App {
             .layer(DefaultBodyLimit::max(self.0.limits.body_bytes))
             .layer(from_fn_with_state(self.clone(), limits::limited))
             .layer(from_fn(limits::unharmed))
-            .layer(from_fn(coder::said))
             .layer(from_fn_with_state(self.clone(), log::logged))
+            .layer(from_fn(coder::said))
             .with_state(self.clone())
     }
 
@@ -136,12 +136,10 @@ impl App {
             ..context.clone()
         };
         let principal = caller.principal();
-        context.scope = Scope {
-            owner: None,
-            kinds: principal.kinds.clone(),
-        };
-        if let Some(word) = &principal.owner {
-            context.scope = Scope::of_owner(&context, word).await?;
+        let (owner, kinds) = (principal.owner.as_deref(), principal.kinds.as_deref());
+        if owner.is_some() || kinds.is_some() {
+            let desk = context.open().await?;
+            context.scope = Scope::resolve(&desk, owner, kinds).await?;
         }
         Ok(context)
     }

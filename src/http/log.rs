@@ -52,8 +52,9 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
     app.metrics()
         .answered(method.as_str(), &route, status, took);
     let told = response.extensions().get::<Told>().cloned();
+    let told = told.map(|Told(problem)| problem);
     let about = response.extensions().get::<About>().map(|About(id)| *id);
-    let operation = about.or(told.as_ref().and_then(|Told(problem)| problem.operation));
+    let operation = about.or(told.as_ref().and_then(|problem| problem.operation));
     tracing::info!(
         request_id = %id,
         peer = peer.as_deref(),
@@ -61,11 +62,15 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
         method = method.as_str(),
         route,
         status,
-        code = told.as_ref().map(|Told(problem)| problem.code.as_str()),
+        code = told.as_ref().map(|problem| problem.code.as_str()),
         operation = operation.map(tracing::field::display),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
+    if let Some(mut problem) = told {
+        problem.request_id = Some(id.to_string());
+        *response.body_mut() = serde_json::to_vec(&problem).unwrap_or_default().into();
+    }
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

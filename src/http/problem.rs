@@ -1,6 +1,5 @@
 //! Errors as problem documents.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -118,12 +117,6 @@ impl Refused {
         matches!(self.problem.code.as_str(), "done_after_all" | "conflict")
     }
 
-    /// What became of its record, as another refusal of the same operation says.
-    pub(super) fn recorded_as(mut self, other: Self) -> Self {
-        self.problem.record = other.problem.record;
-        self
-    }
-
     /// A refusal or failure that stands in the log, told again.
     pub(super) fn again(operation: &Operation) -> Self {
         let code = operation.error_code.as_deref().unwrap_or("failed");
@@ -132,12 +125,6 @@ impl Refused {
         let mut told = Self::of(status, code, Class::Refused, detail).about(operation.id);
         told.problem.record = Some(Recorded::Recorded);
         told
-    }
-
-    /// Another class than the status says.
-    pub(super) fn class(mut self, class: Class) -> Self {
-        self.problem.class = class;
-        self
     }
 }
 
@@ -198,10 +185,10 @@ impl IntoResponse for Refused {
         } = self;
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
-        let mut response = (status, kind, body).into_response();
+        // The body is written when the request is named in it: see `log`.
+        let mut response = status.into_response();
         let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
         }
@@ -209,11 +196,11 @@ impl IntoResponse for Refused {
             let challenge = HeaderValue::from_static("Bearer realm=\"breakglass\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(Told(problem.into()));
+        response.extensions_mut().insert(Told(problem));
         response
     }
 }
 
-/// The problem that an answer tells of, for the log and for those who tell it in other words.
+/// The problem that an answer is about.
 #[derive(Clone, Debug)]
-pub(super) struct Told(pub(super) Arc<Problem>);
+pub(super) struct Told(pub(super) Box<Problem>);

@@ -2,3 +2,4 @@
 //! the database.
 
 mod coder;
+mod native;

@@ -20,7 +20,7 @@ use super::justify;
 use super::reading::{Named, warn_of_secrets};
 use super::unblock::Unblock;
 use crate::adapter::parse_window;
-use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
+use crate::model::{Action, HitVerdict, Receipt, SweepHead, SweepSummary};
 use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
 

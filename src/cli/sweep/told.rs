@@ -6,9 +6,9 @@ use super::SweepArgs;
 use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::format::Format;
+use crate::model::SweepHead;
 use crate::model::{Hit, Receipt, SweepSummary};
 use crate::ops::Desk;
-use crate::model::SweepHead;
 use crate::view::{SweepStyle, SweepWriter};
 
 /// What is written, to whoever still reads it.
