@@ -1,7 +1,7 @@
 //! Keys: listed, found by name and by id, expired and deleted.
 
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use futures_util::TryStreamExt as _;
@@ -20,7 +20,7 @@ use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::{Wanted, digest};
 use crate::model::wire::ChangeRequest;
-use crate::model::{Action, Class, Receipt, Token, Verdict};
+use crate::model::{Action, Receipt, Token, Verdict};
 use crate::ops::{Desk, Error, Filter, FindTokens, Kinds, ListTokens, Selector, ShowToken};
 
 /// Keys that a list may have: Coder's clients know no pages.
@@ -185,7 +185,7 @@ pub(super) async fn delete(
 }
 
 /// What a change is told from others by. Coder's clients send no body with one.
-type Sent = (Method, OriginalUri, HeaderMap);
+type Sent = (Method, Uri, HeaderMap);
 
 /// Carries a change out as the routes under `/v1` do.
 async fn changed(
@@ -193,7 +193,7 @@ async fn changed(
     caller: &Caller,
     user: &str,
     wanted: Wanted,
-    (method, OriginalUri(uri), headers): Sent,
+    (method, uri, headers): Sent,
 ) -> Result<Response, Refused> {
     caller.must(Permission::of(wanted.action))?;
     let own = reason(&headers)?.filter(|reason| !reason.trim().is_empty());
@@ -236,26 +236,22 @@ async fn changed(
 /// Done is what was seen to be so afterwards.
 fn done(receipt: &Receipt) -> Result<Response, Refused> {
     let id = receipt.operation.id;
-    match receipt.verdict {
+    let verdict = match receipt.verdict {
         None | Some(Verdict::Dead) => {
-            Ok((Extension(About(id)), StatusCode::NO_CONTENT).into_response())
+            return Ok((Extension(About(id)), StatusCode::NO_CONTENT).into_response());
         }
-        Some(verdict) => {
-            let refused = Refused::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "not_confirmed_dead",
-                format!(
-                    "the key was changed, and not seen dead afterwards: {}",
-                    verdict.as_str()
-                ),
-            );
-            let advice = receipt.settled.advice.clone();
-            Err(refused
-                .hint(advice.unwrap_or_else(|| "look again".to_owned()))
-                .class(Class::NotConfirmed)
-                .about(id))
-        }
-    }
+        Some(verdict) => verdict.as_str(),
+    };
+    let refused = Refused::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "not_seen_dead",
+        format!("the key was changed, and is not seen dead afterwards: {verdict}"),
+    );
+    let refused = refused.about(id);
+    Err(match &receipt.settled.advice {
+        Some(advice) => refused.hint(advice.clone()),
+        None => refused,
+    })
 }
 
 /// The one key that has a name; `None` where there is none.
