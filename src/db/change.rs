@@ -130,8 +130,8 @@ impl<'a> Change<'a> {
     /// [`CommitError::Aborted`] when the server refused, [`CommitError::Unknown`] when its answer
     /// was lost.
     pub async fn commit(self, proof: Recorded) -> Result<(), CommitError> {
-        // It was made for this very statement, and is spent.
-        drop(proof);
+        // It was made of this statement's answer, and is spent.
+        let Recorded { .. } = proof;
         let session = self.session;
         // Held by the session that ran the statement, so it was sent nothing yet.
         let wire = session.wire().map_err(CommitError::Aborted)?;

@@ -36,7 +36,7 @@ pub struct ListOperations {
     pub since: Option<DateTime<Utc>>,
     /// Before.
     pub until: Option<DateTime<Utc>>,
-    /// Database role, operating system's user or the application's.
+    /// Database role, HTTP principal, operating system's user or the application's.
     pub actor: Option<String>,
     /// What it did.
     pub action: Option<Deed>,
