@@ -7,6 +7,7 @@
 mod app;
 mod caller;
 mod carry;
+mod coder;
 mod extract;
 mod keys;
 mod limits;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as Describe};
 
 use crate::http::caller::Caller;
@@ -38,6 +38,11 @@ impl Modify for Schemes {
             deprecated: None,
         };
         components.add_security_scheme("certificate", certificate);
+        let coder = ApiKeyValue::with_description(
+            "Coder-Session-Token",
+            "the same token, in the way of Coder's own clients, on their routes",
+        );
+        components.add_security_scheme("coder", SecurityScheme::ApiKey(ApiKey::Header(coder)));
     }
 }
 

@@ -136,34 +136,16 @@ pub(super) async fn delete(
     .await
 }
 
-/// Plans a change and carries it out, as one operation.
-pub(in crate::http) async fn changed(
+/// Carries a change out, and answers with its receipt.
+pub(super) async fn changed(
     app: &App,
     caller: &Caller,
     wanted: Wanted,
     ticket: Ticket,
     (mut change, reason): (ChangeRequest, Option<String>),
 ) -> Result<Response, Refused> {
-    caller.must(Permission::of(wanted.action))?;
     change.reason = change.reason.or(reason);
-    let action = wanted.action;
-    let request = wanted.request(app, caller, (ticket.id, ticket.digest.clone()), change)?;
-    let (own, by) = (app.clone(), caller.clone());
-    let work = move || -> crate::http::carry::Work {
-        Box::pin(async move {
-            let context = own.context_of(&by).await?;
-            let planned = match request.plan(&context).await {
-                Ok(planned) => planned,
-                Err(refusal) => {
-                    own.count_refusal(action, &refusal.error);
-                    return Err(refusal.into());
-                }
-            };
-            own.carry_out(&by, planned).await
-        })
-    };
-    let receipt = app.once(caller, ticket, work).await?;
-    Ok(told(receipt))
+    Ok(told(app.change(caller, wanted, ticket, change).await?))
 }
 
 /// The receipt as an answer.
