@@ -18,6 +18,8 @@
 
 pub mod adapter;
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod db;

@@ -11,5 +11,5 @@ pub use change::{
 };
 pub use filter::FilterWords;
 pub use plan::{LookupRequest, NamedToken, PlanRequest, RestoreWanted, Secret, SweptTokens};
-pub use query::{OperationQuery, TokenQuery};
+pub use query::{DoctorQuery, OperationQuery, TokenQuery};
 pub use sweep::{Candidate, CandidateVerdict, SweepRequest, Verdicts};
