@@ -169,7 +169,11 @@ impl Builder {
             (false, true) => return Err(BuildError::NoTls),
             (false, false) => tls::nobody()?,
         };
-        let bearer = self.token.as_deref().map(|token| bearer(token)).transpose()?;
+        let bearer = self
+            .token
+            .as_deref()
+            .map(|token| bearer(token))
+            .transpose()?;
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("breakglass/", env!("CARGO_PKG_VERSION")))
@@ -199,7 +203,9 @@ impl Builder {
 fn bearer(token: &str) -> Result<HeaderValue, BuildError> {
     let text = Zeroizing::new(format!("Bearer {token}"));
     let value = HeaderValue::try_from(text.as_str()).ok();
-    let mut value = value.filter(|_| !token.is_empty()).ok_or(BuildError::Token)?;
+    let mut value = value
+        .filter(|_| !token.is_empty())
+        .ok_or(BuildError::Token)?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -218,7 +224,9 @@ mod tests {
             let client = built(server).unwrap();
             assert!(!format!("{client:?}").contains("canary"));
         }
-        let insecure = Client::builder("http://db1:7345").token("canary").insecure();
+        let insecure = Client::builder("http://db1:7345")
+            .token("canary")
+            .insecure();
         assert!(!format!("{insecure:?}").contains("canary"));
         assert!(insecure.build().is_ok());
     }

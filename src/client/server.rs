@@ -117,12 +117,19 @@ mod tests {
             ("http://127.0.0.1:7345", "http://127.0.0.1:7345", true),
             ("http://[::1]:7345/", "http://[::1]:7345", true),
             ("http://localhost:1", "http://localhost:1", true),
-            ("http://localhost.example", "http://localhost.example", false),
+            (
+                "http://localhost.example",
+                "http://localhost.example",
+                false,
+            ),
             ("http://10.0.0.1", "http://10.0.0.1", false),
             ("unix:/run/b.sock", "unix:/run/b.sock", true),
         ] {
             let server = Server::parse(text).unwrap();
-            assert_eq!((server.to_string().as_str(), server.is_local()), (told, local));
+            assert_eq!(
+                (server.to_string().as_str(), server.is_local()),
+                (told, local)
+            );
         }
         for text in [
             "",

@@ -129,7 +129,11 @@ async fn a_refusal_is_the_answer_and_asked_for_once() {
         (problem("409 Conflict", "", "locked"), "locked"),
         (problem("502 Bad Gateway", "", "unfit"), "unfit"),
         (
-            problem("503 Service Unavailable", "retry-after: 60\r\n", "overloaded"),
+            problem(
+                "503 Service Unavailable",
+                "retry-after: 60\r\n",
+                "overloaded",
+            ),
             "overloaded",
         ),
     ] {
@@ -142,7 +146,11 @@ async fn a_refusal_is_the_answer_and_asked_for_once() {
 
 #[tokio::test]
 async fn a_server_that_says_when_is_asked_again_then() {
-    let busy = problem("503 Service Unavailable", "retry-after: 1\r\n", "overloaded");
+    let busy = problem(
+        "503 Service Unavailable",
+        "retry-after: 1\r\n",
+        "overloaded",
+    );
     let well = say("200 OK", "", "{\"status\":\"ok\"}");
     let (client, requests) = server(vec![busy, well]).await;
     let begun = Instant::now();
@@ -177,7 +185,11 @@ async fn coders_own_errors_are_problems_too() {
     let error = client.coder_key("me", "k").await.unwrap_err();
     let problem = error.problem().unwrap();
     assert_eq!(
-        (problem.status, problem.code.as_str(), problem.detail.as_str()),
+        (
+            problem.status,
+            problem.code.as_str(),
+            problem.detail.as_str()
+        ),
         (404, "no_such_token", "Resource not found")
     );
 }

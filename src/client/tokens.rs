@@ -93,6 +93,7 @@ impl Client {
         request: &ChangeRequest,
     ) -> Result<Receipt, Error> {
         let path = ["v1", "tokens", key];
-        self.change((Method::DELETE, &path), operation, request).await
+        self.change((Method::DELETE, &path), operation, request)
+            .await
     }
 }

@@ -25,6 +25,5 @@ pub(super) async fn examine(
         delete: query.delete,
     };
     let context = app.context_of(&caller).await?;
-    let (_line, diagnosis) = doctor.run(&context).await?;
-    Ok(Json(diagnosis))
+    Ok(Json(doctor.run(&context).await?))
 }

@@ -86,13 +86,16 @@ pub(super) async fn show(
     caller.must(Permission::Audit)?;
     app.refuse_secrets(&[("id", Some(&id))])?;
     let context = app.context_of(&caller).await?;
-    let (session, _identity) = context.connect().await?;
+    let (session, identity) = context.connect().await?;
     let request = ShowOperation {
         id,
         scope: context.scope.clone(),
     };
     let history = request.run(&session).await?;
-    Ok(Json(history.into()))
+    Ok(Json(HistoryDocument {
+        as_of: Some(identity.as_of),
+        ..history.into()
+    }))
 }
 
 /// Puts back what an operation set, as an operation of its own
