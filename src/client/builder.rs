@@ -105,7 +105,7 @@ impl Builder {
     }
 
     /// The bearer token; blanks around it do not count.
-    pub fn token(mut self, token: &str) -> Self {
+    pub fn bearer_token(mut self, token: &str) -> Self {
         self.token = Some(Zeroizing::new(token.trim().to_owned()));
         self
     }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_token_does_not_leave_the_machine_in_clear() {
-        let built = |server: &str| Client::builder(server).token("canary").build();
+        let built = |server: &str| Client::builder(server).bearer_token("canary").build();
         let error = built("http://db1:7345").unwrap_err();
         assert_eq!(error, BuildError::InClear);
         for server in ["http://127.0.0.1:1", "http://localhost:1", "unix:/run/x"] {
@@ -225,7 +225,7 @@ mod tests {
             assert!(!format!("{client:?}").contains("canary"));
         }
         let insecure = Client::builder("http://db1:7345")
-            .token("canary")
+            .bearer_token("canary")
             .insecure();
         assert!(!format!("{insecure:?}").contains("canary"));
         assert!(insecure.build().is_ok());
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn what_no_header_carries_is_no_token() {
         for token in ["", " \n", "a\nb", "é\u{1}"] {
-            let error = Client::builder("unix:/x").token(token).build().unwrap_err();
+            let error = Client::builder("unix:/x").bearer_token(token).build().unwrap_err();
             assert_eq!(error, BuildError::Token, "{token:?}");
         }
     }

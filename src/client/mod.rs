@@ -10,7 +10,7 @@
 //! use breakglass::client::Client;
 //!
 //! let client = Client::builder("https://breakglass.example:7345")
-//!     .token(&std::fs::read_to_string("scanner.token")?)
+//!     .bearer_token(&std::fs::read_to_string("scanner.token")?)
 //!     .build()?;
 //! client.expire_api_key("alice", "aB3dE5gH7j").await?;
 //! # Ok(())

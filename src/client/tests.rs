@@ -65,7 +65,7 @@ async fn server(acts: Vec<Act>) -> (Client, mpsc::UnboundedReceiver<String>) {
         std::future::pending::<()>().await;
     });
     let client = Client::builder(&format!("http://{address}"))
-        .token("canary")
+        .bearer_token("canary")
         .timeout(Duration::from_millis(300))
         .build();
     (client.unwrap(), requests)

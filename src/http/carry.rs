@@ -3,7 +3,6 @@
 
 use std::pin::Pin;
 
-use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::app::App;
@@ -87,15 +86,7 @@ impl App {
             known.principal == caller.principal().name && known.request_digest == ticket.digest
         });
         if !is_same {
-            return Err(Refused::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "key_reused",
-                format!(
-                    "the Idempotency-Key {} belongs to another request",
-                    ticket.id
-                ),
-            )
-            .hint("send a new uuid with every new request"));
+            return Err(Refused::key_reused(ticket.id));
         }
         match found.outcome {
             Outcome::Refused | Outcome::Failed => Err(Refused::again(&found)),

@@ -1,11 +1,14 @@
 //! Reading requests: what does not fit is a problem document too.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::carry::Ticket;
@@ -40,7 +43,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .is_none_or(|kind| kind.split(';').next().is_some_and(is_json));
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let request = Request::from_parts(parts, body);
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let bytes = bytes(request, state).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         if !is_json && !bytes.is_empty() {
             return Err(Refused::new(

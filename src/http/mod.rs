@@ -18,6 +18,7 @@ mod problem;
 mod request_id;
 mod routes;
 mod status;
+mod waiting;
 mod wanted;
 
 pub use app::{App, RequestLimits, Settings};

@@ -84,6 +84,16 @@ impl Refused {
         .hint("say it without the secret; a token's key may be named")
     }
 
+    /// An idempotency key stands for one request.
+    pub(super) fn key_reused(key: Uuid) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "key_reused",
+            format!("the Idempotency-Key {key} belongs to another request"),
+        )
+        .hint("send a new uuid with every new request")
+    }
+
     /// What to try next.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.problem.hint = Some(hint.into());

@@ -20,10 +20,9 @@ use super::reading::{Named, warn_of_secrets};
 use super::unblock::Unblock;
 use super::way::{Opened, Way};
 use crate::adapter::{SecretShape, parse_window};
-use crate::model::{Action, HitVerdict, Receipt, SweepSummary};
+use crate::model::{Action, HitVerdict, Receipt, SweepHead, SweepSummary};
 use crate::ops::{Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
-use crate::view::SweepHead;
 use read::read;
 use told::Told;
 

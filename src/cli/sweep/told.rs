@@ -7,8 +7,8 @@ use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::format::Format;
 use crate::cli::way::Opened;
-use crate::model::{Hit, Receipt, SweepSummary};
-use crate::view::{SweepHead, SweepStyle, SweepWriter};
+use crate::model::{Hit, Receipt, SweepHead, SweepSummary};
+use crate::view::{SweepStyle, SweepWriter};
 
 /// What is written, to whoever still reads it.
 pub(super) struct Told<'a> {
@@ -57,7 +57,7 @@ impl Told<'_> {
     pub(super) fn summary(
         &mut self,
         run: &mut Run,
-        head: &SweepHead<'_>,
+        head: &SweepHead,
         opened: &Opened,
     ) -> Result<(), Failure> {
         let left_out = match &mut self.writer {
@@ -99,7 +99,7 @@ impl Told<'_> {
 }
 
 /// `read 1.2 GiB as text: 33 places of 12 secrets: 3 live, 1 wrong secret, 2 dead, 6 unknown`.
-fn summary_line(head: &SweepHead<'_>) -> String {
+fn summary_line(head: &SweepHead) -> String {
     let SweepSummary {
         bytes,
         occurrences,

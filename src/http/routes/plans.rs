@@ -8,14 +8,15 @@ use axum::response::{IntoResponse as _, Response};
 use super::tokens::told;
 use crate::http::app::App;
 use crate::http::caller::Caller;
-use crate::http::carry::Work;
+use crate::http::carry::{Ticket, Work};
 use crate::http::extract::{Body, Path};
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
+use crate::http::waiting::Waiting;
 use crate::http::wanted::Wanted;
 use crate::model::wire::{ApplyRequest, DeclineRequest, PlanRequest};
 use crate::model::{Problem, Proposal, Receipt};
-use crate::ops::{Error, HeldPlan, HoldPlan};
+use crate::ops::Error;
 
 /// Finds the exact rows of a change, and keeps the plan until it is applied, declined or over
 #[utoipa::path(post, path = "/v1/plans", tag = "plans", request_body = PlanRequest,
@@ -30,22 +31,28 @@ pub(super) async fn plan(
     change.reason = change.reason.or(body.reason);
     let action = wanted.action;
     let ticket = body.ticket;
-    let request = wanted.request(&app, &caller, (ticket.id, ticket.digest), change)?;
     let context = app.context_of(&caller).await?;
+    let _held = app.keys().hold(ticket.id).await;
+    if ticket.is_given
+        && let Some(proposal) = Waiting::again(&context, &caller, &ticket).await?
+    {
+        return Ok(kept(proposal));
+    }
+    let own = (ticket.id, ticket.digest.clone());
+    let request = wanted.request(&app, &caller, own, change)?;
     let planned = request.plan(&context).await.map_err(|refusal| {
         app.count_refusal(action, &refusal.error);
         Refused::from(refusal)
     })?;
-    let proposal = planned.proposal();
-    let hold = HoldPlan {
-        plan: planned.hold(),
-        principal: caller.principal().name.clone(),
-        lasts: app.limits().plan,
-    };
-    hold.run(&context).await?;
-    let location = format!("/v1/plans/{}", proposal.digest);
+    let lifetime = app.limits().plan;
+    Ok(kept(Waiting::keep(planned, &caller, &ticket, lifetime).await?))
+}
+
+/// A plan that waits.
+fn kept(proposal: Proposal) -> Response {
+    let location = format!("/v1/plans/{}", proposal.digest());
     let head = [(header::LOCATION, location)];
-    Ok((StatusCode::CREATED, head, Json(proposal)).into_response())
+    (StatusCode::CREATED, head, Json(proposal)).into_response()
 }
 
 /// Carries out exactly what the plan shows, or nothing
@@ -59,20 +66,23 @@ pub(super) async fn apply(
     body: Body<ApplyRequest>,
 ) -> Result<Response, Refused> {
     let (own, by, ticket) = (app.clone(), caller.clone(), body.ticket.clone());
-    let work = move || -> Work {
-        Box::pin(async move {
-            let context = own.context_of(&by).await?;
-            let mut held = HeldPlan::find(&context, &digest, &by.principal().name).await?;
-            by.must(Permission::of(held.action()))?;
-            held.ask_again(
-                ticket.is_given.then_some(ticket.id),
-                by.on_record(ticket.digest),
-            );
-            let planned = held.planned(&context).await?;
-            own.carry_out(&by, planned).await
-        })
-    };
+    let work = move || -> Work { Box::pin(applied(own, by, digest, ticket)) };
     Ok(told(app.once(&caller, body.ticket, work).await?))
+}
+
+/// The plan, carried out. It waits no longer, whatever came of it: its operation is on record.
+async fn applied(
+    app: App,
+    caller: Caller,
+    digest: String,
+    ticket: Ticket,
+) -> Result<Receipt, Refused> {
+    let context = app.context_of(&caller).await?;
+    let waiting = Waiting::find(&context, &caller, &digest).await?;
+    caller.must(Permission::of(waiting.action()))?;
+    let taken = waiting.take(&context).await?;
+    let planned = taken.planned(&context, &caller, &ticket).await?;
+    app.carry_out(&caller, planned).await
 }
 
 /// Says no to a plan, which is on record then
@@ -86,10 +96,11 @@ pub(super) async fn decline(
     body: Body<DeclineRequest>,
 ) -> Result<Json<Problem>, Refused> {
     let context = app.context_of(&caller).await?;
-    let held = HeldPlan::find(&context, &digest, &caller.principal().name).await?;
-    caller.must(Permission::of(held.action()))?;
-    let action = held.action();
-    let planned = held.planned(&context).await?;
+    let waiting = Waiting::find(&context, &caller, &digest).await?;
+    let action = waiting.action();
+    caller.must(Permission::of(action))?;
+    let taken = waiting.take(&context).await?;
+    let planned = taken.planned(&context, &caller, &body.ticket).await?;
     let error = match body.value.not_confirmed {
         Some(key) => Error::NotConfirmed(key),
         None => Error::Declined,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::TryStreamExt as _;
@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use crate::adapter::SecretShape;
 use crate::http::app::App;
 use crate::http::caller::Caller;
-use crate::http::extract::unread;
+use crate::http::extract::bytes;
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::parts;
@@ -48,7 +48,7 @@ pub(super) async fn sweep(
             ));
         }
     };
-    let body = Bytes::from_request(request, &()).await.map_err(unread)?;
+    let body = bytes(request, &()).await?;
     let desk = app.context_of(&caller).await?.open().await?;
     if is_leak {
         return Ok(Json(searched(&desk, body).await?).into_response());

@@ -48,7 +48,7 @@ pub struct ChangeRequest {
 
 /// An expire of one token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExpireRequest {
     /// Not now, but at this time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,7 @@ pub struct ExpireRequest {
 
 /// A restore of one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RestoreRequest {
     /// Put back what is as it was left, where other columns changed since.
     #[serde(skip_serializing_if = "is_false")]

@@ -95,6 +95,7 @@ pub struct RestoreWanted {
 /// A plan that is asked for. Tokens are named in one way: one by one, by a filter, by an owner, by a
 /// sweep, or by a plan file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     /// Expire, delete or restore.
     pub action: Action,

@@ -56,8 +56,8 @@ impl Far {
             connect_timeout,
         } = said;
         let mut builder = args.with_files(Client::builder(&server))?;
-        if let Some(token) = args.token(token)? {
-            builder = builder.token(&token);
+        if let Some(token) = args.bearer_token(token)? {
+            builder = builder.bearer_token(&token);
         }
         if let Some(limit) = connect_timeout {
             builder = builder.connect_timeout(limit);
