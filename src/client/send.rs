@@ -82,9 +82,9 @@ impl Client {
                 .header(CONTENT_TYPE, "text/plain; charset=utf-8")
                 .body(text.clone()),
         };
-        let mut response = request.send().await.map_err(why)?;
+        let mut response = request.send().await.map_err(|error| why(&error))?;
         let mut answer = Answer::of(&response);
-        while let Some(chunk) = response.chunk().await.map_err(why)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
             if answer.bytes.len() + chunk.len() > LARGEST {
                 return Err(Unanswered::Unfit("it has more than 512 MiB".to_owned()));
             }
@@ -122,8 +122,8 @@ impl Client {
     }
 }
 
-fn why(error: reqwest::Error) -> Unanswered {
-    let cause = root(&error);
+fn why(error: &reqwest::Error) -> Unanswered {
+    let cause = root(error);
     if error.is_connect() {
         Unanswered::Connect(cause)
     } else if error.is_timeout() {

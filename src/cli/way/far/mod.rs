@@ -56,7 +56,7 @@ impl Far {
             connect_timeout,
         } = said;
         let mut builder = args.with_files(Client::builder(&server))?;
-        if let Some(token) = args.bearer_token(token)? {
+        if let Some(token) = args.token(token)? {
             builder = builder.bearer_token(&token);
         }
         if let Some(limit) = connect_timeout {
