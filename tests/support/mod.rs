@@ -8,6 +8,7 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+pub(crate) mod ask;
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
@@ -18,6 +19,7 @@ pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod seed;
+pub(crate) mod serving;
 pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod template;
@@ -29,5 +31,6 @@ pub(crate) use database::TestDatabase;
 pub(crate) use pgbouncer::{Login, PgBouncer};
 pub(crate) use redact::Redactor;
 pub(crate) use run::{Invocation, breakglass};
+pub(crate) use serving::{Server, Serving};
 pub(crate) use standby::Standby;
 pub(crate) use template::Template;

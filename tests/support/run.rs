@@ -192,7 +192,8 @@ impl Invocation<'_> {
         arguments
     }
 
-    fn command(&self) -> (Command, TempDir) {
+    /// What is run, and the HOME that it is given.
+    pub(super) fn command(&self) -> (Command, TempDir) {
         let home = TempDir::with_prefix("breakglass-home-").expect("/tmp is writable");
         let mut command = Command::new(&self.program);
         command
