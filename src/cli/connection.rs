@@ -93,7 +93,7 @@ impl Connecting {
     pub(super) fn way(&self, interrupt: &Interrupt) -> Result<Way, Failure> {
         let Some(server) = self.server() else {
             return match self.server.given() {
-                None => self.context(interrupt).map(Way::Here),
+                None => Ok(Way::Here(Box::new(self.context(interrupt)?))),
                 Some(flag) => Err(Failure::usage(
                     format!("{flag} goes with a server, and none is named"),
                     "add `--server URL`",

@@ -15,6 +15,10 @@ use super::exit::Exit;
 
 /// Why a command ended early.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "without its client no server refuses anything")
+)]
 pub(super) enum Failure {
     /// The command line is wrong in a way that clap cannot see.
     Usage {

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::TestDatabase;
-use super::via;
 use super::terminal::Terminal;
+use super::via;
 
 /// The longest that a program may run.
 pub(super) const TIME_LIMIT: Duration = Duration::from_mins(1);

@@ -165,17 +165,7 @@ impl SweepArgs {
 /// Sweeps a leak.
 pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failure> {
     let kill = args.kill();
-    if let Some(kill) = &kill {
-        let pasted = args.file == "-";
-        change::check_unattended(run, &kill.change, &kill.approval, pasted)?;
-    }
-    let way = run.connecting.way(&run.interrupt)?;
-    warn_of_secrets(run, &way, std::slice::from_ref(&args.file));
-    if let Some(kill) = &kill {
-        change::check_way(&way, &kill.change)?;
-        change::refuse_recorded_secrets(&way, &kill.change)?;
-        justify::check(run, &kill.change, way.policy())?;
-    }
+    let way = prepare(run, &args, kill.as_ref())?;
     let opened = open(run, &way).await?;
     let adapter = opened.adapter()?;
     let shape = SecretShape::of(adapter);
@@ -236,6 +226,22 @@ pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failur
         Some(code) if exit == Exit::Done && summary.live > 0 && !changed => Ok(Exit::Chosen(code)),
         _ => Ok(exit),
     }
+}
+
+/// Refuses what can be refused before anything is connected to.
+fn prepare(run: &mut Run, args: &SweepArgs, kill: Option<&Kill>) -> Result<Way, Failure> {
+    if let Some(kill) = kill {
+        let pasted = args.file == "-";
+        change::check_unattended(run, &kill.change, &kill.approval, pasted)?;
+    }
+    let way = run.connecting.way(&run.interrupt)?;
+    warn_of_secrets(run, &way, std::slice::from_ref(&args.file));
+    if let Some(kill) = kill {
+        change::check_way(&way, &kill.change)?;
+        change::refuse_recorded_secrets(&way, &kill.change)?;
+        justify::check(run, &kill.change, way.policy())?;
+    }
+    Ok(way)
 }
 
 async fn open(run: &mut Run, way: &Way) -> Result<Opened, Failure> {

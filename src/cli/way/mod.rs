@@ -27,12 +27,16 @@ pub(super) use reading::WantedOperations;
 #[derive(Debug)]
 pub(super) enum Way {
     /// At a database.
-    Here(Context),
+    Here(Box<Context>),
     /// At a server.
     There(far::Far),
 }
 
 /// What was said of a server beside its own flags.
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "without its client no server is called")
+)]
 pub(super) struct SaidOfServer {
     /// Where it is.
     pub(super) server: String,

@@ -1,6 +1,11 @@
 //! What stands for a server in a build without the client: nobody. A server that is named all the same
 //! is refused, since the command would go to some database instead.
 
+#![expect(
+    clippy::unused_async,
+    reason = "the same calls as a server's, which wait for it"
+)]
+
 use clap::Args;
 use futures_util::stream::LocalBoxStream;
 

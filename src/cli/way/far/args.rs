@@ -11,9 +11,9 @@ use crate::client::Builder;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Server, instead of a database")]
 pub(in crate::cli) struct ServerArgs {
-    /// A `breakglass serve` to work at: https://HOST[:PORT], or unix:/PATH; else `BREAKGLASS_SERVER`.
-    /// Its token is in `BREAKGLASS_TOKEN`
-    #[arg(long, value_name = "URL", global = true)]
+    /// A `breakglass serve` to work at, by https or on a unix socket; else `BREAKGLASS_SERVER`. Its
+    /// token is in `BREAKGLASS_TOKEN`
+    #[arg(long, value_name = "https://HOST:PORT|unix:/PATH", global = true)]
     pub(in crate::cli) server: Option<String>,
     /// The file that the token is in, instead of `BREAKGLASS_TOKEN`
     #[arg(long, value_name = "FILE", global = true)]

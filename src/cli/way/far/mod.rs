@@ -62,7 +62,7 @@ impl Far {
         if let Some(limit) = connect_timeout {
             builder = builder.connect_timeout(limit);
         }
-        let client = builder.build().map_err(unusable)?;
+        let client = builder.build().map_err(|error| unusable(&error))?;
         Ok(Self {
             named: match &args.server {
                 Some(_) => Named::Flag(client.server()),
@@ -115,8 +115,8 @@ impl Far {
     }
 }
 
-fn unusable(error: BuildError) -> Failure {
-    let hint = match &error {
+fn unusable(error: &BuildError) -> Failure {
+    let hint = match error {
         BuildError::Server | BuildError::UserInServer => {
             "give it as `--server https://HOST[:PORT]` or `--server unix:/PATH`"
         }

@@ -85,7 +85,7 @@ impl FarOpened {
         let pages = self.far.client.token_pages(query(request));
         let pages = stream::try_unfold(Box::pin(pages), move |mut pages| async move {
             let page = self.far.read(pages.try_next()).await?;
-            Ok(page.map(|page| (page, pages)))
+            Ok::<_, Failure>(page.map(|page| (page, pages)))
         });
         pages
             .map_ok(|page| stream::iter(page.tokens).map(Ok))
