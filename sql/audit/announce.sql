@@ -5,13 +5,18 @@ with request as (
     from jsonb_to_record($1::jsonb)
       as r (id uuid, parent_id uuid, cause text, action text, outcome text, adapter text,
             os_user text, host text, reason text, ticket text, selector text,
-            tool_version text, server_host text, server_port integer, system_identifier text)
+            tool_version text, server_host text, server_port integer, system_identifier text,
+            http_principal text, http_credential text, http_peer text, http_request_id text,
+            http_request_digest text)
 ), operation as (
   insert into breakglass.operation (id, parent_id, cause, action, outcome, adapter, os_user, host,
                                     reason, ticket, selector, tool_version, server_host,
-                                    server_port, system_identifier)
+                                    server_port, system_identifier, http_principal,
+                                    http_credential, http_peer, http_request_id,
+                                    http_request_digest)
   select id, parent_id, cause, action, outcome, adapter, os_user, host, reason, ticket, selector,
-         tool_version, server_host, server_port, system_identifier
+         tool_version, server_host, server_port, system_identifier, http_principal, http_credential,
+         http_peer, http_request_id, http_request_digest
     from request
   returning 1
 ), signal as (

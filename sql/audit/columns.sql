@@ -9,4 +9,5 @@
             else o.companions_changed end as companions_changed,
        o.cascades, o.application_audit, o.secret_verified, o.error, o.tool_version, o.server_host,
        o.server_port, o.database_name, o.server_version, o.system_identifier,
-       o.ends_at, o.batch
+       o.ends_at, o.batch, o.error_code, o.http_principal, o.http_credential, o.http_peer,
+       o.http_request_id, o.http_request_digest

@@ -1,12 +1,17 @@
 -- Finds the latest operation that changed a row; for one that was applied again, what it was applied
 -- for.
---   $1 text  the table with its schema   $2 text  key
-with recursive latest as (
+--   $1 text   the table with its schema   $2 text  key
+--   $3 to $6  the scope: adapter, owner's key, kinds, token table; all null for everything
+with recursive scope as (
+  select $3::text as adapter, $4::text as owner, $5::text[] as kinds, $6::text as relation
+), latest as (
   select o.id, o.parent_id, o.cause
     from breakglass.change as c
     join breakglass.operation as o on o.id = c.operation_id
+   cross join scope
    where c.relation = $1::text
      and c.key = $2::text
+/* scoped */
 order by o.occurred_at desc, o.id desc
    limit 1
 ), origin as (
@@ -21,5 +26,7 @@ order by o.occurred_at desc, o.id desc
 select /* columns */
   from origin
   join breakglass.operation as o on o.id = origin.id
+ cross join scope
 /* run */
  where origin.cause is distinct from 're-apply'
+/* scoped */

@@ -1,5 +1,6 @@
 -- Who could rewrite the log: its owners, everybody who was granted more than reading it, and what
--- default privileges would give on the tables of a later migration.
+-- default privileges would give on the tables of a later migration. Plans that wait are no part of it,
+-- and are there to be deleted.
 --   $1 text    owner of the application's token table, or null
 --   $2 text[]  breakglass's own tables
 with log as (
@@ -17,6 +18,7 @@ with log as (
     from log
    cross join aclexplode(log.relacl) as a
    where a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
+     and (log.relation <> 'plan' or a.privilege_type <> 'DELETE')
    union all
   select 'table', log.relation, log.relowner, a.grantee,
          lower(a.privilege_type) || ' (' || t.attname || ')'

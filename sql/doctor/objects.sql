@@ -1,6 +1,7 @@
 -- What could swallow, rewrite or refuse a write, one row an object: every object of breakglass's own
 -- tables, and of the application's tables their triggers and rules, those of their partitions and
--- children too. Definitions are on one line. `events` are the bits of pg_trigger.tgtype, for a rule the number of its event.
+-- children too. Definitions are on one line. `events` are the bits of pg_trigger.tgtype, for a rule the number of its event, and for a table what
+-- the role may do to all of it.
 --   $1 text[]  schemas   $2 text[]  tables, beside their schemas   $3 text[]  breakglass's own tables
 with recursive wanted as (
   select c.oid, w.schema, w.relation
@@ -33,7 +34,7 @@ select 'setting', '', '', 'session_replication_role', current_setting('session_r
  union all
 select 'table', own.schema, own.relation, '',
        case c.relpersistence when 'p' then 'permanent' else 'unlogged' end,
-       true, true, 0, array[]::text[]
+       true, true, case when has_table_privilege(own.oid, 'delete') then 8 else 0 end, array[]::text[]
   from own
   join pg_class as c on c.oid = own.oid
  union all

@@ -6,8 +6,9 @@ select c.relname::text as relation,
   join pg_namespace as n on n.oid = c.relnamespace
  cross join unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
  where n.nspname = 'breakglass'
-   and c.relname in ('operation', 'change', 'observation', 'signal', 'signal_result',
-                     'schema_history')
+   and c.relname in ('operation', 'change', 'observation', 'signal', 'signal_result', 'batch',
+                     'schema_history', 'plan')
+   and (c.relname <> 'plan' or p.privilege <> 'delete')   -- which it was granted
    and has_table_privilege($1, c.oid, p.privilege)
 group by c.relname
 order by c.relname

@@ -1,5 +1,6 @@
 -- Finds the keys of the tokens that a filter lets through, in key order, with what a plan of batches
 -- is told by.
+--   $1 to $11  the filter and the scope, as sql/tokens/filtered.sql has them
 select {{ key }} as key,
        {{ kind }} as kind,
        {{ dead }} as dead,

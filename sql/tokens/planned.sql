@@ -9,7 +9,8 @@ with request as (
       as r (schema text, id uuid, parent_id uuid, cause text, action text, adapter text, os_user text, host text,
             app_actor text, app_actor_id text, reason text, ticket text, selector text,
             plan_digest text, ends_at timestamptz, batch integer, application_audit text, secret_verified boolean, tool_version text,
-            server_host text, server_port integer, system_identifier text)
+            server_host text, server_port integer, system_identifier text, http_principal text,
+            http_credential text, http_peer text, http_request_id text, http_request_digest text)
 ), planned as (
   select *
     from jsonb_to_recordset($2::jsonb)

@@ -53,7 +53,9 @@
                                     changed, unchanged, still_alive, companions_planned,
                                     companions_dead, companions_changed, cascades, application_audit,
                                     secret_verified, tool_version, server_host, server_port,
-                                    system_identifier, ends_at, batch)
+                                    system_identifier, ends_at, batch, http_principal,
+                                    http_credential, http_peer, http_request_id,
+                                    http_request_digest)
   select request.id, request.parent_id, request.cause, request.action,
          case when counts.changed + counts.companions_changed = 0 then 'unchanged' else 'applied' end,
          request.adapter, request.os_user, request.host, request.app_actor, request.reason,
@@ -64,7 +66,8 @@
               else request.application_audit end,
          request.secret_verified, request.tool_version,
          request.server_host, request.server_port, request.system_identifier,
-         request.ends_at, request.batch
+         request.ends_at, request.batch, request.http_principal, request.http_credential,
+         request.http_peer, request.http_request_id, request.http_request_digest
     from counts
    cross join request
   returning 1

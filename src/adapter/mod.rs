@@ -18,6 +18,7 @@ mod file;
 mod key;
 mod names;
 mod owners;
+mod page;
 mod quote;
 mod record;
 mod release;

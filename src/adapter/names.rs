@@ -10,7 +10,7 @@ use super::expression::{dead, kind, set_value, sha256_of, shown_time, state, tex
 use super::file::{Companion, Set};
 use super::key::{begins_function, matches_function};
 use super::quote::{Sql, sql};
-use super::render::{RenderError, SortKey, Statements};
+use super::render::{RenderError, Statements};
 use super::schedule::Ending;
 use super::secret::KeyShape;
 use super::template::{Context, nested};
@@ -151,36 +151,6 @@ impl Statements<'_> {
             });
         let pairs = Sql::join(own.chain(owner), ", ");
         sql!("jsonb_build_object({pairs})")
-    }
-
-    pub(super) fn order(&self, sort: SortKey, descending: bool) -> Sql {
-        let adapter = &self.bound.adapter;
-        let key = Sql::column("t", &adapter.token.key);
-        let column = match sort {
-            SortKey::Key => key.clone(),
-            SortKey::Label => adapter
-                .token
-                .label
-                .as_ref()
-                .map_or_else(|| key.clone(), |label| Sql::column("t", label)),
-            SortKey::Owner => adapter
-                .owner
-                .as_ref()
-                .map_or_else(|| key.clone(), |owner| Sql::column("o", &owner.login)),
-            SortKey::Created => shown_time("t", adapter.times.created.as_ref()),
-            SortKey::LastUsed => shown_time("t", adapter.times.last_used.as_ref()),
-            SortKey::Expires => shown_time("t", adapter.times.expires.as_ref()),
-        };
-        let direction = if descending {
-            "desc nulls last"
-        } else {
-            "asc nulls last"
-        };
-        if column == key && !descending {
-            key
-        } else {
-            sql!("{column} {direction}, {key}")
-        }
     }
 
     pub(super) fn assignments(

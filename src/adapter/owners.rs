@@ -1,8 +1,24 @@
 //! The statements under `sql/owners`: who a word means, and what lets an owner in.
 
+use super::bound::Bound;
 use super::quote::{Sql, sql};
 use super::render::{RenderError, Statements};
 use super::template::{Context, nested, render};
+
+impl Bound {
+    /// Whether those that the application's audit log names as actors are the owners of tokens, by
+    /// the same key.
+    #[must_use]
+    pub fn actors_are_owners(&self) -> bool {
+        let audit = self.adapter.application_audit.as_ref();
+        let actor = audit.and_then(|audit| audit.actor.as_ref());
+        let owner = self.adapter.owner.as_ref();
+        let keys = actor
+            .map(|actor| &actor.key)
+            .zip(owner.map(|owner| &owner.key));
+        self.actor == self.owner && keys.is_some_and(|(actor, owner)| actor == owner)
+    }
+}
 
 impl Statements<'_> {
     /// `sql/owners/find.sql`; `None` where the owners' table is not there, or may not be read.

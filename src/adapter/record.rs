@@ -162,7 +162,10 @@ fn record_object(names: &RecordNames) -> Sql {
         [
             member(key, "same.key"),
             member(operation_id, "request.id"),
-            member(actor, "concat_ws(' as ', request.os_user, session_user)"),
+            member(
+                actor,
+                "concat_ws(' as ', coalesce(request.http_principal, request.os_user), session_user)",
+            ),
             member(reason, "request.reason"),
             member(ticket, "request.ticket"),
         ],

@@ -32,6 +32,21 @@ pub enum SortKey {
     Expires,
 }
 
+impl SortKey {
+    /// The word that stands in a cursor.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Label => "name",
+            Self::Owner => "owner",
+            Self::Created => "created",
+            Self::LastUsed => "last_used",
+            Self::Expires => "expires",
+        }
+    }
+}
+
 /// Why a statement could not be rendered: a defect of the adapter or of a template.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -54,17 +69,6 @@ impl<'a> Statements<'a> {
     #[must_use]
     pub fn new(bound: &'a Bound) -> Self {
         Self { bound }
-    }
-
-    /// `sql/tokens/list.sql`, sorted.
-    ///
-    /// # Errors
-    ///
-    /// When the adapter cannot be rendered.
-    pub fn list(&self, sort: SortKey, descending: bool) -> Result<String, RenderError> {
-        let mut context = self.context()?;
-        context.insert("order", self.order(sort, descending).into());
-        Ok(render("tokens/list.sql", &context)?)
     }
 
     /// `sql/tokens/find.sql`.

@@ -109,7 +109,7 @@ pub(super) async fn run_batches(
         approval,
     } = wanted;
     let planned = request.plan_run(context, size).await?;
-    if let Err(error) = planned.planned().check_lag(&pace).await {
+    if let Err(error) = planned.check_lag(&pace).await {
         return Err(planned.decline(error).await.into());
     }
     let planned = approve_run(run, args, planned, approval).await?;

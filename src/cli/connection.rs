@@ -14,7 +14,7 @@ use crate::config::{self, Config, Target};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
 use crate::db::local_file::LocalFile;
 use crate::db::{Database, Interrupt, Said, Warnings, parse_limit};
-use crate::ops::{Context, Policy};
+use crate::ops::{Context, Policy, Scope};
 
 /// Variables that hold a whole connection string, the strongest first.
 const VARIABLES: [&str; 3] = [
@@ -181,6 +181,7 @@ impl Connecting {
                 instead_of,
                 ..policy
             },
+            scope: Scope::default(),
         })
     }
 

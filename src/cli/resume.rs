@@ -71,6 +71,7 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         settle: args.settle,
         os_user: actor(),
         host: host_name(),
+        caller: None,
     };
     let begun = request.open(context).await?;
     let pace = args.pace.pace();
@@ -86,7 +87,7 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
             .note("the run is done: there is nothing left to do");
         return tell_run(run, args.output, Exit::Done, &begun.nothing_left());
     }
-    begun.planned().check_lag(&pace).await?;
+    begun.check_lag(&pace).await?;
     if asks && !prompt::confirm(&run.interrupt, "go on?").await? {
         return Err(ops::Error::Declined.into());
     }

@@ -13,7 +13,7 @@ use super::format::{Format, SingleFormat};
 use super::reading::{selectors, warn_of_secrets};
 use crate::adapter::SortKey;
 use crate::model::{ShownDocument, Token};
-use crate::ops::{Error, Kinds, ListTokens, ShowToken};
+use crate::ops::{Kinds, ListTokens, ShowToken};
 use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
 
 /// What a list is sorted by
@@ -76,14 +76,6 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
     let filter = args.filter.filter(Kinds::Default);
     let has_several = opened.has_several(&filter.kinds)?;
     let columns = columns(args, &opened.details(), has_several)?;
-    if args.sort == Sort::LastUsed && !opened.clock().records_use {
-        return Err(Error::NotKept {
-            title: opened.title().to_owned(),
-            what: "when a token was last used",
-            flags: "--sort last-used",
-        }
-        .into());
-    }
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
         Sort::Name => (SortKey::Label, false),
@@ -97,6 +89,7 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         sort,
         descending: largest_first != args.reverse,
         limit: (args.limit > 0).then_some(args.limit),
+        after: None,
     };
     let mut limited = Limited {
         tokens: opened.list(&request).await?,

@@ -29,8 +29,8 @@ impl Client {
                 return Ok(None);
             };
             let page = self.operations(&query).await?;
-            let next = page.next.clone().map(|after| OperationQuery {
-                after: Some(after),
+            let next = page.next.as_ref().map(|after| OperationQuery {
+                after: Some(after.as_str().to_owned()),
                 ..query
             });
             Ok(Some((page, next)))

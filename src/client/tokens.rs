@@ -29,8 +29,8 @@ impl Client {
                 return Ok(None);
             };
             let page = self.tokens(&query).await?;
-            let next = page.next.clone().map(|after| TokenQuery {
-                after: Some(after),
+            let next = page.next.as_ref().map(|after| TokenQuery {
+                after: Some(after.as_str().to_owned()),
                 ..query
             });
             Ok(Some((page, next)))

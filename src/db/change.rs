@@ -1,12 +1,14 @@
 //! The one transaction that can write, and the one place that sends COMMIT.
 //!
 //! [`Change::commit`] takes a [`Recorded`], and a [`Recorded`] exists only where the statement
-//! itself reported that its record was written. An unrecorded change does not compile.
+//! itself reported that its record was written. An unrecorded change does not compile. What a
+//! statement has to report is said in `recorded`.
 
 use tokio_postgres::Row;
 
 use super::identity::Identity;
 use super::parameter::Parameter;
+use super::recorded::Recorded;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
 
@@ -23,7 +25,7 @@ const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 #[must_use = "a change that is neither committed nor rolled back is lost with its connection"]
 pub struct Change<'a> {
     session: &'a Session,
-    row: Row,
+    pub(super) row: Row,
 }
 
 /// What a statement of a change may see of those that run beside it.
@@ -42,22 +44,6 @@ impl Isolation {
             Self::Snapshot => BEGIN_DELETE,
         }
     }
-}
-
-/// Proof that a statement wrote its record.
-#[derive(Debug)]
-pub struct Recorded(());
-
-/// The statement ran, but a count is not what it must be: something swallowed rows of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {found} instead of {expected}")]
-pub struct Unrecorded {
-    /// What is wrong.
-    pub what: &'static str,
-    /// What the count should be.
-    pub expected: i32,
-    /// How many it has.
-    pub found: i32,
 }
 
 /// Why a COMMIT did not answer with success.
@@ -115,7 +101,8 @@ impl<'a> Change<'a> {
     pub async fn and(self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Self, Error> {
         let session = self.session;
         let deadline = session.limits.deadline();
-        let answer = session.within(deadline, session.client.query_typed(statement, parameters));
+        let client = &session.wire()?.client;
+        let answer = session.within(deadline, client.query_typed(statement, parameters));
         match session.interruptible(answer).await {
             Ok(rows) => Ok(Self {
                 session,
@@ -136,180 +123,6 @@ impl<'a> Change<'a> {
         &self.row
     }
 
-    /// Proves that a change of so many tokens did what was planned and recorded itself: every
-    /// planned token is changed or was dead, one operation, one row a changed row and, where the
-    /// application's audit log takes part, one a changed token. The record's own CHECKs say the
-    /// same; this does not depend on them.
-    ///
-    /// # Errors
-    ///
-    /// When a count is another.
-    pub fn recorded(
-        &self,
-        planned: usize,
-        application_audit: bool,
-    ) -> Result<Result<Recorded, Unrecorded>, Error> {
-        let count = |name: &str| self.row.try_get::<_, i32>(name);
-        let planned = i32::try_from(planned).unwrap_or(i32::MAX);
-        let (changed, companions) = (count("changed")?, count("companions_changed")?);
-        let application = if application_audit { changed } else { 0 };
-        let parts = [
-            ("the plan did not arrive whole", planned, count("planned")?),
-            ("not every token was as planned", planned, count("matched")?),
-            (
-                "not every token was changed",
-                planned,
-                changed + count("unchanged")?,
-            ),
-            ("something stayed alive", 0, count("still_alive")?),
-            (
-                "not every companion died",
-                count("companions_planned")?,
-                count("companions_dead")?,
-            ),
-            ("the operation was not recorded", 1, count("operations")?),
-            (
-                "the changes were not recorded",
-                changed + companions,
-                count("recorded")?,
-            ),
-            (
-                "the application's audit log was not written",
-                application,
-                count("application_recorded")?,
-            ),
-        ];
-        Ok(proof(parts))
-    }
-
-    /// Proves the same of a restore: every planned row, companions too, is as it was before.
-    ///
-    /// # Errors
-    ///
-    /// When a count is another.
-    pub fn recorded_restore(
-        &self,
-        planned: usize,
-        companions: usize,
-        application_audit: bool,
-    ) -> Result<Result<Recorded, Unrecorded>, Error> {
-        let count = |name: &str| self.row.try_get::<_, i32>(name);
-        let size = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-        let (changed, companions_changed) = (count("changed")?, count("companions_changed")?);
-        let application = if application_audit { changed } else { 0 };
-        let parts = [
-            (
-                "the plan did not arrive whole",
-                size(planned),
-                count("planned")?,
-            ),
-            (
-                "the companions' plan did not arrive whole",
-                size(companions),
-                count("companions_planned")?,
-            ),
-            (
-                "not every token was as planned",
-                size(planned),
-                count("matched")?,
-            ),
-            (
-                "not every token was put back",
-                size(planned),
-                changed + count("unchanged")?,
-            ),
-            (
-                "something is not as it was before",
-                0,
-                count("still_alive")?,
-            ),
-            ("the operation was not recorded", 1, count("operations")?),
-            (
-                "the changes were not recorded",
-                changed + companions_changed,
-                count("recorded")?,
-            ),
-            (
-                "the application's audit log was not written",
-                application,
-                count("application_recorded")?,
-            ),
-        ];
-        Ok(proof(parts))
-    }
-
-    /// Proves that an operation without effect recorded itself.
-    ///
-    /// # Errors
-    ///
-    /// When it is missing.
-    pub fn recorded_alone(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
-        Ok(proof([(
-            "the operation was not recorded",
-            1,
-            self.row.try_get("operations")?,
-        )]))
-    }
-
-    /// Proves that a signal was announced: the operation, and whom it is aimed at.
-    ///
-    /// # Errors
-    ///
-    /// When one of the two is missing.
-    pub fn recorded_signal(&self) -> Result<Result<Recorded, Unrecorded>, Error> {
-        Ok(proof([
-            (
-                "the operation was not recorded",
-                1,
-                self.row.try_get("operations")?,
-            ),
-            (
-                "the signal was not recorded",
-                1,
-                self.row.try_get("signals")?,
-            ),
-        ]))
-    }
-
-    /// Proves that the beginning of a run recorded itself: one operation, all of its batches, and
-    /// every token in them.
-    ///
-    /// # Errors
-    ///
-    /// When some are missing.
-    pub fn recorded_run(
-        &self,
-        batches: i32,
-        tokens: i32,
-    ) -> Result<Result<Recorded, Unrecorded>, Error> {
-        let count = |name: &str| self.row.try_get::<_, i32>(name);
-        Ok(proof([
-            ("the operation was not recorded", 1, count("operations")?),
-            ("the batches were not recorded", batches, count("batches")?),
-            (
-                "the tokens of the batches were not recorded",
-                tokens,
-                count("tokens")?,
-            ),
-        ]))
-    }
-
-    /// Proves that observations recorded themselves.
-    ///
-    /// # Errors
-    ///
-    /// When some are missing.
-    pub fn recorded_observations(
-        &self,
-        expected: i32,
-    ) -> Result<Result<Recorded, Unrecorded>, Error> {
-        Ok(proof([(
-            "the observations were not recorded",
-            expected,
-            self.row.try_get("observations")?,
-        )]))
-    }
-
     /// Makes it permanent.
     ///
     /// # Errors
@@ -317,15 +130,22 @@ impl<'a> Change<'a> {
     /// [`CommitError::Aborted`] when the server refused, [`CommitError::Unknown`] when its answer
     /// was lost.
     pub async fn commit(self, proof: Recorded) -> Result<(), CommitError> {
-        let Recorded(()) = proof;
-        let committed = self.session.client.execute_typed(COMMIT, &[]);
-        match self
-            .session
-            .within(self.session.limits.deadline(), committed)
-            .await
-        {
-            Ok(_count) => Ok(()),
-            Err(error) if is_definite(&error) => Err(CommitError::Aborted(error)),
+        // It was made for this very statement, and is spent.
+        drop(proof);
+        let session = self.session;
+        // Held by the session that ran the statement, so it was sent nothing yet.
+        let wire = session.wire().map_err(CommitError::Aborted)?;
+        wire.commits();
+        let committed = wire.client.execute_typed(COMMIT, &[]);
+        match session.within(session.limits.deadline(), committed).await {
+            Ok(_count) => {
+                wire.ended();
+                Ok(())
+            }
+            Err(error) if is_definite(&error) => {
+                wire.ended();
+                Err(CommitError::Aborted(error))
+            }
             Err(error) => Err(CommitError::Unknown(error)),
         }
     }
@@ -336,11 +156,7 @@ impl<'a> Change<'a> {
     ///
     /// When the server does not answer; the transaction is gone with its connection then.
     pub async fn roll_back(self) -> Result<(), Error> {
-        let rolled_back = self.session.client.execute_typed(ROLLBACK, &[]);
-        self.session
-            .within(self.session.limits.deadline(), rolled_back)
-            .await
-            .map(|_count| ())
+        roll_back(self.session).await
     }
 }
 
@@ -351,11 +167,16 @@ async fn end_failed(session: &Session, error: &Error) {
     if matches!(error, Error::Lost(_) | Error::Deadline(_)) {
         return;
     }
-    let ended = session.client.execute_typed(ROLLBACK, &[]);
-    let _ended = session
-        .within(session.limits.deadline(), ended)
-        .await
-        .is_ok();
+    let _ended = roll_back(session).await.is_ok();
+}
+
+/// Ends a transaction that must leave nothing behind.
+pub(super) async fn roll_back(session: &Session) -> Result<(), Error> {
+    let wire = session.wire()?;
+    let ended = wire.client.execute_typed(ROLLBACK, &[]);
+    session.within(session.limits.deadline(), ended).await?;
+    wire.ended();
+    Ok(())
 }
 
 /// The one row of an answer.
@@ -380,20 +201,22 @@ async fn run(
     statement: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
+    let wire = session.wire()?;
     let settings = session.limits.settings();
     let limits = settings.parameters();
     let deadline = session.limits.deadline();
     let database = &shown.database;
     let opened = async {
+        wire.begun();
         let (begun, closed, limited, place, cluster) = tokio::join!(
-            session.client.execute_typed(isolation.begin(), &[]),
-            session.client.execute_typed(CLOSED_PATH, &[]),
-            session.limited(&limits),
-            session.client.query_typed(PLACE, &[]),
+            wire.client.execute_typed(isolation.begin(), &[]),
+            wire.client.execute_typed(CLOSED_PATH, &[]),
+            wire.limited(&limits),
+            wire.client.query_typed(PLACE, &[]),
             async {
                 // A role that may not ask would be refused, and the transaction with it.
                 match database.system_identifier {
-                    Some(_) => session.client.query_typed(CLUSTER, &[]).await,
+                    Some(_) => wire.client.query_typed(CLUSTER, &[]).await,
                     None => Ok(Vec::new()),
                 }
             },
@@ -403,7 +226,8 @@ async fn run(
         limited?;
         Ok((place?, cluster?))
     };
-    let opened = session.within(deadline, opened);
+    // On the heap: it is large, and part of whatever awaits it.
+    let opened = session.within(deadline, Box::pin(opened));
     let (place, cluster) = session.interruptible(opened).await?;
     let text = |rows: &[Row], column: &str| -> Result<Option<String>, Error> {
         let value = rows.first().map(|row| row.try_get(column)).transpose();
@@ -422,23 +246,8 @@ async fn run(
             system_identifier: found.unwrap_or_else(unknown),
         });
     }
-    let answer = session.within(deadline, session.client.query_typed(statement, parameters));
+    let answer = session.within(deadline, wire.client.query_typed(statement, parameters));
     session.interruptible(answer).await
-}
-
-fn proof<const N: usize>(parts: [(&'static str, i32, i32); N]) -> Result<Recorded, Unrecorded> {
-    parts.into_iter().try_for_each(|(what, expected, found)| {
-        if expected == found {
-            Ok(())
-        } else {
-            Err(Unrecorded {
-                what,
-                expected,
-                found,
-            })
-        }
-    })?;
-    Ok(Recorded(()))
 }
 
 /// An ordinary ERROR in answer to COMMIT means aborted. A server that goes away does not say so,

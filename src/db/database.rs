@@ -1,28 +1,30 @@
 //! The database that an operation works on: settings to connect with, and the limits of every
 //! session.
 
-use std::borrow::Cow;
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::conninfo::{Settings, SslMode};
 use super::interrupt::Interrupt;
 use super::limits::Limits;
-use super::open::{DEFAULT_TIMEOUT, open};
+use super::opener::Opener;
 use super::password::PasswordCommand;
+use super::pool::{Pool, PoolError, PoolStatus};
 use super::session::Session;
 use super::sqlstate::Error;
 use super::warnings::Warnings;
 
-/// Where to connect, and within which limits. Every session is a connection of its own, so none
-/// is held while a person thinks, and a read-back cannot see the session that wrote.
+/// Where to connect, and within which limits.
+///
+/// Every session is a connection of its own, so none is held while a person thinks, and a read-back
+/// cannot see the session that wrote. For a server that answers many requests they come from a pool
+/// instead, see [`Database::pooled`].
 #[derive(Clone, Debug)]
 pub struct Database {
-    settings: Settings,
+    opener: Arc<Opener>,
     limits: Limits,
     interrupt: Interrupt,
-    warnings: Warnings,
-    password_command: Option<PasswordCommand>,
     pinned: Option<String>,
+    pool: Option<Pool>,
 }
 
 impl Database {
@@ -30,38 +32,61 @@ impl Database {
     #[must_use]
     pub fn new(settings: Settings, limits: Limits, interrupt: Interrupt) -> Self {
         Self {
-            settings,
+            opener: Arc::new(Opener {
+                settings,
+                warnings: Warnings::default(),
+                password_command: None,
+                pinned: None,
+            }),
             limits,
             interrupt,
-            warnings: Warnings::default(),
-            password_command: None,
             pinned: None,
+            pool: None,
         }
     }
 
     /// The same, with the password that a command prints; it has more say than any other.
     #[must_use]
-    pub fn with_password_command(self, password_command: Option<PasswordCommand>) -> Self {
-        Self {
-            password_command,
-            ..self
-        }
+    pub fn with_password_command(mut self, password_command: Option<PasswordCommand>) -> Self {
+        Arc::make_mut(&mut self.opener).password_command = password_command;
+        self
     }
 
     /// The same, for sessions on the cluster of this `system_identifier` only; `None` takes any.
     #[must_use]
-    pub fn pinned_to(self, system_identifier: Option<String>) -> Self {
-        Self {
-            pinned: system_identifier,
-            ..self
-        }
+    pub fn pinned_to(mut self, system_identifier: Option<String>) -> Self {
+        Arc::make_mut(&mut self.opener)
+            .pinned
+            .clone_from(&system_identifier);
+        self.pinned = system_identifier;
+        self
     }
 
     /// The same, with somebody to tell what the operator should know of its connections.
     #[must_use]
     pub fn with_warnings(mut self, warnings: Warnings) -> Self {
-        self.warnings = warnings;
+        Arc::make_mut(&mut self.opener).warnings = warnings;
         self
+    }
+
+    /// The same, with its connections from a pool of so many: for a server that answers many
+    /// requests. What was said of connecting until now is the pool's for good.
+    ///
+    /// # Errors
+    ///
+    /// When it is too small.
+    pub fn pooled(mut self, size: usize) -> Result<Self, PoolError> {
+        self.pool = Some(Pool::new(Arc::clone(&self.opener), size)?);
+        Ok(self)
+    }
+
+    /// The same, with sessions that obey another interrupt: each request of a server has its own.
+    #[must_use]
+    pub fn with_interrupt(&self, interrupt: Interrupt) -> Self {
+        Self {
+            interrupt,
+            ..self.clone()
+        }
     }
 
     /// The limits of its sessions.
@@ -79,54 +104,85 @@ impl Database {
     /// Whether and how TLS was asked for.
     #[must_use]
     pub fn ssl_mode(&self) -> SslMode {
-        self.settings.ssl_mode()
+        self.opener.settings.ssl_mode()
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+    /// How its pool is doing; `None` where there is none.
+    #[must_use]
+    pub fn pool_status(&self) -> Option<PoolStatus> {
+        self.pool.as_ref().map(Pool::status)
     }
 
-    /// Opens a connection, always a new one. Where a command gives the password it is run for each:
-    /// what it printed before may have ended since. Where the cluster is pinned, the session is
-    /// asked before anything else whether it is that one.
+    /// A session: on a new connection or, where there is a pool, one of those, for who holds none
+    /// yet. Where the cluster is pinned, the session is asked before anything else whether it is
+    /// that one.
     ///
     /// # Errors
     ///
-    /// When there is no password, no server takes the connection in time, or another cluster
-    /// answers.
+    /// When there is no password, no server takes the connection in time, none of the pool comes
+    /// free in time, or another cluster answers.
     pub async fn session(&self) -> Result<Session, Error> {
+        self.unless_interrupted(async {
+            match &self.pool {
+                None => self.open().await,
+                Some(pool) => {
+                    self.hold(Session::on_lease(pool.first().await?, self))
+                        .await
+                }
+            }
+        })
+        .await
+    }
+
+    /// A session for who may hold one already, and waits for no third one while he holds this one.
+    /// Without that promise requests could wait for each other for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::session`].
+    pub async fn another_session(&self) -> Result<Session, Error> {
+        self.unless_interrupted(async {
+            match &self.pool {
+                None => self.open().await,
+                Some(pool) => {
+                    let lease = pool.another().await?;
+                    self.hold(Session::on_lease(lease, self)).await
+                }
+            }
+        })
+        .await
+    }
+
+    async fn unless_interrupted(
+        &self,
+        session: impl Future<Output = Result<Session, Error>>,
+    ) -> Result<Session, Error> {
         tokio::select! {
-            opened = self.open() => opened,
+            session = session => session,
             () = self.interrupt.raised() => Err(Error::Interrupted),
         }
     }
 
     async fn open(&self) -> Result<Session, Error> {
-        let mut settings = Cow::Borrowed(&self.settings);
-        if let Some(command) = &self.password_command {
-            let password = command.run(self.connect_limit()).await?;
-            settings = Cow::Owned(self.settings.clone().with_password(password));
-        }
-        // Before it fails for want of what they tell of.
-        for warning in settings.warnings() {
-            self.warnings.add(warning);
-        }
-        let (client, connection) = open(&settings).await?;
-        for warning in connection.warnings() {
-            self.warnings.add(warning);
-        }
-        let mut session = Session::start(client, connection, self);
+        let wire = self.opener.open().await?;
+        self.hold(Session::on_wire(wire, self)).await
+    }
+
+    /// Holds a session against the cluster that is pinned.
+    async fn hold(&self, mut session: Session) -> Result<Session, Error> {
         if let Some(pinned) = &self.pinned {
             session.hold_against(pinned).await?;
         }
         Ok(session)
     }
 
-    /// How long one server may take, and so the command that gives the password.
-    fn connect_limit(&self) -> Duration {
-        let said = self.settings.connect_timeout;
-        said.filter(|limit| !limit.is_zero())
-            .unwrap_or(DEFAULT_TIMEOUT)
+    /// The same database whatever cluster answers: for who looks at that, and writes nothing.
+    #[must_use]
+    pub fn of_any_cluster(&self) -> Self {
+        Self {
+            pinned: None,
+            ..self.clone()
+        }
     }
 
     /// The same database for what must be done even when the operator has pressed Ctrl-C: to record

@@ -42,11 +42,16 @@ impl Identity {
         let row = rows
             .first()
             .ok_or_else(|| Error::Answer("no identity".to_owned()))?;
-        let server = session.endpoint().server();
+        let server = session.wire()?.endpoint().server();
         let host = match &server.place {
             Place::Socket { directory, .. } => directory.clone(),
             Place::Network { host, .. } => host.clone(),
         };
+        let in_recovery = row.try_get("in_recovery")?;
+        if in_recovery {
+            // Or it is one for good: then nothing else is found either.
+            session.may_have_moved();
+        }
         Ok(Self {
             database: DatabaseIdentity {
                 host: Some(host),
@@ -59,7 +64,7 @@ impl Identity {
             superuser: row
                 .try_get::<_, Option<bool>>("superuser")?
                 .unwrap_or(false),
-            in_recovery: row.try_get("in_recovery")?,
+            in_recovery,
             version_number: row.try_get("server_version_num")?,
             pid: row.try_get("pid")?,
             as_of: row.try_get("as_of")?,
@@ -70,9 +75,15 @@ impl Identity {
     /// address and on another timeline, as after a failover.
     #[must_use]
     pub fn is_of(&self, shown: &Self) -> bool {
-        self.database.system_identifier == shown.database.system_identifier
-            && self.database.name == shown.database.name
-            && self.role == shown.role
+        self.is_at(&shown.database, &shown.role)
+    }
+
+    /// The same of what was kept of one.
+    #[must_use]
+    pub fn is_at(&self, database: &DatabaseIdentity, role: &str) -> bool {
+        self.database.system_identifier == database.system_identifier
+            && self.database.name == database.name
+            && self.role == role
     }
 
     /// One line that a tired person can check: role, place, kind of server, version.

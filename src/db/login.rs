@@ -24,7 +24,7 @@ impl Session {
     /// The driver writes it into a cancel request and nowhere else, so one is written, to nobody.
     pub async fn login_pid(&self) -> Option<i32> {
         let (near, far) = duplex(64);
-        let token = self.client.cancel_token();
+        let token = self.wire().ok()?.client.cancel_token();
         let (_sent, pid) = tokio::join!(token.cancel_query_raw(near, Pretend), read_pid(far));
         pid
     }

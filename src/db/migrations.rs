@@ -11,10 +11,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::{Client, Row};
 
+use super::change::roll_back;
 use super::interrupt::UnderWay;
 use super::parameter::Parameter;
 use super::session::Session;
 use super::sqlstate::{Error, Kind};
+use super::wire::Wire;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -23,7 +25,6 @@ mod embedded {
 const BEGIN: &str = include_str!("../../sql/session/begin.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
 const COMMIT: &str = include_str!("../../sql/session/commit.sql");
-const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const LOCK: &str = include_str!("../../sql/install/lock.sql");
 const CREATE_SCHEMA: &str = include_str!("../../sql/install/create_schema.sql");
 const SCHEMA_EXISTS: &str = include_str!("../../sql/install/schema_exists.sql");
@@ -33,7 +34,7 @@ const HISTORY: &str = include_str!("../../sql/install/history.sql");
 const HISTORY_TABLE: &str = "breakglass.schema_history";
 
 /// The version of the schema that this build works with.
-pub const MIGRATED_VERSION: i32 = 3;
+pub const MIGRATED_VERSION: i32 = 4;
 
 /// What of the schema is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl<'a> Installation<'a> {
             Ok(applied) => Ok(Self { session, applied }),
             Err(error) if error.is_unanswered() => Err(error),
             Err(error) => {
-                roll_back(session).await;
+                give_up(session).await;
                 Err(error)
             }
         }
@@ -134,7 +135,8 @@ impl<'a> Installation<'a> {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
-        let answer = self.session.client.query_typed(statement, parameters);
+        let wire = self.session.wire()?;
+        let answer = wire.client.query_typed(statement, parameters);
         let answer = self.session.within(self.session.limits.deadline(), answer);
         self.session.interruptible(answer).await
     }
@@ -146,34 +148,38 @@ impl<'a> Installation<'a> {
     /// When the server does not confirm it.
     pub async fn commit(self) -> Result<Vec<String>, Error> {
         let _committing = self.session.interrupt.begin(UnderWay::Installation);
-        let committed = self.session.client.execute_typed(COMMIT, &[]);
+        let wire = self.session.wire()?;
+        wire.commits();
+        let committed = wire.client.execute_typed(COMMIT, &[]);
         self.session
             .within(self.session.limits.deadline(), committed)
             .await?;
+        wire.ended();
         Ok(self.applied)
     }
 
     /// Undoes it.
     pub async fn roll_back(self) {
-        roll_back(self.session).await;
+        give_up(self.session).await;
     }
 }
 
 async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Error> {
-    let client = &session.client;
+    let wire = session.wire()?;
+    let client = &wire.client;
     let settings = session.limits.settings();
-    let refused = |error| session.error(&error);
+    let refused = |error| wire.error(&error);
+    wire.begun();
     client.execute_typed(BEGIN, &[]).await.map_err(refused)?;
     client
         .execute_typed(CLOSED_PATH, &[])
         .await
         .map_err(refused)?;
-    session
-        .limited(&settings.parameters())
+    wire.limited(&settings.parameters())
         .await
         .map_err(refused)?;
     client.query_typed(LOCK, &[]).await.map_err(refused)?;
-    let applied = migrate(session).await?;
+    let applied = migrate(wire).await?;
     for statement in further {
         client
             .execute_typed(statement, &[])
@@ -184,26 +190,21 @@ async fn work(session: &Session, further: &[String]) -> Result<Vec<String>, Erro
 }
 
 /// Whether it worked is of no matter: the transaction ends with the connection at the latest.
-async fn roll_back(session: &Session) {
-    let ended = session.client.execute_typed(ROLLBACK, &[]);
-    let _ended = session
-        .within(session.limits.deadline(), ended)
-        .await
-        .is_ok();
+async fn give_up(session: &Session) {
+    let _ended = roll_back(session).await.is_ok();
 }
 
-async fn migrate(session: &Session) -> Result<Vec<String>, Error> {
+async fn migrate(wire: &Wire) -> Result<Vec<String>, Error> {
     let mut inside = Inside {
-        session,
+        wire,
         refused: None,
     };
     // A role without CREATE on the database may not even say "if not exists".
     if !inside.schema_exists().await? {
-        session
-            .client
+        wire.client
             .execute_typed(CREATE_SCHEMA, &[])
             .await
-            .map_err(|error| session.error(&error))?;
+            .map_err(|error| wire.error(&error))?;
     }
     match runner().run_async(&mut inside).await {
         Ok(report) => Ok(report
@@ -240,23 +241,23 @@ pub(crate) async fn script(version: i32) -> Result<Vec<String>, Error> {
 
 /// refinery's work inside a transaction that is ours.
 struct Inside<'a> {
-    session: &'a Session,
+    wire: &'a Wire,
     refused: Option<Error>,
 }
 
 impl Inside<'_> {
     async fn schema_exists(&self) -> Result<bool, Error> {
         let rows = self
-            .session
+            .wire
             .client
             .query_typed(SCHEMA_EXISTS, &[])
             .await
-            .map_err(|error| self.session.error(&error))?;
+            .map_err(|error| self.wire.error(&error))?;
         Ok(!rows.is_empty())
     }
 
     fn keep(&mut self, error: tokio_postgres::Error) -> tokio_postgres::Error {
-        self.refused = Some(self.session.error(&error));
+        self.refused = Some(self.wire.error(&error));
         error
     }
 }
@@ -270,7 +271,7 @@ impl AsyncTransaction for Inside<'_> {
     ) -> Result<usize, Self::Error> {
         let mut count = 0;
         for query in queries {
-            let client: &Client = &self.session.client;
+            let client: &Client = &self.wire.client;
             #[expect(
                 clippy::disallowed_methods,
                 reason = "a migration is a file of several statements"
@@ -287,7 +288,7 @@ impl AsyncTransaction for Inside<'_> {
 
 impl AsyncQuery<Vec<Migration>> for Inside<'_> {
     async fn query(&mut self, query: &str) -> Result<Vec<Migration>, Self::Error> {
-        let rows = match self.session.client.query_typed(query, &[]).await {
+        let rows = match self.wire.client.query_typed(query, &[]).await {
             Ok(rows) => rows,
             Err(error) => return Err(self.keep(error)),
         };

@@ -1,27 +1,29 @@
 //! One connection: reading on it, within limits.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::poll_fn;
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done, poll_fn};
 use futures_util::stream::unfold;
-use futures_util::{Stream, TryStreamExt as _};
+use futures_util::{FutureExt as _, Stream, TryStreamExt as _};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Row, RowStream};
+use tokio_postgres::{Row, RowStream};
 
-use super::cancel::{CANCEL_LIMIT, Canceller};
+use super::cancel::CANCEL_LIMIT;
 use super::database::Database;
 use super::interrupt::{Interrupt, UnderWay};
 use super::limits::Limits;
-use super::open::{Connection, Endpoint};
+use super::open::Endpoint;
 use super::parameter::Parameter;
+use super::pool::Lease;
 use super::sqlstate::{Error, Kind};
+use super::wire::Wire;
 
 const BEGIN_READ: &str = include_str!("../../sql/session/begin_read.sql");
 const CLOSED_PATH: &str = include_str!("../../sql/session/closed_path.sql");
-const LIMITS: &str = include_str!("../../sql/session/limits.sql");
 const ROLLBACK: &str = include_str!("../../sql/session/rollback.sql");
 const CLUSTER: &str = include_str!("../../sql/session/cluster.sql");
 
@@ -31,71 +33,102 @@ const STREAM_LIMIT: &str = "4h";
 /// How long a cancelled statement may take to end before it is cancelled again.
 const CANCEL_AGAIN: Duration = Duration::from_millis(300);
 
-/// The rows of a stream that have not been read.
-type Rows = Pin<Box<RowStream>>;
+/// The answer to the end of a stream's transaction, which was sent with its beginning.
+type End<'a> = MaybeDone<BoxFuture<'a, Result<u64, tokio_postgres::Error>>>;
 
-/// One connection to the database.
+/// What of a stream has not been read.
+struct Rows<'a> {
+    rows: Pin<Box<RowStream>>,
+    end: End<'a>,
+}
+
+/// One connection to the database, for as long as somebody holds it.
 pub struct Session {
-    pub(super) client: Client,
+    held: Held,
     pub(super) limits: Limits,
-    endpoint: Endpoint,
-    encrypted: bool,
-    warnings: Vec<String>,
-    last_notice: Arc<Mutex<Option<String>>>,
+    pub(super) interrupt: Interrupt,
     /// The pinned cluster's `system_identifier`, where the server does not tell its own.
     unproven: Option<String>,
-    canceller: Canceller,
-    pub(super) interrupt: Interrupt,
-    backend: Arc<AtomicI32>,
+}
+
+/// Where a session's connection is from.
+enum Held {
+    /// Its own, which ends with it.
+    Own(Box<Wire>),
+    /// The pool's.
+    Leased(Lease),
+    /// Given back.
+    Nothing,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint())
             .finish_non_exhaustive()
     }
 }
 
 impl Session {
-    /// Takes over a fresh connection and drives it until it ends.
-    pub(super) fn start(client: Client, mut connection: Connection, database: &Database) -> Self {
-        let endpoint = connection.endpoint().clone();
-        let encrypted = connection.is_encrypted();
-        let warnings = connection.warnings().to_vec();
-        let last_notice = Arc::new(Mutex::new(None));
-        let heard = Arc::clone(&last_notice);
-        tokio::spawn(async move {
-            // The server's last words arrive here, not at the call that they end.
-            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                let (said, ended) = match message {
-                    Ok(AsyncMessage::Notice(notice)) => (Some(notice.message().to_owned()), false),
-                    Ok(_) => (None, false),
-                    Err(error) => (
-                        error.as_db_error().map(|said| said.message().to_owned()),
-                        true,
-                    ),
-                };
-                if said.is_some() {
-                    *heard.lock().unwrap_or_else(PoisonError::into_inner) = said;
-                }
-                // Polled on it would never end, and its callers would wait for nothing.
-                if ended {
-                    break;
-                }
-            }
-        });
+    /// A session on a connection of its own.
+    pub(super) fn on_wire(wire: Wire, database: &Database) -> Self {
+        Self::new(Held::Own(Box::new(wire)), database)
+    }
+
+    /// A session on a connection of the pool.
+    pub(super) fn on_lease(lease: Lease, database: &Database) -> Self {
+        Self::new(Held::Leased(lease), database)
+    }
+
+    fn new(held: Held, database: &Database) -> Self {
         Self {
-            canceller: Canceller::new(client.cancel_token(), database.settings(), &endpoint),
-            client,
+            held,
             limits: *database.limits(),
-            endpoint,
-            encrypted,
-            warnings,
-            last_notice,
-            unproven: None,
             interrupt: database.interrupt().clone(),
-            backend: Arc::default(),
+            unproven: None,
+        }
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    ///
+    /// When it was given back.
+    pub(super) fn wire(&self) -> Result<&Wire, Error> {
+        let wire = match &self.held {
+            Held::Own(wire) => Some(&**wire),
+            Held::Leased(lease) => lease.wire(),
+            Held::Nothing => None,
+        };
+        wire.ok_or_else(|| Error::Lost(Some("it was given back to the pool".to_owned())))
+    }
+
+    /// Gives the connection back, where a pool lent it: for who needs none for a while, or is about
+    /// to wait for another one. From then on this session counts as closed. A connection of its own
+    /// stays.
+    pub fn give_back(&mut self) {
+        if matches!(self.held, Held::Leased(_)) {
+            self.held = Held::Nothing;
+        }
+    }
+
+    /// Whether its connection was given back, and not lost.
+    #[must_use]
+    pub fn is_given_back(&self) -> bool {
+        matches!(self.held, Held::Nothing)
+    }
+
+    /// Whether its connection was held by somebody else before.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.wire().is_ok_and(|wire| wire.rests_since().is_some())
+    }
+
+    /// Says that what this leads to is not where the database is. Connections of a pool that rest
+    /// are not believed any more either; the next sessions are on new ones.
+    pub fn may_have_moved(&self) {
+        if let Held::Leased(lease) = &self.held {
+            lease.doubt();
         }
     }
 
@@ -115,18 +148,24 @@ impl Session {
         }
     }
 
-    /// Holds it against the cluster that is pinned.
+    /// Holds it against the cluster that is pinned. A connection is asked once.
     ///
     /// # Errors
     ///
     /// When it is another than the pinned one, or does not answer. A server that does not tell
     /// may be read, and [`Session::may_write`] refuses.
     pub(super) async fn hold_against(&mut self, pinned: &str) -> Result<(), Error> {
-        match self.system_identifier().await? {
+        let known = self.wire()?.cluster.get().cloned();
+        let found = match known {
+            Some(found) => found,
+            None => self.system_identifier().await?,
+        };
+        let found = self.wire()?.cluster.get_or_init(|| found);
+        match found {
             Some(found) if found == pinned => Ok(()),
             Some(found) => Err(Error::OtherCluster {
                 pinned: pinned.to_owned(),
-                found,
+                found: found.clone(),
             }),
             None => {
                 self.unproven = Some(pinned.to_owned());
@@ -149,46 +188,29 @@ impl Session {
         }
     }
 
-    /// Which server answered.
+    /// Which server answers; `None` where the connection was given back.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.wire().ok().map(Wire::endpoint)
     }
 
     /// Whether it runs over TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.encrypted
+        self.wire().is_ok_and(Wire::is_encrypted)
     }
 
-    /// What the operator should know of how the connection came about.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// Whether the connection has ended.
+    /// Whether the connection has ended, or was given back.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.wire().map_or(true, |wire| wire.client.is_closed())
     }
 
     /// The backend that ran the latest transaction, 0 before the first one. Behind a pooler it is
     /// another one each time, so whoever asks about a transaction that runs looks here.
     #[must_use]
     pub fn backend(&self) -> Arc<AtomicI32> {
-        Arc::clone(&self.backend)
-    }
-
-    /// Sets the limits of a transaction, and learns from the same statement which backend runs it.
-    pub(super) async fn limited(
-        &self,
-        limits: &[Parameter<'_>],
-    ) -> Result<(), tokio_postgres::Error> {
-        for row in self.client.query_typed(LIMITS, limits).await? {
-            self.backend.store(row.try_get("pid")?, Ordering::Relaxed);
-        }
-        Ok(())
+        self.wire().map(Wire::backend).unwrap_or_default()
     }
 
     /// Awaits an answer; on Ctrl-C cancels on the server what it is awaited from.
@@ -214,10 +236,11 @@ impl Session {
 
     /// Cancels until the statement has ended: a cancel that overtakes its statement hits nothing.
     async fn cancel(&self, ended: impl Future<Output = bool>) -> bool {
+        let Ok(wire) = self.wire() else { return false };
         tokio::pin!(ended);
         let repeated = async {
             loop {
-                let _sent = self.canceller.cancel().await;
+                wire.cancel().await;
                 if let Ok(confirmed) = tokio::time::timeout(CANCEL_AGAIN, &mut ended).await {
                     return confirmed;
                 }
@@ -229,16 +252,9 @@ impl Session {
 
     /// Cancels what a stream that nobody reads any more still runs. Nobody waits for its answer.
     pub async fn abandon(&self) {
-        let _sent = self.canceller.cancel().await;
-    }
-
-    pub(super) fn error(&self, error: &tokio_postgres::Error) -> Error {
-        let notice = self
-            .last_notice
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        Error::from_driver(error, notice)
+        if let Ok(wire) = self.wire() {
+            wire.cancel().await;
+        }
     }
 
     /// Waits for an answer, but not for ever: a black hole on the wire has no SQLSTATE.
@@ -254,6 +270,14 @@ impl Session {
         }
     }
 
+    /// What the driver says, with what the server said unasked.
+    pub(super) fn error(&self, error: &tokio_postgres::Error) -> Error {
+        match self.wire() {
+            Ok(wire) => wire.error(error),
+            Err(given_back) => given_back,
+        }
+    }
+
     /// Runs one reading statement in a transaction of its own: one round trip.
     ///
     /// # Errors
@@ -264,17 +288,22 @@ impl Session {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
+        let wire = self.wire()?;
         let settings = self.limits.settings();
         let limits = settings.parameters();
         let answer = async {
+            wire.begun();
             // Queued in this order at the first poll, answered in this order.
             let (begun, closed, limited, rows, ended) = tokio::join!(
-                self.client.execute_typed(BEGIN_READ, &[]),
-                self.client.execute_typed(CLOSED_PATH, &[]),
-                self.limited(&limits),
-                self.client.query_typed(statement, parameters),
-                self.client.execute_typed(ROLLBACK, &[]),
+                wire.client.execute_typed(BEGIN_READ, &[]),
+                wire.client.execute_typed(CLOSED_PATH, &[]),
+                wire.limited(&limits),
+                wire.client.query_typed(statement, parameters),
+                wire.client.execute_typed(ROLLBACK, &[]),
             );
+            if ended.is_ok() {
+                wire.ended();
+            }
             begun?;
             closed?;
             limited?;
@@ -282,14 +311,14 @@ impl Session {
             ended?;
             Ok(rows)
         };
-        let answer = self.within(self.limits.deadline(), answer);
+        // On the heap: it is large, and part of whatever awaits it.
+        let answer = self.within(self.limits.deadline(), Box::pin(answer));
         self.interruptible(answer).await
     }
 
     /// The same, with the rows as they arrive: flat memory, whatever their number.
     ///
-    /// The transaction stays open until [`Session::end_stream`], so the session reads nothing
-    /// else meanwhile.
+    /// The session reads nothing else before all of them are read. Then its transaction has ended.
     ///
     /// # Errors
     ///
@@ -299,7 +328,8 @@ impl Session {
         &'a self,
         statement: &str,
         parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
-    ) -> Result<impl Stream<Item = Result<Row, Error>> + use<'a>, Error> {
+    ) -> Result<impl Stream<Item = Result<Row, Error>> + Send + use<'a>, Error> {
+        let wire = self.wire()?;
         let mut settings = self.limits.settings();
         STREAM_LIMIT.clone_into(&mut settings.statement);
         let limits = settings.parameters();
@@ -308,42 +338,76 @@ impl Session {
             .map(|(value, type_)| (&**value as &(dyn ToSql + Sync), type_.clone()))
             .collect();
         let answer = async {
-            let (begun, closed, limited, rows) = tokio::join!(
-                self.client.execute_typed(BEGIN_READ, &[]),
-                self.client.execute_typed(CLOSED_PATH, &[]),
-                self.limited(&limits),
-                self.client.query_typed_raw(statement, borrowed),
+            wire.begun();
+            let mut end: End<'a> = maybe_done(wire.client.execute_typed(ROLLBACK, &[]).boxed());
+            let (begun, closed, limited, rows, ()) = tokio::join!(
+                wire.client.execute_typed(BEGIN_READ, &[]),
+                wire.client.execute_typed(CLOSED_PATH, &[]),
+                wire.limited(&limits),
+                wire.client.query_typed_raw(statement, borrowed),
+                // Behind the rows, so that nobody has to come back for it.
+                queue(&mut end),
             );
-            begun?;
-            closed?;
-            limited?;
-            rows
+            let opened = begun.and(closed).and(limited.map(|()| 0)).and(rows);
+            match opened {
+                Ok(rows) => Ok(Rows {
+                    rows: Box::pin(rows),
+                    end,
+                }),
+                Err(error) => {
+                    answered(wire, end).await;
+                    Err(error)
+                }
+            }
         };
-        let answer = self.within(self.limits.deadline(), answer);
-        let rows = Box::pin(self.interruptible(answer).await?);
+        // On the heap: it is large, and part of whatever awaits it.
+        let answer = self.within(self.limits.deadline(), Box::pin(answer));
+        let rows = self.interruptible(answer).await?;
         Ok(unfold(Some(rows), |rows| self.next_row(rows)))
     }
 
     /// The next row of a stream, and the rest of it.
-    async fn next_row(&self, rows: Option<Rows>) -> Option<(Result<Row, Error>, Option<Rows>)> {
+    async fn next_row<'a>(
+        &'a self,
+        rows: Option<Rows<'a>>,
+    ) -> Option<(Result<Row, Error>, Option<Rows<'a>>)> {
         let mut rows = rows?;
-        let _running = self.interrupt.begin(UnderWay::Statement);
-        let next = tokio::select! {
-            biased;
-            () = self.interrupt.raised() => Err(self.end_early(rows.as_mut()).await),
-            // A stream runs for as long as somebody reads; the next row has the limit of a statement.
-            next = self.within(self.limits.statement, rows.try_next()) => match next {
-                Err(late @ Error::Deadline(_)) => {
-                    let _cancelled = self.end_early(rows.as_mut()).await;
-                    Err(late)
-                }
-                next => next,
-            },
+        let next = {
+            let _running = self.interrupt.begin(UnderWay::Statement);
+            tokio::select! {
+                biased;
+                () = self.interrupt.raised() => Err(self.end_early(rows.rows.as_mut()).await),
+                // A stream runs for as long as somebody reads; the next row has the limit of a statement.
+                next = self.within(self.limits.statement, rows.rows.try_next()) => match next {
+                    Err(late @ Error::Deadline(_)) => {
+                        let _cancelled = self.end_early(rows.rows.as_mut()).await;
+                        Err(late)
+                    }
+                    next => next,
+                },
+            }
         };
         match next {
-            Ok(row) => row.map(|row| (Ok(row), Some(rows))),
-            Err(error) => Some((Err(error), None)),
+            Ok(Some(row)) => Some((Ok(row), Some(rows))),
+            Ok(None) => {
+                self.ended(rows.end).await;
+                None
+            }
+            Err(error) => {
+                if !error.is_unanswered() {
+                    self.ended(rows.end).await;
+                }
+                Some((Err(error), None))
+            }
         }
+    }
+
+    /// Waits for the end of a stream's transaction. Where it does not come in time, nobody else gets
+    /// the connection.
+    async fn ended(&self, end: End<'_>) {
+        let Ok(wire) = self.wire() else { return };
+        let ended = answered(wire, end);
+        let _in_time = tokio::time::timeout(CANCEL_LIMIT, ended).await.is_ok();
     }
 
     /// Cancels a stream and reads what is on its way, up to the server's last word.
@@ -361,17 +425,22 @@ impl Session {
             confirmed: self.cancel(ended).await,
         }
     }
+}
 
-    /// Ends the transaction of a stream that was read to its end.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not answer.
-    pub async fn end_stream(&self) -> Result<(), Error> {
-        let ended = self.client.execute_typed(ROLLBACK, &[]);
-        self.within(self.limits.deadline(), ended)
-            .await
-            .map(|_count| ())
+/// Sends a statement behind those that were sent; its answer is for later.
+async fn queue(end: &mut End<'_>) {
+    poll_fn(|context| {
+        let _not_yet = Pin::new(&mut *end).poll(context).is_pending();
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Awaits the end of a stream's transaction.
+async fn answered(wire: &Wire, mut end: End<'_>) {
+    (&mut end).await;
+    if let Some(Ok(_count)) = Pin::new(&mut end).take_output() {
+        wire.ended();
     }
 }
 

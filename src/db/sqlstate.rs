@@ -74,6 +74,14 @@ pub enum Error {
     /// No password, so no connection.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// All connections of the pool are in use, for longer than anybody waits.
+    #[error("no session came free within {} s: all {size} of the pool are in use", .waited.as_secs_f64())]
+    NoSession {
+        /// How many connections the pool may have.
+        size: usize,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// Another cluster than the pinned one answers.
     #[error(
         "another cluster answers than the one that is pinned: its system identifier is {found}, the pinned one {pinned}"
@@ -148,6 +156,16 @@ impl Error {
         matches!(self, Self::Interrupted | Self::Cancelled { .. })
     }
 
+    /// Whether the connection ended with it.
+    #[must_use]
+    pub fn ends_connection(&self) -> bool {
+        match self {
+            Self::Lost(_) => true,
+            Self::Server(error) => error.fatal,
+            _ => false,
+        }
+    }
+
     /// Whether the server still owes the session an answer, so that it takes nothing more.
     #[must_use]
     pub(super) fn is_unanswered(&self) -> bool {
@@ -170,6 +188,7 @@ impl Error {
             Self::Server(error) => Some(error.kind),
             Self::Open(_)
             | Self::Password(_)
+            | Self::NoSession { .. }
             | Self::OtherCluster { .. }
             | Self::ClusterNotTold { .. }
             | Self::OtherDatabase { .. }

@@ -8,10 +8,12 @@ mod access;
 mod batch;
 mod blocker;
 mod environment;
+mod caller;
 mod finding;
 mod history;
 mod key;
 mod operation;
+mod page;
 mod plan;
 mod plan_file;
 mod probe;
@@ -31,6 +33,7 @@ pub use access::{Access, AccessDocument, Credential, CredentialsOfKind, OwnerRow
 pub use batch::{FailedBatch, RunEvent, RunLine, RunProgress, RunReceipt};
 pub use blocker::{Blocker, Signal, Signalled, blockers};
 pub use environment::{Colour, Environment};
+pub use caller::Caller;
 pub use finding::{Ability, Code, Diagnosis, Finding, Fitness, Severity};
 pub use history::{History, HistoryDocument};
 pub use key::KeyForm;
@@ -38,6 +41,7 @@ pub use operation::{
     Action, Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, Observation, Operation,
     Outcome, SignalRecord, SignalResult, Verdict,
 };
+pub use page::{Cursor, OperationPage, TokenPage};
 pub use plan::{Cascade, CompanionRow, Effect, Plan, PlannedToken, PutBack, SecretCheck, hex};
 pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Cascade, Owner, Signal};
+use super::{Caller, Cascade, Owner, Signal};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -168,6 +168,9 @@ pub struct Actor {
     pub client_address: Option<String>,
     /// The application's user named with `--app-actor`.
     pub app_actor: Option<String>,
+    /// Whoever asked over HTTP; `None` where the command line did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Caller>,
 }
 
 /// Which database it was, so that a record cannot be mistaken for another cluster's.
@@ -275,6 +278,9 @@ pub struct Operation {
     pub secret_verified: Option<bool>,
     /// What went wrong, for a refusal or a failure.
     pub error: Option<String>,
+    /// The same in a word for programs; `None` also in what versions before this one recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
     /// Version of breakglass that wrote it.
     pub tool_version: String,
     /// Where.

@@ -27,12 +27,15 @@ impl Error {
             Self::NoSecretShape(_) => "no_secret_shape",
             Self::UnknownKind { .. } => "unknown_kind",
             Self::NotKept { .. } => "not_kept",
+            Self::Cursor(_) => "cursor",
+            Self::PageSize { .. } => "page_size",
             Self::NothingMatches(_) => "nothing_matches",
             Self::AmbiguousOwner { .. } => "ambiguous_owner",
             Self::NoSuchOwner(_) => "no_such_owner",
             Self::NothingOfOwner(_) => "nothing_of_owner",
             Self::NoOwners(_) => "no_owners",
             Self::NoFilter => "no_filter",
+            Self::BoundCaller => "bound_caller",
             Self::TooManyBatches { .. } => "too_many_batches",
             Self::NotARun { .. } => "not_a_run",
             Self::RunElsewhere { .. } => "other_run",
@@ -136,6 +139,10 @@ impl Error {
             Self::NoSuchOwner(_) => {
                 "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
             }
+            Self::Cursor(_) => {
+                "hand back `next` of the page before, and ask for the same order; without a cursor the list begins anew"
+            }
+            Self::PageSize { .. } => "say how many with `limit`",
             Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
             Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
@@ -147,6 +154,7 @@ impl Error {
                 "name fewer tokens, or change the target's `max_rows`; no flag raises it"
             }
             Self::NoFilter => "leave --batch-size out, or say which by a filter",
+            Self::BoundCaller => "change fewer tokens at a time, each time in one transaction",
             Self::TooManyBatches { .. } => "give a larger --batch-size",
             Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
             Self::RunElsewhere { .. } => "connect to where it belongs",

@@ -39,6 +39,7 @@ pub(super) fn operation_of(
             db_user: row.try_get("db_user")?,
             client_address: row.try_get("client_address")?,
             app_actor: request.app_actor.clone(),
+            http: request.caller.clone(),
         },
         reason: Some(request.reason.clone()),
         ticket: request.ticket.clone(),
@@ -60,6 +61,7 @@ pub(super) fn operation_of(
         },
         secret_verified: known.secret_verified,
         error: None,
+        error_code: None,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         database: identity.database.clone(),
     })

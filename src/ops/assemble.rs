@@ -6,7 +6,7 @@ use super::desk::Desk;
 use super::error::Error;
 use super::token_row::{TokenRow, object};
 use super::{delete, expire, schedule};
-use crate::adapter::{ForeignKey, With};
+use crate::adapter::{Columns, ForeignKey, With};
 use crate::model::{Action, CompanionRow, Effect, Plan, PlannedToken, SecretCheck, TakenBack};
 
 /// What a request would do.
@@ -15,6 +15,8 @@ pub(super) struct Found {
     /// Live companions that are left as they are.
     pub(super) left: Vec<CompanionRow>,
     pub(super) statement: String,
+    /// For a restore: the columns that are in question, by table.
+    pub(super) columns: Columns,
     /// For a restore: what is taken back, and what cannot be.
     pub(super) taken_back: Option<TakenBack>,
 }

@@ -1,26 +1,33 @@
 //! Reading breakglass's own audit log.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::batch::RunState;
+use super::cursor::{self, Place};
 use super::error::Error;
-use crate::db::{self, Installed, Session, installed};
+use super::log::Log;
+use crate::db::{self, Installed, Kind, Session, installed};
 use crate::model::{
-    Actor, ApplicationAudit, Cause, Change, DatabaseIdentity, Deed, History, Observation,
-    Operation, Outcome, Owner, SignalRecord, SignalResult, Verdict,
+    Actor, ApplicationAudit, Caller, Cause, Change, Cursor, DatabaseIdentity, Deed, History,
+    JSON_SCHEMA, Observation, Operation, OperationPage, Outcome, Owner, SignalRecord, SignalResult,
+    Verdict,
 };
 
 const LIST: &str = include_str!("../../sql/audit/list.sql");
 const SHOW: &str = include_str!("../../sql/audit/show.sql");
+const FIND: &str = include_str!("../../sql/audit/find.sql");
 const LATEST: &str = include_str!("../../sql/audit/latest.sql");
 const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
+
+/// What operations are sorted by, in a cursor: when they were, and their ids where that is equal.
+const ORDER: &str = "occurred_at";
 
 /// Which operations are wanted. What is `None` is not filtered by.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +50,8 @@ pub struct ListOperations {
     pub batches: bool,
     /// At most so many; `None` is all. One more is asked for, so that a cut can be told.
     pub limit: Option<u32>,
+    /// Only what comes after a page of the same list.
+    pub after: Option<Cursor>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -58,20 +67,22 @@ impl ListOperations {
     /// # Errors
     ///
     /// When nothing is installed, or the database refuses.
-    pub async fn run(&self, session: &Session) -> Result<Vec<Operation>, Error> {
-        require_installed(session).await?;
-        self.read(session).await
+    pub async fn run(&self, log: &Log<'_>) -> Result<Vec<Operation>, Error> {
+        require_installed(log.session).await?;
+        self.read(log).await
     }
 
     /// The same, where the caller knows that the log is there.
-    pub(super) async fn read(&self, session: &Session) -> Result<Vec<Operation>, Error> {
+    pub(super) async fn read(&self, log: &Log<'_>) -> Result<Vec<Operation>, Error> {
         let limit = self.limit.map(|limit| i64::from(limit) + 1);
         let (action, outcome) = (
             self.action.map(Deed::as_str),
             self.outcome.map(Outcome::as_str),
         );
         let batches = self.batches || self.token.is_some() || self.owner.is_some();
-        let parameters: [db::Parameter<'_>; 9] = [
+        let (time, id) = self.place()?.unzip();
+        let scope = log.parameters();
+        let mut parameters = scope.after(&[
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
             (&self.actor, Type::TEXT),
@@ -81,10 +92,56 @@ impl ListOperations {
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
             (&batches, Type::BOOL),
-        ];
+        ]);
+        parameters.extend([(&time as &_, Type::TIMESTAMPTZ), (&id as &_, Type::UUID)]);
         let list = with_columns(LIST);
-        let rows = session.read(&list, &parameters).await?;
-        Ok(rows.iter().map(operation_of).collect::<Result<_, _>>()?)
+        let rows = log.session.read(&list, &parameters).await?;
+        operations(log, &rows)
+    }
+
+    /// Reads one page of it: `limit` operations at most, which must be said, and where the next one
+    /// begins. An operation stands where its transaction began, so one that took long may come to stand
+    /// among those of a page that was read already.
+    ///
+    /// # Errors
+    ///
+    /// Those of `run`, a cursor of another list, and a limit that is none, or more than
+    /// [`MAX_PAGE`](super::MAX_PAGE).
+    pub async fn page(&self, log: &Log<'_>) -> Result<OperationPage, Error> {
+        let size = cursor::size(self.limit)?;
+        let mut operations = self.run(log).await?;
+        let truncated = operations.len() > size;
+        operations.truncate(size);
+        let next = operations.last().filter(|_| truncated).map(|last| {
+            let time = last.occurred_at.as_ref();
+            Place {
+                sort: ORDER.to_owned(),
+                descending: true,
+                value: time.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+                key: last.id.to_string(),
+            }
+            .cursor()
+        });
+        Ok(OperationPage {
+            schema: JSON_SCHEMA,
+            operations,
+            truncated,
+            next,
+            as_of: log.as_of,
+        })
+    }
+
+    /// When the operation was that the page before ended with, and its id.
+    fn place(&self) -> Result<Option<(DateTime<Utc>, Uuid)>, Error> {
+        let Some(cursor) = &self.after else {
+            return Ok(None);
+        };
+        let Place { value, key, .. } = Place::read(cursor, ORDER, true)?;
+        let time = value.and_then(|time| DateTime::parse_from_rfc3339(&time).ok());
+        let place = time
+            .map(|time| time.to_utc())
+            .zip(Uuid::parse_str(&key).ok());
+        place.map(Some).ok_or_else(cursor::unreadable)
     }
 }
 
@@ -94,15 +151,52 @@ impl ShowOperation {
     /// # Errors
     ///
     /// When not exactly one operation begins so.
-    pub async fn run(&self, session: &Session) -> Result<History, Error> {
-        let operation = self.only(session).await?;
+    pub async fn run(&self, log: &Log<'_>) -> Result<History, Error> {
+        History::read(self.only(log).await?, log).await
+    }
+
+    /// The operation without what it changed, and all that is recorded of it.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one operation begins so.
+    pub(super) async fn only(&self, log: &Log<'_>) -> Result<Operation, Error> {
+        require_installed(log.session).await?;
+        let id = self.id.to_ascii_lowercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(Error::NoSuchOperation(self.id.clone()));
+        }
+        let show = with_columns(SHOW);
+        let scope = log.parameters();
+        let parameters = scope.after(&[(&id, Type::TEXT)]);
+        let rows = log.session.read(&show, &parameters).await?;
+        match rows.as_slice() {
+            [row] => Ok(operation_of(row)?),
+            [] => Err(Error::NoSuchOperation(self.id.clone())),
+            _ => Err(Error::AmbiguousOperation(self.id.clone())),
+        }
+    }
+}
+
+impl History {
+    /// Everything else that is recorded of an operation.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses.
+    pub(super) async fn read(operation: Operation, log: &Log<'_>) -> Result<Self, Error> {
+        let session = log.session;
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
-        let observations = session.read(OBSERVATIONS, &by_id).await?;
+        let observations = observations_of(session, operation.id).await?;
         // A run may have caused a hundred thousand, and its own summary tells of its batches.
         let caused = match operation.outcome {
             Outcome::Begun => Vec::new(),
-            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+            _ => {
+                let scope = log.parameters();
+                let caused = with_columns(CAUSED);
+                session.read(&caused, &scope.after(&by_id)).await?
+            }
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
@@ -112,37 +206,57 @@ impl ShowOperation {
             Outcome::Begun => Some(RunState::read(session, operation.id).await?),
             _ => None,
         };
-        Ok(History {
-            changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
-            observations: observations
-                .iter()
-                .map(observation_of)
-                .collect::<Result<_, _>>()?,
-            caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
+        let changes: Vec<Change> = changes.iter().map(change_of).collect::<Result<_, _>>()?;
+        Ok(Self {
+            observations: log.tell_of(&operation, &changes, observations),
+            changes,
+            caused: operations(log, &caused)?,
             signal: signal.first().map(signal_of).transpose()?,
             failed: run.as_ref().map(RunState::failures),
             run: run.map(|run| run.progress().clone()),
-            operation,
+            operation: log.tell(operation),
         })
     }
+}
 
-    /// The operation without what it changed.
+/// What was seen after an operation, in its order.
+///
+/// # Errors
+///
+/// When the database refuses.
+pub(super) async fn observations_of(
+    session: &Session,
+    operation: Uuid,
+) -> Result<Vec<Observation>, Error> {
+    let by_id: [db::Parameter<'_>; 1] = [(&operation, Type::UUID)];
+    let rows = session.read(OBSERVATIONS, &by_id).await?;
+    Ok(rows.iter().map(observation_of).collect::<Result<_, _>>()?)
+}
+
+/// A request for one operation, by its whole id: whoever asks again under an id wants to know what
+/// became of it, and finds who asked first, and for what, in its actor.
+#[derive(Clone, Copy, Debug)]
+pub struct FindOperation {
+    /// The id.
+    pub id: Uuid,
+}
+
+impl FindOperation {
+    /// Runs it; `None` where nothing is recorded under the id.
     ///
     /// # Errors
     ///
-    /// When not exactly one operation begins so.
-    pub(super) async fn only(&self, session: &Session) -> Result<Operation, Error> {
-        require_installed(session).await?;
-        let id = self.id.to_ascii_lowercase();
-        if id.is_empty() || !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(Error::NoSuchOperation(self.id.clone()));
-        }
-        let show = with_columns(SHOW);
-        let rows = session.read(&show, &[(&id, Type::TEXT)]).await?;
-        match rows.as_slice() {
-            [row] => Ok(operation_of(row)?),
-            [] => Err(Error::NoSuchOperation(self.id.clone())),
-            _ => Err(Error::AmbiguousOperation(self.id.clone())),
+    /// When nothing is installed, or the database refuses.
+    pub async fn run(self, session: &Session) -> Result<Option<Operation>, Error> {
+        let find = with_columns(FIND);
+        match session.read(&find, &[(&self.id, Type::UUID)]).await {
+            Ok(rows) => Ok(rows.first().map(operation_of).transpose()?),
+            // Asked only now, since this is asked before every change.
+            Err(error) if error.kind() == Some(Kind::Missing) => {
+                require_installed(session).await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -154,13 +268,14 @@ impl ShowOperation {
 ///
 /// When the log cannot be read.
 pub(super) async fn latest_of(
-    session: &Session,
+    log: &Log<'_>,
     relation: &str,
     key: &str,
 ) -> Result<Option<Operation>, Error> {
     let latest = with_columns(LATEST);
-    let parameters: [db::Parameter<'_>; 2] = [(&relation, Type::TEXT), (&key, Type::TEXT)];
-    let rows = session.read(&latest, &parameters).await?;
+    let scope = log.parameters();
+    let parameters = scope.after(&[(&relation, Type::TEXT), (&key, Type::TEXT)]);
+    let rows = log.session.read(&latest, &parameters).await?;
     Ok(rows.first().map(operation_of).transpose()?)
 }
 
@@ -179,9 +294,18 @@ pub async fn require_installed(session: &Session) -> Result<(), Error> {
 fn with_columns(statement: &str) -> String {
     const COLUMNS: &str = include_str!("../../sql/audit/columns.sql");
     const RUN: &str = include_str!("../../sql/audit/run.sql");
+    const SCOPED: &str = include_str!("../../sql/audit/scoped.sql");
     statement
         .replace("/* columns */", COLUMNS)
         .replace("/* run */", RUN.trim_end())
+        .replace("/* scoped */", SCOPED.trim_end())
+}
+
+/// Operations as they are told.
+fn operations(log: &Log<'_>, rows: &[Row]) -> Result<Vec<Operation>, Error> {
+    let found = rows.iter().map(operation_of);
+    let told = found.map(|found| found.map(|operation| log.tell(operation)));
+    Ok(told.collect::<Result<_, _>>()?)
 }
 
 fn operation_of(row: &Row) -> Result<Operation, db::Error> {
@@ -207,6 +331,7 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             db_user: row.try_get("db_user")?,
             client_address: row.try_get("client_address")?,
             app_actor: row.try_get("app_actor")?,
+            http: caller_of(row)?,
         },
         reason: row.try_get("reason")?,
         ticket: row.try_get("ticket")?,
@@ -225,6 +350,7 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             .transpose()?,
         secret_verified: row.try_get("secret_verified")?,
         error: row.try_get("error")?,
+        error_code: row.try_get("error_code")?,
         tool_version: row.try_get("tool_version")?,
         database: DatabaseIdentity {
             host: row.try_get("server_host")?,
@@ -234,6 +360,27 @@ fn operation_of(row: &Row) -> Result<Operation, db::Error> {
             system_identifier: row.try_get("system_identifier")?,
         },
     })
+}
+
+/// Whoever asked over HTTP. The record has them whole or not at all.
+fn caller_of(row: &Row) -> Result<Option<Caller>, db::Error> {
+    let text = |name: &str| row.try_get::<_, Option<String>>(name);
+    let whole = (
+        text("http_principal")?,
+        text("http_credential")?,
+        text("http_request_id")?,
+        text("http_request_digest")?,
+    );
+    let (Some(principal), Some(credential), Some(request_id), Some(request_digest)) = whole else {
+        return Ok(None);
+    };
+    Ok(Some(Caller {
+        principal,
+        credential,
+        peer: text("http_peer")?,
+        request_id,
+        request_digest,
+    }))
 }
 
 /// A word of the log as the model's enum, by the spelling that serde knows.

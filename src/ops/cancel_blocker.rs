@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::desk::Context;
 use super::error::Error;
-use super::request::Request;
+use super::request::{Request, caller_columns};
 use crate::db::{self, Change, Identity, Isolation, Kind, Session};
 use crate::model::{Blocker, Cause, Deed, Outcome, Signal, SignalResult, Signalled};
 
@@ -33,12 +33,13 @@ impl CancelBlocker<'_> {
     /// When nothing was sent: the blocker cannot be aimed at, or the record was not written.
     pub async fn run(&self, context: &Context) -> Result<Signalled, Error> {
         let signal = self.signal()?;
-        let (session, identity) = context.connect().await?;
+        let (session, identity) = context.connect_beside().await?;
         let operation = Uuid::now_v7();
         self.announce(&session, &identity, operation, signal)
             .await?;
         // Announced, so whatever happens now has to be told, also after a Ctrl-C.
         let (result, detail) = self.send(&session, signal).await;
+        drop(session);
         let recorded =
             record_result(context, &identity, operation, result, detail.as_deref()).await;
         Ok(Signalled {
@@ -76,10 +77,11 @@ impl CancelBlocker<'_> {
     ///
     /// When it could not be recorded.
     pub async fn refuse(&self, context: &Context, why: &Error) -> Result<Uuid, Error> {
-        let (session, identity) = context.connect().await?;
+        let (session, identity) = context.connect_beside().await?;
         let operation = Uuid::now_v7();
         let mut record = self.record(&identity, operation, Outcome::Refused);
         record.insert("error".to_owned(), why.to_string().into());
+        record.insert("error_code".to_owned(), why.code().into());
         let record = Value::Object(record);
         let parameters = [(&record as &_, Type::JSONB)];
         let change =
@@ -165,6 +167,7 @@ impl CancelBlocker<'_> {
             ticket,
             os_user,
             host,
+            caller,
             ..
         } = self.blocked;
         let database = &identity.database;
@@ -184,10 +187,12 @@ impl CancelBlocker<'_> {
             "server_port": database.port,
             "system_identifier": database.system_identifier,
         });
-        match record {
+        let mut record = match record {
             Value::Object(record) => record,
             _ => Map::new(),
-        }
+        };
+        record.extend(caller_columns(caller.as_ref()));
+        record
     }
 }
 
@@ -198,7 +203,7 @@ async fn record_result(
     result: SignalResult,
     detail: Option<&str>,
 ) -> Result<(), Error> {
-    let session = context.database.uninterrupted().session().await?;
+    let session = context.database.uninterrupted().another_session().await?;
     let result = result.as_str();
     let parameters = [
         (&operation as &_, Type::UUID),

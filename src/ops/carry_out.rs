@@ -60,6 +60,8 @@ impl Planned {
             });
         }
         let committed = Instant::now();
+        // What follows is on other sessions, and may take long.
+        self.desk.session.give_back();
         let interrupt = self.desk.database.interrupt().clone();
         // The application is asked for longer than the database is.
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
@@ -261,6 +263,21 @@ impl Planned {
         if !self.desk.session.is_closed() {
             return Ok(());
         }
+        self.take_session().await
+    }
+
+    /// Takes a session again, where the last one was given back while nobody needed it.
+    pub(super) async fn resume_session(&mut self) -> Result<(), Error> {
+        if self.desk.session.is_given_back() {
+            self.take_session().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes another session in the place of the one that there was.
+    pub(super) async fn take_session(&mut self) -> Result<(), Error> {
+        // Nobody waits for one while he holds one.
+        self.desk.session.give_back();
         let session = self.desk.database.session().await?;
         let found = Identity::read(&session).await?;
         self.desk.check_same(&found)?;
@@ -329,14 +346,8 @@ impl Planned {
     /// Finds out what became of a COMMIT whose answer was lost: the fence takes the operation's
     /// id, or finds it taken.
     async fn settle_commit(&self, lost: &db::Error) -> Result<(), Error> {
-        let record = WithoutEffect {
-            request: &self.request,
-            known: &self.known,
-            identity: &self.desk.identity,
-            outcome: Outcome::Failed,
-            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
-                .to_owned(),
-        };
+        let identity = &self.desk.identity;
+        let record = WithoutEffect::fence_of(&self.request, &self.known, identity);
         // Whatever is in the way may go away: only time ends this.
         match record.settle(&self.desk.database, |_unfenced| true).await {
             Ok(Fenced::Before(Outcome::Applied | Outcome::Unchanged)) => Ok(()),

@@ -8,8 +8,11 @@ use crate::db::{self, Database, Identity, Session, catalogue};
 
 use super::constants::taken;
 use super::doctor::hidden;
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::policy::Policy;
+use super::scope::Scope;
+use super::record::refuse;
+use super::request::{Known, Request};
 
 /// What every operation is given.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Context {
     pub choice: Choice,
     /// What the target demands.
     pub policy: Policy,
+    /// Which tokens there are for the caller.
+    pub scope: Scope,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
@@ -35,6 +40,8 @@ pub struct Desk {
     pub identity: Identity,
     /// The adapter.
     pub bound: Bound,
+    /// Which tokens there are for the caller.
+    pub scope: Scope,
 }
 
 impl Context {
@@ -57,6 +64,7 @@ impl Context {
             session,
             identity,
             bound,
+            scope: self.scope.clone(),
         }
     }
 
@@ -66,7 +74,23 @@ impl Context {
     ///
     /// When there is no connection.
     pub async fn connect(&self) -> Result<(Session, Identity), Error> {
-        let session = self.database.session().await?;
+        loop {
+            let session = self.database.session().await?;
+            match Identity::read(&session).await {
+                // One of a pool that ended unnoticed, as others of it may have. A new one says why.
+                Err(error) if error.ends_connection() && session.was_used() => {}
+                identity => return Ok((session, identity?)),
+            }
+        }
+    }
+
+    /// The same for who may hold a session already: see [`Database::another_session`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::connect`].
+    pub(super) async fn connect_beside(&self) -> Result<(Session, Identity), Error> {
+        let session = self.database.another_session().await?;
         let identity = Identity::read(&session).await?;
         Ok((session, identity))
     }
@@ -126,6 +150,17 @@ impl Desk {
             .read(&statement, &[(&keys, Type::TEXT_ARRAY)])
             .await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Records a refusal or failure; the record is made on another session than this one's.
+    pub(super) async fn refuse(
+        mut self,
+        request: &Request,
+        known: &Known,
+        error: Error,
+    ) -> Box<Refusal> {
+        self.session.give_back();
+        refuse(request, known, Some(&self.identity), &self.database, error).await
     }
 
     /// Refuses another database than this one, and a standby of it.

@@ -106,6 +106,15 @@ pub enum Error {
         /// The flags that need it.
         flags: &'static str,
     },
+    /// A cursor is rubbish, or of another list.
+    #[error("the cursor is not one of this list: {0}")]
+    Cursor(&'static str),
+    /// A page without a size, or too large a one.
+    #[error("a page has from 1 to {most} rows")]
+    PageSize {
+        /// How many it has at most.
+        most: u32,
+    },
     /// A filter lets nothing through.
     #[error("no token matches {0}")]
     NothingMatches(String),
@@ -129,6 +138,11 @@ pub enum Error {
     /// Batches are of what a filter lets through.
     #[error("--batch-size goes with a filter: few tokens that are named go in one transaction")]
     NoFilter,
+    /// A run of batches is asked for by a caller that is bound.
+    #[error(
+        "runs of batches are only for callers that may act on every token, and this one is bound to an owner or to kinds"
+    )]
+    BoundCaller,
     /// The batches are so small that there are too many.
     #[error("that makes {batches} batches, and a run has {most} at most")]
     TooManyBatches {
@@ -385,12 +399,16 @@ impl Error {
             {
                 Class::Usage
             }
-            Self::Database(db::Error::Open(_) | db::Error::Password(_)) => Class::NoConnection,
+            Self::Database(
+                db::Error::Open(_) | db::Error::Password(_) | db::Error::NoSession { .. },
+            ) => Class::NoConnection,
             Self::Database(error) if error.is_interruption() => Class::Interrupted,
             Self::Load(_)
             | Self::Unmet(_)
             | Self::UnknownKind { .. }
             | Self::NotKept { .. }
+            | Self::Cursor(_)
+            | Self::PageSize { .. }
             | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
             Self::Plan(error) if error.is_usage() => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,

@@ -85,10 +85,14 @@ impl Now {
 /// statement, which takes a token or a companion that is dead by now, or over by the end that is to
 /// be set, for what was wanted.
 pub(super) async fn compare(desk: &Desk, plan: &Plan) -> Result<Now, Error> {
-    let keys = plan.owned_keys();
+    let mut keys = plan.owned_keys();
     let rows = find_rows(desk, &keys, &[], None).await?;
     let by_key = rows.into_iter().map(|row| (row.token.key.clone(), row));
     let rows: HashMap<String, TokenRow> = by_key.collect();
+    // What hangs on a token that there is not for the caller is nothing to be told.
+    if !desk.scope.is_open() {
+        keys.retain(|key| rows.contains_key(key));
+    }
     let over = match plan.ends_at {
         Some(end) => Some(over(desk, &keys, end).await?),
         None => None,

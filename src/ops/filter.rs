@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::error::Error;
+use super::scope::Scope;
 use crate::adapter::Bound;
 use crate::db;
 
@@ -125,7 +126,7 @@ pub struct Filter {
     pub created_after: Option<Moment>,
 }
 
-/// The values of `sql/tokens/filtered.sql`, `$1` to `$9`. Whoever adds to them counts on from there.
+/// The values of `sql/tokens/filtered.sql`, `$1` to `$11`. Whoever adds to them counts on from there.
 pub(super) type Values = Vec<(Box<dyn ToSql + Sync + Send>, Type)>;
 
 /// The same for a statement that is not streamed.
@@ -151,7 +152,12 @@ impl Filter {
     /// # Errors
     ///
     /// When it asks for a kind or a time that this application does not have.
-    pub(super) fn values(&self, bound: &Bound, as_of: DateTime<Utc>) -> Result<Values, Error> {
+    pub(super) fn values(
+        &self,
+        bound: &Bound,
+        as_of: DateTime<Utc>,
+        scope: &Scope,
+    ) -> Result<Values, Error> {
         self.check(bound)?;
         let seconds = |limit: Option<Duration>| limit.map(|limit| limit.as_secs_f64());
         let Self {
@@ -184,6 +190,8 @@ impl Filter {
                 Box::new(created_after.map(|moment| moment.ago(as_of))),
                 Type::TIMESTAMPTZ,
             ),
+            (Box::new(scope.owner.clone()), Type::TEXT),
+            (Box::new(scope.kinds.clone()), Type::TEXT_ARRAY),
         ])
     }
 

@@ -29,7 +29,7 @@ pub(super) struct TableGrant {
 
 /// Columns of the audit log that the role may fill in. The others come from defaults, so that it
 /// cannot forge them.
-const OPERATION_COLUMNS: [&str; 31] = [
+const OPERATION_COLUMNS: [&str; 37] = [
     "id",
     "parent_id",
     "cause",
@@ -61,6 +61,12 @@ const OPERATION_COLUMNS: [&str; 31] = [
     "system_identifier",
     "ends_at",
     "batch",
+    "error_code",
+    "http_principal",
+    "http_credential",
+    "http_peer",
+    "http_request_id",
+    "http_request_digest",
 ];
 const CHANGE_COLUMNS: [&str; 11] = [
     "operation_id",
@@ -89,6 +95,14 @@ const SIGNAL_COLUMNS: [&str; 10] = [
 ];
 const SIGNAL_RESULT_COLUMNS: [&str; 3] = ["operation_id", "result", "detail"];
 const BATCH_COLUMNS: [&str; 3] = ["operation_id", "number", "keys"];
+/// Plans that wait are no record: they go when they are applied, declined or over.
+const PLAN_COLUMNS: [&str; 5] = [
+    "operation_id",
+    "digest",
+    "principal",
+    "expires_at",
+    "content",
+];
 const OBSERVATION_COLUMNS: [&str; 4] = ["operation_id", "key", "verdict", "detail"];
 
 impl OperatorRole {
@@ -152,6 +166,7 @@ fn own_tables() -> Vec<TableGrant> {
         own("signal", &SIGNAL_COLUMNS, vec!["select"]),
         own("signal_result", &SIGNAL_RESULT_COLUMNS, vec!["select"]),
         own("batch", &BATCH_COLUMNS, vec!["select"]),
+        own("plan", &PLAN_COLUMNS, vec!["select", "delete"]),
         own("schema_history", &[], vec!["select"]),
     ]
 }

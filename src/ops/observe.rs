@@ -22,7 +22,7 @@ pub(super) async fn observe(
     seen: impl Iterator<Item = &TokenVerdict>,
 ) -> Result<(), Error> {
     let database = desk.database.uninterrupted();
-    let session = database.session().await?;
+    let session = database.another_session().await?;
     let rows: Vec<Value> = seen
         .map(|seen| json!({ "key": seen.key, "verdict": seen.verdict.as_str(), "detail": seen.detail }))
         .collect();

@@ -93,7 +93,11 @@ pub(super) async fn find_owner(desk: &Desk, name: &str) -> Result<OwnerRow, Erro
     }
     let mut found = Vec::new();
     if let Some(statement) = desk.statements().owners_find()? {
-        let parameters: [db::Parameter<'_>; 2] = [(&name, Type::TEXT), (&CANDIDATES, Type::INT8)];
+        let parameters: [db::Parameter<'_>; 3] = [
+            (&name, Type::TEXT),
+            (&CANDIDATES, Type::INT8),
+            (&desk.scope.owner, Type::TEXT),
+        ];
         for row in desk.session.read(&statement, &parameters).await? {
             let id = row.try_get("id").map_err(db::Error::from)?;
             let login = row.try_get("login").map_err(db::Error::from)?;
@@ -134,7 +138,9 @@ pub(super) async fn closure(
     limit: Option<i64>,
 ) -> Result<Vec<TokenRow>, Error> {
     let statement = desk.statements().owners_closure()?;
-    let parameters: [db::Parameter<'_>; 2] = [(&id, Type::TEXT), (&limit, Type::INT8)];
+    let [owner, kinds] = desk.scope.parameters();
+    let parameters: [db::Parameter<'_>; 4] =
+        [(&id, Type::TEXT), (&limit, Type::INT8), owner, kinds];
     let rows = desk.session.read(&statement, &parameters).await?;
     let name = &desk.bound.adapter.name;
     let rows: Result<Vec<_>, _> = rows.iter().map(|row| TokenRow::read(row, name)).collect();

@@ -5,16 +5,18 @@ use super::assemble::{Found, assemble, left_by, statement};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
+use super::filter::list_command;
 use super::plan_file::FromFile;
 use super::planned::Planned;
 use super::policy::Policy;
 use super::record::refuse;
 use super::request::{Known, Request};
-use super::resolve::{Resolved, describe, resolve};
+use super::resolve::{Resolved, describe, describe_filter, resolve};
 use super::restore;
 use super::schedule;
+use super::selector::Selector;
 use super::watch::watched;
-use crate::adapter::{Bound, ForeignKey, With};
+use crate::adapter::{Bound, Columns, ForeignKey, With};
 use crate::db::{Identity, Session};
 use crate::model::{Action, ApplicationAudit, SecretCheck};
 
@@ -36,9 +38,13 @@ impl Request {
         };
         let desk = self.open(context, &mut known).await?;
         if let Err(error) = self.ready(&desk, &mut known) {
-            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+            return Err(desk.refuse(&self, &known, error).await);
         }
-        let finding = self.find(&desk, &context.policy, &mut known);
+        let finding = async {
+            let found = self.find(&desk, &context.policy, &mut known).await?;
+            desk.check_scope(&found.plan).await?;
+            Ok::<_, Error>(found)
+        };
         let found = watched(&desk.database, &desk.session, finding).await;
         match found {
             Ok(found) => Ok(Planned {
@@ -48,13 +54,12 @@ impl Request {
                 left: found.left,
                 known,
                 statement: found.statement,
+                columns: found.columns,
                 taken_back: found.taken_back,
                 policy: context.policy.clone(),
                 probing: None,
             }),
-            Err(error) => {
-                Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
-            }
+            Err(error) => Err(desk.refuse(&self, &known, error).await),
         }
     }
 
@@ -78,6 +83,7 @@ impl Request {
             Ok(bound) => Ok(context.desk(session, identity, bound)),
             Err(error) => {
                 known.selector = self.unread();
+                drop(session);
                 Err(refuse(self, known, Some(&identity), &context.database, error).await)
             }
         }
@@ -102,7 +108,7 @@ impl Request {
     ) -> Result<Bound, Error> {
         if let Some(file) = self.file_to_apply() {
             file.check_database(identity)?;
-            file.check_adapters(&context.adapters)?;
+            file.plan().adapter.check_known(&context.adapters)?;
         }
         context.detect(session).await
     }
@@ -152,6 +158,10 @@ impl Request {
     fn name(&self, desk: &Desk, known: &mut Known) {
         known.adapter = Some(desk.bound.adapter.name.clone());
         known.selector = self.told(describe(desk, &self.selectors, self.owner.as_deref()));
+        known.list_command = match self.selectors.as_slice() {
+            [Selector::Filtered(filter)] => Some(list_command(&describe_filter(desk, filter))),
+            _ => None,
+        };
     }
 
     async fn find(
@@ -185,6 +195,7 @@ impl Request {
             plan,
             left,
             statement,
+            columns: Columns::new(),
             taken_back: None,
         })
     }
@@ -216,7 +227,7 @@ impl Request {
         Ok(written)
     }
 
-    async fn statement(
+    pub(super) async fn statement(
         &self,
         desk: &Desk,
         known: &mut Known,
@@ -239,7 +250,7 @@ impl Request {
     }
 
     /// Whether the application's own audit log takes part.
-    fn application_audit(&self, desk: &Desk) -> ApplicationAudit {
+    pub(super) fn application_audit(&self, desk: &Desk) -> ApplicationAudit {
         let (Some(audit), Some(relation)) =
             (&desk.bound.adapter.application_audit, &desk.bound.audit)
         else {

@@ -4,8 +4,8 @@ use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
 use super::probing::Probing;
-use super::record::refuse;
 use super::request::{Known, Request};
+use crate::adapter::Columns;
 use crate::model::{Action, ApplicationAudit, CompanionRow, Plan, TakenBack};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -18,6 +18,8 @@ pub struct Planned {
     pub(super) left: Vec<CompanionRow>,
     pub(super) known: Known,
     pub(super) statement: String,
+    /// For a restore: the columns that are in question, by table.
+    pub(super) columns: Columns,
     pub(super) policy: Policy,
     /// What the application said when it was asked.
     pub(super) probing: Option<Probing>,
@@ -56,13 +58,12 @@ impl Planned {
 
     /// Records that it was not carried out, and why.
     pub async fn decline(self, error: Error) -> Box<Refusal> {
-        refuse(
-            &self.request,
-            &self.known,
-            Some(&self.desk.identity),
-            &self.desk.database,
-            error,
-        )
-        .await
+        let Self {
+            request,
+            desk,
+            known,
+            ..
+        } = self;
+        desk.refuse(&request, &known, error).await
     }
 }

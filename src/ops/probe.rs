@@ -17,10 +17,34 @@ use super::selector::Reading;
 use super::verify::{check, compare};
 use crate::db::{self, Interrupt};
 use crate::model::{
-    Action, Operation, Outcome, ProbeReport, ProbeVerdict, SecretCheck, State, TokenVerdict,
-    Unreached, Verdict, What,
+    Action, Observation, Operation, Outcome, ProbeReport, ProbeVerdict, SecretCheck, State,
+    TokenVerdict, Unreached, Verdict, What,
 };
 use crate::probe::{Secret, Target, Watched};
+
+/// How an observation begins that the application's own answer made.
+const PROBED: &str = "probe: ";
+
+/// The report of a probe as far as its observation has it; `None` for any other observation.
+pub(super) fn reported(seen: &Observation) -> Option<ProbeReport> {
+    let told = seen.detail.strip_prefix(PROBED)?;
+    // Nothing of an address has a comma and a space.
+    let (detail, url) = told.rsplit_once(", ").unwrap_or((told, ""));
+    Some(ProbeReport {
+        url: url.to_owned(),
+        status_before: None,
+        status: None,
+        after_ms: None,
+        attempts: 0,
+        verdict: Some(match seen.verdict {
+            Verdict::Dead => ProbeVerdict::Refused,
+            Verdict::Accepted => ProbeVerdict::Accepted,
+            _ => ProbeVerdict::Unknown,
+        }),
+        detail: detail.to_owned(),
+        in_the_way: Vec::new(),
+    })
+}
 
 /// What to ask with, once the tokens are known.
 #[derive(Clone, Debug)]
@@ -79,6 +103,8 @@ impl Planned {
             .filter(|thing| thing.what == Some(What::Cache))
             .collect();
         let limit = wanted.timeout.unwrap_or_else(|| patience(&caches));
+        // The application may take its time to answer.
+        self.desk.session.give_back();
         let interrupt = self.desk.database.interrupt().clone();
         let before = tokio::select! {
             before = probe.ask(limit) => before,
@@ -190,7 +216,7 @@ impl Planned {
                 Some(ProbeVerdict::Accepted) => Verdict::Accepted,
                 Some(ProbeVerdict::Unknown) | None => Verdict::Unknown,
             },
-            detail: format!("probe: {}, {}", report.detail, report.url),
+            detail: format!("{PROBED}{}, {}", report.detail, report.url),
         };
         if let Err(error) = observe(&self.desk, operation, std::iter::once(&seen)).await {
             report.detail = format!("{}; this is not on record: {error}", report.detail);

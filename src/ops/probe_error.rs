@@ -11,6 +11,9 @@ pub enum ProbeError {
     /// A probe asks right after the change.
     #[error("--probe asks right after the change, and the token is to end later")]
     Later,
+    /// A plan that waits for its yes keeps no secret to ask with.
+    #[error("a plan that is kept cannot ask the application: the secret is not kept with it")]
+    Held,
     /// The secret belongs to another token.
     #[error("the secret for --probe is not that of token `{key}`")]
     OfAnother {
@@ -38,7 +41,7 @@ impl ProbeError {
         match self {
             Self::OfAnother { .. } => "wrong_secret",
             Self::NotASecret { .. } => "not_a_secret",
-            Self::OfMany(_) | Self::Later | Self::Target(_) => "bad_probe",
+            Self::OfMany(_) | Self::Later | Self::Held | Self::Target(_) => "bad_probe",
         }
     }
 
@@ -48,6 +51,7 @@ impl ProbeError {
             Self::OfMany(_) => {
                 Some("name one token, best by pasting its secret: `tokens rm - --probe URL`")
             }
+            Self::Held => Some("leave the probe out, or plan and apply in one go"),
             Self::Later => Some("ask the application when the time has come"),
             Self::OfAnother { .. } | Self::NotASecret { .. } => {
                 Some("give the secret of this very token, or leave out --probe")

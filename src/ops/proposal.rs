@@ -1,10 +1,7 @@
 //! What is shown of a plan: the one place that knows it hands it over as a whole.
 
-use super::filter::list_command;
 use super::plan_file::FromFile;
 use super::planned::Planned;
-use super::resolve::describe_filter;
-use super::selector::Selector;
 use crate::model::{Action, JSON_SCHEMA, PlanFile, PlannedAdapter, Proposal};
 
 impl Planned {
@@ -16,11 +13,7 @@ impl Planned {
             schema: JSON_SCHEMA,
             operation: self.request.operation(&self.known, identity),
             plan: self.plan.clone(),
-            adapter: PlannedAdapter {
-                name: bound.adapter.name.clone(),
-                sha256: bound.adapter.sha256.clone(),
-                schema: bound.token.schema.clone(),
-            },
+            adapter: PlannedAdapter::of(bound),
             identity: identity.line(),
             as_of: identity.as_of,
             dry_run: self.request.dry_run,
@@ -33,7 +26,7 @@ impl Planned {
             still_works: self.still_works(),
             warnings: self.known.warnings.clone(),
             probed: self.probed(),
-            list_command: self.list_command(),
+            list_command: self.known.list_command.clone(),
             origin: self
                 .request
                 .file_to_apply()
@@ -65,16 +58,6 @@ impl Planned {
                 let mut rows = self.plan.put_back.iter();
                 rows.any(|row| !row.before.is_empty())
             }
-        }
-    }
-
-    /// What lists the rows of a plan that a filter made.
-    fn list_command(&self) -> Option<String> {
-        match self.request.selectors.as_slice() {
-            [Selector::Filtered(filter)] => {
-                Some(list_command(&describe_filter(&self.desk, filter)))
-            }
-            _ => None,
         }
     }
 }

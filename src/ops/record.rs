@@ -115,6 +115,7 @@ async fn recording(
         known,
         identity,
         outcome,
+        code: error.code(),
         error: error.to_string(),
     };
     // Not at a failure that stays: only where the answer to the record's own COMMIT was lost, or
@@ -139,8 +140,10 @@ pub(super) struct WithoutEffect<'a> {
     pub(super) request: &'a Request,
     pub(super) known: &'a Known,
     pub(super) identity: &'a Identity,
-    pub(super) outcome: Outcome,
-    pub(super) error: String,
+    outcome: Outcome,
+    /// Why, in a word for programs.
+    code: &'static str,
+    error: String,
 }
 
 /// Why the record could not be made.
@@ -160,7 +163,21 @@ impl<E: Into<Error>> From<E> for Unfenced {
     }
 }
 
-impl WithoutEffect<'_> {
+impl<'a> WithoutEffect<'a> {
+    /// The fence of an operation whose COMMIT was sent and not answered: what stands on record if it
+    /// never happens.
+    pub(super) fn fence_of(request: &'a Request, known: &'a Known, identity: &'a Identity) -> Self {
+        Self {
+            request,
+            known,
+            identity,
+            outcome: Outcome::Failed,
+            code: Error::NotCommitted(String::new()).code(),
+            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
+                .to_owned(),
+        }
+    }
+
     /// Fences, and does so again while `again` says so and `--resolve-timeout` lasts.
     ///
     /// # Errors
@@ -206,15 +223,18 @@ impl WithoutEffect<'_> {
             known,
             identity,
             outcome,
+            code,
             error,
         } = self;
         let database = database.uninterrupted();
-        let session = database.session().await?;
+        let session = database.another_session().await?;
         let found = Identity::read(&session).await?;
         if !found.is_of(identity) {
             return Err(Error::OtherDatabase(found.line()).into());
         }
-        let record = Value::Object(request.record_without_effect(known, identity, *outcome, error));
+        let why = (*code, error.as_str());
+        let record = request.record_without_effect(known, identity, *outcome, why);
+        let record = Value::Object(record);
         let change = Change::apply(
             &session,
             identity,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::plan_file::FromFile;
 use super::schedule::Ends;
 use super::selector::Selector;
 use crate::db::Identity;
-use crate::model::{Action, Actor, ApplicationAudit, Cause, Finding, Operation, Outcome};
+use crate::model::{Action, Actor, ApplicationAudit, Caller, Cause, Finding, Operation, Outcome};
 
 /// How many tokens go in one transaction, unless said otherwise.
 pub const MAX_ROWS: usize = 50_000;
@@ -55,10 +56,12 @@ pub struct Request {
     pub os_user: Option<String>,
     /// The host that it asks from.
     pub host: Option<String>,
+    /// Whoever asks over HTTP. Whatever this operation causes is on their account too.
+    pub caller: Option<Caller>,
 }
 
 /// What a restore takes back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
     /// The operation's id or the beginning of it; `None` for the latest that changed the selected
     /// token, of which only that token and its companions are taken back.
@@ -68,7 +71,8 @@ pub struct Restore {
 }
 
 /// What is known of a request once the database was seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Known {
     pub(super) adapter: Option<String>,
     pub(super) selector: String,
@@ -79,6 +83,8 @@ pub(super) struct Known {
     pub(super) secret_verified: Option<bool>,
     /// What may go wrong; shown, not recorded.
     pub(super) warnings: Vec<Finding>,
+    /// What lists the rows, where a filter named them; shown, not recorded.
+    pub(super) list_command: Option<String>,
 }
 
 impl Request {
@@ -101,6 +107,7 @@ impl Request {
             application_audit,
             secret_verified,
             warnings: _,
+            list_command: _,
         } = known;
         let database = &identity.database;
         let record = json!({
@@ -127,10 +134,12 @@ impl Request {
             "server_port": database.port,
             "system_identifier": database.system_identifier,
         });
-        match record {
+        let mut record = match record {
             Value::Object(record) => record,
             _ => Map::new(),
-        }
+        };
+        record.extend(caller_columns(self.caller.as_ref()));
+        record
     }
 
     /// The same as the model has it, of an operation that was not carried out.
@@ -152,6 +161,7 @@ impl Request {
                 db_user: Some(identity.role.clone()),
                 client_address: None,
                 app_actor: self.app_actor.clone(),
+                http: self.caller.clone(),
             },
             reason: Some(self.reason.clone()),
             ticket: self.ticket.clone(),
@@ -166,6 +176,7 @@ impl Request {
             application_audit: known.application_audit,
             secret_verified: known.secret_verified,
             error: None,
+            error_code: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             database: identity.database.clone(),
         }
@@ -177,11 +188,37 @@ impl Request {
         known: &Known,
         identity: &Identity,
         outcome: Outcome,
-        error: &str,
+        (code, error): (&str, &str),
     ) -> Map<String, Value> {
         let mut record = self.record(known, identity);
         record.insert("outcome".to_owned(), outcome.as_str().into());
         record.insert("error".to_owned(), error.into());
+        record.insert("error_code".to_owned(), code.into());
         record
     }
+}
+
+/// The columns of `breakglass.operation` that say who asked over HTTP; none for the command line.
+pub(super) fn caller_columns(caller: Option<&Caller>) -> Map<String, Value> {
+    let Some(Caller {
+        principal,
+        credential,
+        peer,
+        request_id,
+        request_digest,
+    }) = caller
+    else {
+        return Map::new();
+    };
+    let columns = [
+        ("http_principal", Some(principal)),
+        ("http_credential", Some(credential)),
+        ("http_peer", peer.as_ref()),
+        ("http_request_id", Some(request_id)),
+        ("http_request_digest", Some(request_digest)),
+    ];
+    let columns = columns.into_iter();
+    columns
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.clone().into())))
+        .collect()
 }

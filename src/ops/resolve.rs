@@ -168,7 +168,7 @@ fn read_all(desk: &Desk, selectors: &[Selector]) -> Result<Vec<Reading>, Error> 
 /// When there are none, or its owner is more than one.
 async fn find_filtered(desk: &Desk, filter: &Filter, most: usize) -> Result<Vec<TokenRow>, Error> {
     let statement = desk.statements().list(SortKey::Key, false)?;
-    let mut values = filter.values(&desk.bound, desk.identity.as_of)?;
+    let mut values = filter.values(&desk.bound, desk.identity.as_of, &desk.scope)?;
     values.push((Box::new(one_more(most)), Type::INT8));
     let found = desk.session.read(&statement, &borrowed(&values)).await?;
     let name = &desk.bound.adapter.name;
@@ -341,9 +341,10 @@ async fn look_up_secrets(desk: &Desk, readings: &mut [Reading]) -> Result<(), Er
             column: desk.bound.secret_column().unwrap_or_default().to_owned(),
         });
     }
+    let [owner, kinds] = desk.scope.parameters();
     let rows = desk
         .session
-        .read(&lookup, &[(&digests, Type::TEXT_ARRAY)])
+        .read(&lookup, &[(&digests, Type::TEXT_ARRAY), owner, kinds])
         .await?;
     let mut found: HashMap<String, String> = HashMap::new();
     for row in rows {
@@ -393,11 +394,14 @@ pub(super) async fn find_rows(
     let some = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
     let kinds = vec![desk.bound.adapter.token.default_kind.clone()];
     let find = desk.statements().find()?;
-    let parameters: [crate::db::Parameter<'_>; 4] = [
+    let [owner_key, owner_kinds] = desk.scope.parameters();
+    let parameters: [crate::db::Parameter<'_>; 6] = [
         (&some(keys), Type::TEXT_ARRAY),
         (&some(labels), Type::TEXT_ARRAY),
         (&kinds, Type::TEXT_ARRAY),
         (&owner, Type::TEXT),
+        owner_key,
+        owner_kinds,
     ];
     let rows = desk.session.read(&find, &parameters).await?;
     let name = &desk.bound.adapter.name;

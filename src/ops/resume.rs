@@ -6,12 +6,13 @@ use super::audit::ShowOperation;
 use super::batch::{Run, RunState};
 use super::desk::Context;
 use super::error::Error;
+use super::log::Log;
 use super::plan::NO_COMPANIONS;
 use super::planned::Planned;
 use super::request::{Known, MAX_ROWS, Request};
 use super::schedule::Ends;
 use super::watch::watched;
-use crate::model::{Action, ApplicationAudit, Deed, Operation, Outcome};
+use crate::model::{Action, ApplicationAudit, Caller, Deed, Operation, Outcome};
 
 /// A request to go on with a run.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Resume {
     pub os_user: Option<String>,
     /// The host that it asks from.
     pub host: Option<String>,
+    /// Whoever asks over HTTP, who need not be who began the run.
+    pub caller: Option<Caller>,
 }
 
 impl Resume {
@@ -37,12 +40,18 @@ impl Resume {
     ///
     /// When it is no run, or one of another database or adapter, or something is in the way.
     pub async fn open(self, context: &Context) -> Result<Run, Error> {
+        context.scope.check_run()?;
         let (session, identity) = context.connect().await?;
         session.may_write()?;
         let show = ShowOperation {
             id: self.id.clone(),
         };
-        let operation = watched(&context.database, &session, show.only(&session)).await?;
+        let operation = watched(
+            &context.database,
+            &session,
+            show.only(&Log::whole(&session)),
+        )
+        .await?;
         let action = match (operation.outcome, operation.action) {
             (Outcome::Begun, Deed::Expire) => Action::Expire,
             (Outcome::Begun, Deed::Delete) => Action::Delete,
@@ -81,6 +90,7 @@ impl Resume {
             settle,
             os_user,
             host,
+            caller,
         } = self;
         Request {
             id: operation.id,
@@ -105,6 +115,7 @@ impl Resume {
             app_actor: operation.actor.app_actor.clone(),
             os_user,
             host,
+            caller,
         }
     }
 }

@@ -53,7 +53,7 @@ impl ShowToken {
                     limit: Some(HISTORY),
                     ..ListOperations::default()
                 };
-                Some(past.read(&desk.session).await?)
+                Some(past.read(&desk.log()).await?)
             }
             Err(error) if error.is_interruption() => return Err(error.into()),
             // A reader without rights on the audit log still sees the token.

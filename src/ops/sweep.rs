@@ -250,8 +250,13 @@ impl<'a> Judge<'a> {
             .collect();
         let digests: Vec<Option<&String>> =
             secrets.iter().map(|parts| parts.digest.as_ref()).collect();
-        let parameters: [db::Parameter<'_>; 2] =
-            [(&keys, Type::TEXT_ARRAY), (&digests, Type::TEXT_ARRAY)];
+        let [owner, kinds] = self.desk.scope.parameters();
+        let parameters: [db::Parameter<'_>; 4] = [
+            (&keys, Type::TEXT_ARRAY),
+            (&digests, Type::TEXT_ARRAY),
+            owner,
+            kinds,
+        ];
         let rows = self.desk.session.read(&self.statement, &parameters).await?;
         let mut found: Vec<Option<Found>> = secrets.iter().map(|_| None).collect();
         for row in &rows {

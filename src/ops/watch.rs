@@ -1,14 +1,15 @@
 //! Waiting for a lock with open eyes: who holds it is asked on a second connection meanwhile,
 //! since afterwards nobody waits any more and nothing can be asked.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::{Error, Locked};
 use crate::db::{self, Database, Kind, Session};
+use crate::model::Blocker;
 
 /// A wait that is shorter is nobody's business: the second connection is opened after it, or after
 /// a quarter of the lock's limit.
@@ -37,7 +38,7 @@ pub async fn watched<T, E: Into<Error>>(
     session: &Session,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error> {
-    let seen = RefCell::new(Seen::default());
+    let seen = Mutex::new(Seen::default());
     let looking = look(database, session, &seen);
     tokio::pin!(work, looking);
     let done = tokio::select! {
@@ -50,38 +51,55 @@ pub async fn watched<T, E: Into<Error>>(
         Err(Error::Database(error)) if error.kind() == Some(Kind::LockTimeout) => {}
         _ => return done,
     }
-    if !seen.borrow().has_looked {
+    if !of(&seen).has_looked {
         let _in_time = tokio::time::timeout(GRACE, looking).await.is_err();
     }
-    let mut locked = std::mem::take(&mut seen.borrow_mut().locked);
+    let mut locked = std::mem::take(&mut of(&seen).locked);
     locked.waited_ms = database.limits().lock.as_millis();
     Err(Error::Locked(Box::new(locked)))
 }
 
 /// Looks until it is dropped. What cannot be seen is said, and never fails the work.
-async fn look(database: &Database, session: &Session, seen: &RefCell<Seen>) -> Infallible {
+async fn look(database: &Database, session: &Session, seen: &Mutex<Seen>) -> Infallible {
     tokio::time::sleep(PATIENCE.min(database.limits().lock / 4)).await;
-    let second = match database.session().await {
-        Ok(second) => second,
-        Err(error) => return give_up(seen, &error).await,
-    };
     let backend = session.backend();
+    let mut second: Option<Session> = None;
     loop {
-        match second.blockers(backend.load(Ordering::Relaxed)).await {
+        match look_once(database, &mut second, backend.load(Ordering::Relaxed)).await {
             Ok(blockers) if blockers.is_empty() => {}
-            Ok(blockers) => seen.borrow_mut().locked.blockers = blockers,
-            Err(error) => return give_up(seen, &error).await,
+            Ok(blockers) => of(seen).locked.blockers = blockers,
+            Err(error) => {
+                give_up(seen, &error);
+                return pending().await;
+            }
         }
-        seen.borrow_mut().has_looked = true;
+        of(seen).has_looked = true;
         tokio::time::sleep(POLL).await;
     }
 }
 
-async fn give_up(seen: &RefCell<Seen>, error: &db::Error) -> Infallible {
-    {
-        let mut seen = seen.borrow_mut();
-        seen.has_looked = true;
-        seen.locked.unseen = Some(error.to_string());
-    }
-    pending().await
+/// One look, on a session that a pool has back afterwards: there may be many that wait.
+async fn look_once(
+    database: &Database,
+    second: &mut Option<Session>,
+    backend: i32,
+) -> Result<Vec<Blocker>, db::Error> {
+    let mut session = match second.take() {
+        Some(session) if !session.is_given_back() => session,
+        _ => database.another_session().await?,
+    };
+    let blockers = session.blockers(backend).await;
+    session.give_back();
+    *second = Some(session);
+    blockers
+}
+
+fn give_up(seen: &Mutex<Seen>, error: &db::Error) {
+    let mut seen = of(seen);
+    seen.has_looked = true;
+    seen.locked.unseen = Some(error.to_string());
+}
+
+fn of(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,6 +15,7 @@ pub(super) fn rfc3339(time: &DateTime<Utc>) -> String {
 pub(super) fn database_code(error: &db::Error) -> &'static str {
     match error {
         db::Error::Open(_) | db::Error::Password(_) => "no_connection",
+        db::Error::NoSession { .. } => "no_session",
         db::Error::OtherCluster { .. } => "other_cluster",
         db::Error::ClusterNotTold { .. } => "cluster_not_told",
         db::Error::OtherDatabase { .. } => "other_database",
@@ -50,6 +51,9 @@ pub(super) fn database_hint(error: &db::Error) -> Option<String> {
     match error {
         db::Error::Password(_) => {
             return Some("run the target's password_command by hand: it must print the password and nothing else".to_owned());
+        }
+        db::Error::NoSession { .. } => {
+            return Some("try again in a moment; `--pool-size` says how many connections `breakglass serve` may have".to_owned());
         }
         db::Error::OtherCluster { .. } => {
             return Some("find out what the host name leads to; if the cluster was replaced on purpose, change the target's `system_identifier`".to_owned());

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::visible;
-use super::history::actor;
+use super::operations::actor;
 use super::plan::{foot_lines, short};
 use super::time::zoned;
 use super::unreached::others_left;

@@ -1,161 +1,17 @@
-//! The audit log, for people and for programs.
+//! One operation with everything that is recorded of it, for people.
 
 use std::io::{self, Write};
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
 use super::batch::{failed_line, progress};
-use super::csv::io_error;
 use super::escape::visible;
-use super::table::draw;
+use super::operations::actor;
 use super::time::{Clock, zoned};
 use crate::model::{
-    Change, DatabaseIdentity, FailedBatch, History, Operation, RunProgress, SignalRecord,
+    Caller, Change, DatabaseIdentity, FailedBatch, History, Operation, RunProgress, SignalRecord,
     SignalResult,
 };
-
-/// One operation on one line.
-pub(super) fn operation_line(operation: &Operation) -> String {
-    let when = operation.occurred_at.map(zoned).unwrap_or_default();
-    let reason = operation.reason.as_deref().unwrap_or("-");
-    format!(
-        "{when} {} {} by {}: {reason} ({})",
-        operation.action,
-        operation.outcome,
-        actor(operation),
-        operation.id
-    )
-}
-
-pub(super) fn actor(operation: &Operation) -> String {
-    let parts = [&operation.actor.os_user, &operation.actor.db_user];
-    let mut parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-    parts.dedup();
-    parts.join(" as ")
-}
-
-/// Writes operations as a table.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn operations_table(
-    out: &mut dyn Write,
-    operations: &[Operation],
-    clock: Clock,
-    width: Option<u16>,
-) -> io::Result<()> {
-    let head = [
-        "OPERATION",
-        "WHEN",
-        "ACTION",
-        "OUTCOME",
-        "CHANGED",
-        "SELECTOR",
-        "ACTOR",
-        "REASON",
-    ]
-    .map(str::to_owned);
-    let rows = operations
-        .iter()
-        .map(|operation| {
-            vec![
-                operation.id.to_string(),
-                clock.short(operation.occurred_at),
-                operation.action.to_string(),
-                operation.outcome.to_string(),
-                operation
-                    .changed
-                    .map(|changed| changed.to_string())
-                    .unwrap_or_default(),
-                short_selector(&operation.selector),
-                actor(operation),
-                operation.reason.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    draw(out, &head, rows, width)
-}
-
-/// The selector, without the long digests that stand for secrets.
-fn short_selector(selector: &str) -> String {
-    const LONGEST: usize = 40;
-    if selector.chars().count() <= LONGEST {
-        return selector.to_owned();
-    }
-    selector.chars().take(LONGEST - 1).chain(['…']).collect()
-}
-
-/// Writes operations as CSV.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn operations_csv(
-    out: &mut dyn Write,
-    operations: &[Operation],
-    terminal: bool,
-) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer
-        .write_record([
-            "id",
-            "occurred_at",
-            "action",
-            "outcome",
-            "adapter",
-            "os_user",
-            "db_user",
-            "client_address",
-            "reason",
-            "ticket",
-            "selector",
-            "planned",
-            "matched",
-            "changed",
-            "unchanged",
-            "database",
-            "error",
-        ])
-        .map_err(io_error)?;
-    for operation in operations {
-        let number = |count: Option<i32>| count.map(|count| count.to_string()).unwrap_or_default();
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let occurred_at = operation.occurred_at.map(|time| {
-            time.with_timezone(&Utc)
-                .to_rfc3339_opts(SecondsFormat::AutoSi, true)
-        });
-        let values = [
-            operation.id.to_string(),
-            occurred_at.unwrap_or_default(),
-            operation.action.to_string(),
-            operation.outcome.to_string(),
-            text(&operation.adapter),
-            text(&operation.actor.os_user),
-            text(&operation.actor.db_user),
-            text(&operation.actor.client_address),
-            text(&operation.reason),
-            text(&operation.ticket),
-            operation.selector.clone(),
-            number(operation.planned),
-            number(operation.matched),
-            number(operation.changed),
-            number(operation.unchanged),
-            operation.database.name.clone(),
-            text(&operation.error),
-        ];
-        let values = values.map(|value| {
-            if terminal {
-                visible(&value).into_owned()
-            } else {
-                value
-            }
-        });
-        writer.write_record(values).map_err(io_error)?;
-    }
-    writer.flush()
-}
 
 /// Writes one operation with everything that is recorded of it.
 ///
@@ -282,7 +138,7 @@ fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<16} {}", visible(value))
 }
 
-fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 20] {
+fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>); 22] {
     let verified = |verified| if verified { "verified" } else { "not verified" }.to_owned();
     [
         ("operation", Some(operation.id.to_string())),
@@ -292,7 +148,9 @@ fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>
         ("caused by", cause(operation)),
         ("outcome", Some(operation.outcome.to_string())),
         ("error", operation.error.clone()),
+        ("error code", operation.error_code.clone()),
         ("actor", Some(actor(operation))),
+        ("http principal", operation.actor.http.as_ref().map(caller)),
         ("client host", operation.actor.host.clone()),
         ("client address", operation.actor.client_address.clone()),
         ("application user", operation.actor.app_actor.clone()),
@@ -311,6 +169,22 @@ fn fields(operation: &Operation, clock: Clock) -> [(&'static str, Option<String>
         ),
         ("secret", operation.secret_verified.map(verified)),
     ]
+}
+
+/// `scanner (credential 3f1c) from 127.0.0.1:50123, request 0199…`
+fn caller(caller: &Caller) -> String {
+    let Caller {
+        principal,
+        credential,
+        peer,
+        request_id,
+        request_digest: _,
+    } = caller;
+    let from = peer.as_ref().map(|peer| format!(" from {peer}"));
+    format!(
+        "{principal} (credential {credential}){}, request {request_id}",
+        from.unwrap_or_default()
+    )
 }
 
 fn cause(operation: &Operation) -> Option<String> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::column::{Column, detail};
 use super::escape::visible;
-use super::history::operation_line;
+use super::operations::operation_line;
 use super::table::tokens_table;
 use super::time::Clock;
 use crate::model::{SecretCheck, Shown, Token};

@@ -32,7 +32,9 @@ fn filled() -> TestDatabase {
              values ('{SIGNAL_ID}', 1, now(), 'cancel'); \
          {}; \
          insert into breakglass.batch (operation_id, number, keys) values ('{RUN_ID}', 1, '{{k}}'), ('{RUN_ID}', 2, '{{l}}'); \
-         insert into breakglass.signal_result (operation_id, result) values ('{SIGNAL_ID}', 'sent')",
+         insert into breakglass.signal_result (operation_id, result) values ('{SIGNAL_ID}', 'sent'); \
+         insert into breakglass.plan (operation_id, digest, principal, expires_at, content) \
+             values ('{ID}', '{DIGEST}', 'p', 'infinity', '{{}}')",
         operation(""),
         signal(""),
         run("")
@@ -236,6 +238,16 @@ operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(
 operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore', companions_dead = 0, companions_changed = 2
 operation_did_what_was_planned: action = 'restore', parent_id = gen_random_uuid(), cause = 'restore', companions_dead = 0, changed = 2
 operation_only_an_expire_ends_later: action = 'delete', ends_at = now()
+operation_http_caller_is_whole: http_principal = 'p'
+operation_http_caller_is_whole: http_peer = '127.0.0.1:1'
+operation_http_caller_is_whole: http_credential = 'c', http_request_id = 'r', http_request_digest = 'abababababababababababababababababababababababababababababababab'
+operation_http_caller_is_whole: http_principal = 'p', http_request_id = 'r', http_request_digest = 'abababababababababababababababababababababababababababababababab'
+operation_http_caller_is_whole: http_principal = 'p', http_credential = 'c', http_request_digest = 'abababababababababababababababababababababababababababababababab'
+operation_http_caller_is_whole: http_principal = 'p', http_credential = 'c', http_request_id = 'r', http_peer = '127.0.0.1:1'
+operation_http_request_digest_is_sha256: http_principal = 'p', http_credential = 'c', http_request_id = 'r', http_request_digest = 'ab'
+operation_http_request_digest_is_sha256: http_principal = 'p', http_credential = 'c', http_request_id = 'r', http_request_digest = 'ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB'
+operation_error_code_is_of_an_error: error_code = 'locked'
+operation_error_code_is_of_an_error: error_code = 'locked', outcome = 'unchanged', changed = 0, unchanged = 2, companions_changed = 0
 ";
 
 /// The same for the operation that begins a run.
@@ -261,6 +273,17 @@ batch_number_is_from_one: RUN, 0, '{k}'
 batch_has_keys: RUN, 2, '{}'
 batch_has_keys: RUN, 2, '{k,null}'
 ";
+
+/// Plans that wait, as the values of a row.
+const HALF_PLANS: &str = "\
+plan_pkey: ID, DIGEST, 'p', 'infinity', '{}'
+plan_digest_is_sha256: gen_random_uuid(), 'd', 'p', 'infinity', '{}'
+plan_expires_later: gen_random_uuid(), DIGEST, 'p', now(), '{}'
+plan_content_is_object: gen_random_uuid(), DIGEST, 'p', 'infinity', '[]'
+";
+
+/// sha256 of something.
+const DIGEST: &str = "abababababababababababababababababababababababababababababababab";
 
 /// The same for the operation of a signal.
 const HALF_SIGNALS: &str = "\
@@ -349,6 +372,7 @@ fn violations() -> Vec<(&'static str, String)> {
     let values = |text: &str| {
         let text = text.replace("SIGNAL", &format!("'{SIGNAL_ID}'"));
         let text = text.replace("RUN", &format!("'{RUN_ID}'"));
+        let text = text.replace("DIGEST", &format!("'{DIGEST}'"));
         text.replace("ID", &format!("'{ID}'"))
     };
     let rows = |table: &str, columns: &str, row: &str| {
@@ -367,10 +391,15 @@ fn violations() -> Vec<(&'static str, String)> {
     });
     let batches = lines(HALF_BATCHES)
         .map(|(name, row)| (name, rows("batch", "operation_id, number, keys", row)));
+    let plans = lines(HALF_PLANS).map(|(name, row)| {
+        let columns = "operation_id, digest, principal, expires_at, content";
+        (name, rows("plan", columns, row))
+    });
     let signals: Vec<_> = signals.chain(targets).chain(results).collect();
     operations
         .chain(runs)
         .chain(batches)
+        .chain(plans)
         .chain(changes)
         .chain(observations)
         .chain(signals)
@@ -428,12 +457,23 @@ fn a_whole_record_of_each_outcome_is_accepted() {
         let none = "id = gen_random_uuid(), changed = 0, companions_changed = 0";
         session.execute(&operation(&format!("{none}, {other}")));
     }
+    let http = format!(
+        "http_principal = 'p', http_credential = 'c', http_request_id = 'r', \
+         http_request_digest = '{DIGEST}'"
+    );
+    for other in [&http, &format!("{http}, http_peer = 'unix:uid=0,pid=1'")] {
+        session.execute(&operation(&format!("id = gen_random_uuid(), {other}")));
+    }
+    let refused = "outcome = 'refused', error = 'x', error_code = 'locked', planned = null";
+    session.execute(&operation(&format!(
+        "id = gen_random_uuid(), changed = 0, companions_changed = 0, {http}, {refused}"
+    )));
     session.execute(&signal(""));
     for outcome in ["refused", "failed"] {
         let other = format!("id = gen_random_uuid(), outcome = '{outcome}', error = 'x'");
         session.execute(&signal(&other));
     }
-    assert_eq!(database.operations().len(), 7);
+    assert_eq!(database.operations().len(), 10);
 }
 
 #[test]

@@ -261,6 +261,7 @@ fn on_a_terminal_it_asks_and_no_is_the_default() {
     let declined = of_action(&operations, "cancel_blocker");
     assert_eq!(declined.len(), 1);
     assert_eq!(declined[0]["outcome"], "refused");
+    assert_eq!(declined[0]["error_code"], "declined");
     assert_eq!(declined[0]["error"], "declined");
     let expire = of_action(&operations, "expire");
     assert_eq!(expire[0]["outcome"], "failed");

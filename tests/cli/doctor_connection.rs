@@ -10,18 +10,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use breakglass::adapter::{Choice, builtin};
 use breakglass::cluster::{Cluster, Options};
-use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
-use breakglass::db::{Database, Interrupt, Limits};
+use breakglass::db::Limits;
 use breakglass::model::{Code, Diagnosis, Fitness, Severity};
-use breakglass::ops::{Context, Doctor, Policy};
+use breakglass::ops::{Context, Doctor, Policy, Scope};
 use tempfile::TempDir;
 
 use super::doctor::{check, findings, only, tells};
 use crate::support::cluster::{runtime, shared_cluster};
 use crate::support::pgbouncer::{Login, PgBouncer};
-use crate::support::{Invocation, Template, TestDatabase, breakglass, private_cluster};
+use crate::support::{Invocation, Template, TestDatabase, breakglass, library, private_cluster};
 
 const CLOCK: &str = r#"
 #define _GNU_SOURCE
@@ -195,27 +193,15 @@ fn another_cluster_than_the_pinned_one() {
 
 /// Runs `doctor` as the library has it, with a pinned cluster.
 fn diagnose(conninfo: &str, identifier: &str) -> Diagnosis {
-    let around = Surroundings {
-        variable: &|_| None,
-        exists: &|_| false,
-        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        os_user: None,
-        home: None,
-        socket_directories: &[],
-    };
-    let given = Parameters::parse(conninfo).expect("it is one");
-    let settings = Settings::resolve(given, &around).expect("it is whole");
+    // As --target has it: every other command is refused there.
+    let database = library::database(conninfo, Limits::default());
     let context = Context {
-        // As --target has it: every other command is refused there.
-        database: Database::new(settings, Limits::default(), Interrupt::default())
-            .pinned_to(Some(identifier.to_owned())),
-        adapters: builtin().expect("they load"),
-        choice: Choice::default(),
         policy: Policy {
             target: Some("prod".to_owned()),
             system_identifier: Some(identifier.to_owned()),
             ..Policy::default()
         },
+        ..library::context(database.pinned_to(Some(identifier.to_owned())))
     };
     let (_line, diagnosis) = runtime()
         .block_on(Doctor::default().run(&context))

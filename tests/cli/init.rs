@@ -14,6 +14,7 @@ pub(super) fn init(database: &TestDatabase, arguments: &[&str]) -> Output {
 const APPLIED: &str = "applied migration V1__audit_log\n\
                        applied migration V2__cancel_blocker\n\
                        applied migration V3__restore_batch_schedule\n\
+                       applied migration V4__http\n\
                        the application is one that adapter `coder` knows\n";
 pub(super) const UP_TO_DATE: &str = "schema breakglass is up to date\n\
                           the application is one that adapter `coder` knows\n";
@@ -36,6 +37,7 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
             "change",
             "observation",
             "operation",
+            "plan",
             "schema_history",
             "signal",
             "signal_result"
@@ -50,7 +52,8 @@ fn from_nothing_the_schema_is_installed_and_the_application_left_alone() {
             [
                 Some("3".to_owned()),
                 Some("restore_batch_schedule".to_owned())
-            ]
+            ],
+            [Some("4".to_owned()), Some("http".to_owned())]
         ]
     );
     assert_eq!(database.application_rows(), before);
@@ -219,7 +222,7 @@ fn a_newer_schema_is_refused() {
         "insert into breakglass.schema_history (version, name, applied_on, checksum) \
          select 99, 'later', applied_on, '1' from breakglass.schema_history where version = 1",
     );
-    assert_refused(&database, "is version 99, newer than this build's 3");
+    assert_refused(&database, "is version 99, newer than this build's 4");
 }
 
 #[test]

@@ -45,8 +45,11 @@ breakglass.change insert: after before key kind label operation_id owner_id owne
 breakglass.change select
 breakglass.observation insert: detail key operation_id verdict
 breakglass.observation select
-breakglass.operation insert: action adapter app_actor application_audit batch cascades cause changed companions_changed companions_dead companions_planned ends_at error host id matched os_user outcome parent_id plan_digest planned reason secret_verified selector server_host server_port still_alive system_identifier ticket tool_version unchanged
+breakglass.operation insert: action adapter app_actor application_audit batch cascades cause changed companions_changed companions_dead companions_planned ends_at error error_code host http_credential http_peer http_principal http_request_digest http_request_id id matched os_user outcome parent_id plan_digest planned reason secret_verified selector server_host server_port still_alive system_identifier ticket tool_version unchanged
 breakglass.operation select
+breakglass.plan delete
+breakglass.plan insert: content digest expires_at operation_id principal
+breakglass.plan select
 breakglass.schema_history select
 breakglass.signal insert: application backend_start backend_type client_address operation_id pid role signal state transaction_start
 breakglass.signal select

@@ -48,6 +48,7 @@ fn a_commit_that_never_arrived_is_told_as_not_committed_and_fenced() {
     let operation = database.operation();
     assert_eq!(operation["outcome"], "failed");
     assert!(operation["error"].as_str().unwrap().contains("fenced"));
+    assert_eq!(operation["error_code"], "not_committed");
     assert!(database.changes().is_empty());
     assert!(database.audit_logs().is_empty());
     assert!(proxy.commits() >= 1);

@@ -9,6 +9,8 @@
 mod commit;
 mod failover;
 mod layers;
+mod pool;
+mod pool_waiting;
 mod pooler;
 mod promises;
 mod proxy;

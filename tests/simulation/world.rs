@@ -1,13 +1,11 @@
 //! A Coder database whose tables keep a journal of every write, and small universes in it.
 
-use breakglass::adapter::{Choice, builtin};
-use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
-use breakglass::db::{Database, Interrupt, Limits};
-use breakglass::ops::{Context, Policy};
+use breakglass::db::Limits;
+use breakglass::ops::Context;
 use fastrand::Rng;
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::{Template, TestDatabase};
+use crate::support::{Template, TestDatabase, library};
 
 /// Who wrote what, as the tables themselves saw it. The journal's texts are as the log's are.
 const JOURNAL: &str = "
@@ -73,23 +71,8 @@ impl World {
 
     /// What an operator works with.
     pub(crate) fn context(&self) -> Context {
-        let parameters = Parameters::parse(&self.database.conninfo(&self.operator));
-        let around = Surroundings {
-            variable: &|_| None,
-            exists: &|_| false,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-            os_user: None,
-            home: None,
-            socket_directories: &[],
-        };
-        let settings = Settings::resolve(parameters.expect("it is a connection string"), &around);
-        let settings = settings.expect("it is whole");
-        Context {
-            database: Database::new(settings, Limits::default(), Interrupt::default()),
-            adapters: builtin().expect("they load"),
-            choice: Choice::default(),
-            policy: Policy::default(),
-        }
+        let conninfo = self.database.conninfo(&self.operator);
+        library::context(library::database(&conninfo, Limits::default()))
     }
 
     /// A connection of the application.

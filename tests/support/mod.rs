@@ -9,15 +9,19 @@
 )]
 
 pub(crate) mod ask;
+pub(crate) mod asked;
 pub(crate) mod cluster;
 pub(crate) mod coderd;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod database;
 pub(crate) mod http;
+pub(crate) mod library;
 pub(crate) mod many;
 pub(crate) mod pgbouncer;
 pub(crate) mod redact;
 pub(crate) mod run;
+pub(crate) mod scoped;
 pub(crate) mod seed;
 pub(crate) mod serving;
 pub(crate) mod standby;

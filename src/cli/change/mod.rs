@@ -148,6 +148,7 @@ pub(super) async fn request(
         app_actor: args.app_actor.clone(),
         os_user: actor(),
         host: host_name(),
+        caller: None,
     })
 }
 

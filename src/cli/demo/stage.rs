@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Options, Search, find};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
 use crate::db::open::open;
 use crate::db::{Database, Interrupt, Limits, Parameter};
-use crate::ops::{Context, Install, OperatorRole, Policy};
+use crate::ops::{Context, Install, OperatorRole, Policy, Scope};
 
 const SCHEMA: &str = include_str!("../../../sql/demo/coder.sql");
 const SEED: &str = include_str!("../../../sql/demo/seed.sql");
@@ -53,6 +53,7 @@ impl Stage {
             adapters: builtin()?,
             choice: Choice::default(),
             policy: Policy::default(),
+            scope: Scope::default(),
         };
         let role = OperatorRole {
             name: OPERATOR_ROLE.to_owned(),

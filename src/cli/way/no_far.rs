@@ -114,10 +114,10 @@ impl FarOpened {
         match *self {}
     }
 
-    pub(super) fn list<'a>(
+    pub(super) async fn list<'a>(
         &'a self,
         _request: &'a ListTokens,
-    ) -> LocalBoxStream<'a, Result<Token, Failure>> {
+    ) -> Result<LocalBoxStream<'a, Result<Token, Failure>>, Failure> {
         match *self {}
     }
 

@@ -143,7 +143,7 @@ impl Opened {
                 let tokens = request.run(desk).await?;
                 Ok(tokens.map(|token| Ok(token?)).boxed_local())
             }
-            Self::There(there) => Ok(there.list(request)),
+            Self::There(there) => there.list(request).await,
         }
     }
 

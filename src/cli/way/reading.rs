@@ -70,8 +70,10 @@ impl Way {
             owner,
             batches,
             limit,
+            after: None,
         };
-        let reading = request.run(&session);
+        let log = context.log(&session, &identity).await?;
+        let reading = request.run(&log);
         let value = watched(&context.database, &session, reading).await?;
         Ok(Read { as_of, value })
     }
@@ -93,7 +95,8 @@ impl Way {
         let (session, identity) = context.connect().await?;
         run.warn_of_cluster(&session);
         let request = ShowOperation { id };
-        let reading = request.run(&session);
+        let log = context.log(&session, &identity).await?;
+        let reading = request.run(&log);
         let value = watched(&context.database, &session, reading).await?;
         let as_of = identity.as_of;
         Ok(Read { as_of, value })

@@ -12,6 +12,7 @@ use crate::db::{self, Change, CommitError, Isolation, UnderWay};
 use crate::model::{Operation, Outcome};
 use crate::ops::audit::ShowOperation;
 use crate::ops::error::{Error, Refusal};
+use crate::ops::log::Log;
 use crate::ops::planned::Planned;
 use crate::ops::record::{Fenced, WithoutEffect};
 
@@ -90,9 +91,9 @@ impl PlannedRun {
         }
         drop(committing);
         let database = desk.database.uninterrupted();
-        let session = database.session().await?;
+        let session = database.another_session().await?;
         let operation = ShowOperation { id: id.to_string() };
-        let operation = operation.only(&session).await?;
+        let operation = operation.only(&Log::whole(&session)).await?;
         // As planned, so it need not be read.
         self.keys = Keys::default();
         let tokens = usize::try_from(operation.planned.unwrap_or_default()).unwrap_or_default();
@@ -141,14 +142,13 @@ impl PlannedRun {
 
     /// Finds out what became of a COMMIT whose answer was lost, as for any other operation.
     async fn settle(&self, id: Uuid, lost: &db::Error) -> Result<(), Error> {
-        let record = WithoutEffect {
-            request: &self.planned.request,
-            known: &self.planned.known,
-            identity: &self.planned.desk.identity,
-            outcome: Outcome::Failed,
-            error: "the answer to COMMIT was lost; fenced: the transaction can never commit"
-                .to_owned(),
-        };
+        let Planned {
+            request,
+            known,
+            desk,
+            ..
+        } = &self.planned;
+        let record = WithoutEffect::fence_of(request, known, &desk.identity);
         let database = &self.planned.desk.database;
         match record.settle(database, |_unfenced| true).await {
             Ok(Fenced::Before(Outcome::Begun)) => Ok(()),

@@ -146,7 +146,7 @@ impl Planned {
     /// # Errors
     ///
     /// When the role may not see it.
-    pub async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
+    pub(super) async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
         let Some(most) = pace.max_lag else {
             return Ok(());
         };

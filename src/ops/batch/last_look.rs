@@ -65,6 +65,7 @@ impl Run {
                     return look;
                 }
             }
+            self.planned.desk.session.give_back();
             let next = Instant::now() + POLL.max(begun.elapsed() * PAUSE);
             // The last look is not before the end of the window, and not much after it.
             let end = first.map(|first| first + length);

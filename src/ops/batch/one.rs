@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::run::{Run, Source};
 use super::state::{Counts, counts};
-use crate::db::{self, Identity, Kind};
+use crate::db::{self, Kind};
 use crate::model::{Cause, FailedBatch, Outcome, SecretCheck, TokenVerdict, Verdict};
 use crate::ops::assemble::assemble;
 use crate::ops::error::{Error, Recording};
@@ -262,7 +262,7 @@ impl Run {
         let patience = self.planned.desk.database.limits().resolve;
         let until = Instant::now() + patience;
         loop {
-            let error = match self.connect().await {
+            let error = match self.planned.take_session().await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -271,16 +271,6 @@ impl Run {
             }
             sleep(POLL).await;
         }
-    }
-
-    async fn connect(&mut self) -> Result<(), Error> {
-        let desk = &mut self.planned.desk;
-        let session = desk.database.session().await?;
-        let found = Identity::read(&session).await?;
-        desk.check_same(&found)?;
-        desk.identity = found;
-        desk.session = session;
-        Ok(())
     }
 }
 
@@ -291,7 +281,10 @@ pub(super) fn is_passing(error: &Error) -> bool {
         Error::NotCommitted(_) | Error::Standby | Error::Database(db::Error::Deadline(_)) => true,
         Error::Database(error) => {
             matches!(error.kind(), Some(Kind::Shutdown | Kind::ReadOnly))
-                || matches!(error, db::Error::Lost(_) | db::Error::Open(_))
+                || matches!(
+                    error,
+                    db::Error::Lost(_) | db::Error::Open(_) | db::Error::NoSession { .. }
+                )
         }
         _ => false,
     }

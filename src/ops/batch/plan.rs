@@ -6,7 +6,8 @@ use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use super::keys::Keys;
-use crate::adapter::ForeignKey;
+use super::run::Pace;
+use crate::adapter::{Columns, ForeignKey};
 use crate::db;
 use crate::model::{KindCount, Plan, Proposal, RunProposal, hex};
 use crate::ops::desk::{Context, Desk};
@@ -14,7 +15,6 @@ use crate::ops::error::{Error, Refusal};
 use crate::ops::filter::Filter;
 use crate::ops::planned::Planned;
 use crate::ops::policy::Policy;
-use crate::ops::record::refuse;
 use crate::ops::request::{Known, Request};
 use crate::ops::resolve::{find_rows, one_owner};
 use crate::ops::selector::Selector;
@@ -47,8 +47,9 @@ impl Request {
     ) -> Result<PlannedRun, Box<Refusal>> {
         let mut known = Known::default();
         let desk = self.open(context, &mut known).await?;
-        if let Err(error) = self.ready(&desk, &mut known) {
-            return Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await);
+        let ready = self.ready(&desk, &mut known);
+        if let Err(error) = ready.and_then(|()| desk.scope.check_run()) {
+            return Err(desk.refuse(&self, &known, error).await);
         }
         let finding = self.find_keys(&desk, &context.policy, &mut known, size);
         match watched(&desk.database, &desk.session, finding).await {
@@ -63,9 +64,7 @@ impl Request {
                     kinds: found.kinds,
                 })
             }
-            Err(error) => {
-                Err(refuse(&self, &known, Some(&desk.identity), &desk.database, error).await)
-            }
+            Err(error) => Err(desk.refuse(&self, &known, error).await),
         }
     }
 
@@ -107,7 +106,7 @@ impl Request {
         filter: &Filter,
     ) -> Result<(Keys, BTreeMap<String, KindCount>), Error> {
         let statement = desk.statements().keys()?;
-        let values = filter.values(&desk.bound, desk.identity.as_of)?;
+        let values = filter.values(&desk.bound, desk.identity.as_of, &desk.scope)?;
         // Each with a token of theirs.
         let mut owners: Vec<(String, String)> = Vec::new();
         let mut keys = Keys::default();
@@ -138,7 +137,6 @@ impl Request {
                 owners.push((owner, key.to_owned()));
             }
         }
-        desk.session.end_stream().await?;
         if let (Some(owner), [_, _]) = (&filter.owner, owners.as_slice()) {
             let theirs: Vec<String> = owners.iter().map(|(_, key)| key.clone()).collect();
             one_owner(owner, &find_rows(desk, &theirs, &[], None).await?)?;
@@ -180,10 +178,13 @@ impl PlannedRun {
         self.planned.request()
     }
 
-    /// What is known but the tokens: which database, what is set, what it does not kill.
-    #[must_use]
-    pub fn planned(&self) -> &Planned {
-        &self.planned
+    /// Makes sure that the role may see how far standbys are behind, where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it may not.
+    pub async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
+        self.planned.check_lag(pace).await
     }
 
     /// How many tokens there are.
@@ -260,6 +261,7 @@ impl Planned {
             left: Vec::new(),
             known,
             statement,
+            columns: Columns::new(),
             policy,
             taken_back: None,
             probing: None,

@@ -128,10 +128,13 @@ impl Run {
         &self.operation
     }
 
-    /// Everything but the tokens.
-    #[must_use]
-    pub fn planned(&self) -> &Planned {
-        &self.planned
+    /// Makes sure that the role may see how far standbys are behind, where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it may not.
+    pub async fn check_lag(&self, pace: &Pace) -> Result<(), Error> {
+        self.planned.check_lag(pace).await
     }
 
     /// What is left of it, as it is shown before somebody goes on.
@@ -158,7 +161,7 @@ impl Run {
     }
 
     /// Does the batches that are not done, and tells how far it has come.
-    pub async fn carry_on(mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Ended {
+    pub async fn carry_on(mut self, pace: Pace, tell: &mut (dyn FnMut(&RunLine) + Send)) -> Ended {
         self.here.started = Instant::now();
         self.tell(RunEvent::Begin, tell);
         let mut ended = self.all(pace, tell).await;
@@ -192,7 +195,7 @@ impl Run {
         }
     }
 
-    async fn all(&mut self, pace: Pace, tell: &mut dyn FnMut(&RunLine)) -> Stopped {
+    async fn all(&mut self, pace: Pace, tell: &mut (dyn FnMut(&RunLine) + Send)) -> Stopped {
         let mut lag = pace.max_lag.map(|most| Lag::new(most, pace.max_lag_wait));
         let mut first = None;
         for number in self.state.to_do() {
@@ -254,7 +257,7 @@ impl Run {
     async fn try_batch(
         &mut self,
         number: i32,
-        tell: &mut dyn FnMut(&RunLine),
+        tell: &mut (dyn FnMut(&RunLine) + Send),
     ) -> Result<Done, Box<Undone>> {
         let mut id = Uuid::now_v7();
         let (mut losses, mut plans) = (0, 0);
@@ -309,11 +312,12 @@ impl Run {
     async fn ready(
         &mut self,
         lag: Option<&mut Lag>,
-        tell: &mut dyn FnMut(&RunLine),
+        tell: &mut (dyn FnMut(&RunLine) + Send),
     ) -> Result<(), Error> {
         if self.planned.desk.database.interrupt().is_raised() {
             return Err(db::Error::Interrupted.into());
         }
+        self.planned.resume_session().await?;
         let Some(lag) = lag else {
             return Ok(());
         };
@@ -330,7 +334,11 @@ impl Run {
         }
     }
 
-    async fn wait(&self, lag: &mut Lag, tell: &mut dyn FnMut(&RunLine)) -> Result<(), Error> {
+    async fn wait(
+        &self,
+        lag: &mut Lag,
+        tell: &mut (dyn FnMut(&RunLine) + Send),
+    ) -> Result<(), Error> {
         let desk = &self.planned.desk;
         let interrupt = desk.database.interrupt();
         let most = lag.most();
@@ -372,6 +380,7 @@ fn ends_run(error: &Error) -> bool {
         Error::Database(
             db::Error::Open(_)
             | db::Error::Password(_)
+            | db::Error::NoSession { .. }
             | db::Error::OtherCluster { .. }
             | db::Error::ClusterNotTold { .. }
             | db::Error::OtherDatabase { .. }

@@ -5,13 +5,12 @@ use uuid::Uuid;
 use super::last_look::LastLook;
 use super::run::Run;
 use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt};
-use crate::ops::settle::advice_on_run;
 
 /// So many keys of tokens that are alive are told.
 const TOLD: usize = 20;
 
 impl Run {
-    pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
+    pub(super) fn tell(&self, event: RunEvent, tell: &mut (dyn FnMut(&RunLine) + Send)) {
         let here = &self.here;
         let seconds = here.took.unwrap_or_else(|| here.started.elapsed());
         let seconds = seconds.as_secs_f64();
@@ -77,7 +76,7 @@ impl Run {
         let complete = self.progress().is_complete();
         let policy = &self.planned.policy;
         let keys: Vec<&str> = look.alive.keys().map(String::as_str).collect();
-        let advice = (!keys.is_empty()).then(|| advice_on_run(&self.planned, &keys));
+        let advice = (!keys.is_empty()).then(|| self.planned.adviser().advice_on_run(&keys));
         RunReceipt {
             schema: JSON_SCHEMA,
             operation: self.operation.clone(),

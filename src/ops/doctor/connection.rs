@@ -16,7 +16,7 @@ const FAR: TimeDelta = TimeDelta::seconds(60);
 
 /// TLS, where the wire leaves this machine.
 pub(super) fn tls(session: &Session, database: &Database) -> Option<Finding> {
-    let endpoint = session.endpoint();
+    let endpoint = session.endpoint()?;
     let is_remote = endpoint
         .address()
         .is_some_and(|address| !address.to_canonical().is_loopback());
@@ -52,10 +52,10 @@ pub(super) fn pooler(
     login_pid: Option<i32>,
 ) -> Option<Finding> {
     let pids = [Some(identity.pid), server.map(|server| server.pid)];
-    let asked = session
-        .endpoint()
-        .address()
-        .map(|_| i32::from(session.endpoint().server().port));
+    let endpoint = session.endpoint();
+    let asked = endpoint
+        .filter(|endpoint| endpoint.address().is_some())
+        .map(|endpoint| i32::from(endpoint.server().port));
     let port = server.and_then(|server| server.port);
     judge_pooler(&pids, login_pid, asked, port)
 }

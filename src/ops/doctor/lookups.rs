@@ -11,6 +11,7 @@ use crate::db::{self, Session};
 use crate::model::{Code, Finding};
 use crate::ops::error::Error;
 use crate::ops::filter::{Filter, Values, borrowed};
+use crate::ops::scope::Scope;
 
 const EXPLAIN: &str = include_str!("../../../sql/doctor/explain.sql");
 
@@ -110,7 +111,7 @@ pub(super) async fn scans(
         owner: Some(NOBODY.to_owned()),
         ..Filter::everything()
     };
-    let mut owner = of_nobody.values(bound, DateTime::UNIX_EPOCH)?;
+    let mut owner = of_nobody.values(bound, DateTime::UNIX_EPOCH, &Scope::default())?;
     owner.push((Box::new(500_i64), Type::INT8));
     let asked = Asked {
         keys: nobodys_key(bound),
@@ -157,20 +158,26 @@ async fn explain(session: &Session, asked: &Asked, way: &Way) -> Result<Value, d
     let words = vec![NOBODY.to_owned()];
     let none: Option<Vec<String>> = None;
     let text: Option<String> = None;
+    let everything = Scope::default();
+    let [scope_owner, scope_kinds] = everything.parameters();
     let parameters: Vec<db::Parameter<'_>> = match way.parameters {
         Parameters::Find(true) => vec![
             (&keys, Type::TEXT_ARRAY),
             (&none, Type::TEXT_ARRAY),
             (&none, Type::TEXT_ARRAY),
             (&text, Type::TEXT),
+            scope_owner,
+            scope_kinds,
         ],
         Parameters::Find(false) => vec![
             (&none, Type::TEXT_ARRAY),
             (&words, Type::TEXT_ARRAY),
             (&kinds, Type::TEXT_ARRAY),
             (&text, Type::TEXT),
+            scope_owner,
+            scope_kinds,
         ],
-        Parameters::Lookup => vec![(&words, Type::TEXT_ARRAY)],
+        Parameters::Lookup => vec![(&words, Type::TEXT_ARRAY), scope_owner, scope_kinds],
         Parameters::Owner => borrowed(owner),
     };
     let statement = format!("{EXPLAIN}{}", way.statement);

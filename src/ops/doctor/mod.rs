@@ -66,7 +66,7 @@ impl Doctor {
     /// look at is a finding.
     pub async fn run(self, context: &Context) -> Result<Diagnosis, Error> {
         // Which cluster answers is a finding here, and nothing is written.
-        let session = context.database.clone().pinned_to(None).session().await?;
+        let session = context.database.of_any_cluster().session().await?;
         let (before, begun) = (SystemTime::now(), Instant::now());
         let identity = Identity::read(&session).await?;
         let trip = RoundTrip {

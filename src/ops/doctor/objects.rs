@@ -110,6 +110,11 @@ impl Object {
             && self.columns.iter().any(|column| set.contains(column))
     }
 
+    /// Whether this is a table of breakglass's own whose rows the role may delete.
+    pub(super) fn may_delete(&self) -> bool {
+        self.aspect == Aspect::Table && self.events & Event::Delete.bit() != 0
+    }
+
     /// Whether this publication has an event of rows that it cannot identify.
     pub(super) fn publishes_blindly(&self, event: Event) -> bool {
         self.aspect == Aspect::Publication && self.events & event.bit() != 0

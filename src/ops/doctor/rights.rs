@@ -15,6 +15,9 @@ const LOG_RIGHTS: &str = include_str!("../../../sql/doctor/log_rights.sql");
 /// The tables of the log that every change needs.
 const NEEDED: [&str; 4] = ["operation", "change", "observation", schema::HISTORY];
 
+/// The table of plans that wait, which is no part of the log.
+const PLANS: &str = "plan";
+
 /// What breakglass does, as far as privileges tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -28,6 +31,8 @@ pub(super) enum Verb {
     Audit,
     /// What further tables of the log are for.
     FurtherAudit,
+    /// Plans that wait to be applied.
+    Plans,
     /// The application's own log.
     ApplicationLog,
 }
@@ -129,10 +134,10 @@ fn lacking_ours(grant: &TableGrant, objects: &[Object]) -> Vec<Lack> {
             object.aspect == Aspect::Column && object.is_ours() && object.relation == grant.table
         })
     };
-    let verb = if NEEDED.contains(&grant.table.as_str()) {
-        Verb::Audit
-    } else {
-        Verb::FurtherAudit
+    let verb = match grant.table.as_str() {
+        table if NEEDED.contains(&table) => Verb::Audit,
+        PLANS => Verb::Plans,
+        _ => Verb::FurtherAudit,
     };
     let mut lacks = Vec::new();
     let lack = |privilege, columns: &[&str]| {
@@ -149,6 +154,14 @@ fn lacking_ours(grant: &TableGrant, objects: &[Object]) -> Vec<Lack> {
         if !missing.is_empty() {
             lacks.push(lack(privilege, &missing));
         }
+    }
+    let mut tables = objects
+        .iter()
+        .filter(|object| object.is_ours() && object.relation == grant.table);
+    let may_not_delete =
+        tables.any(|object| object.aspect == Aspect::Table && !object.may_delete());
+    if grant.whole.contains(&"delete") && may_not_delete {
+        lacks.push(lack("delete", &[]));
     }
     lacks
 }
@@ -313,6 +326,10 @@ fn weigh(lack: &Lack, scope: Scope) -> Option<(Finding, &'static str)> {
             warns(),
             "what is recorded there cannot be; tokens are killed without it",
         ),
+        Verb::Plans => (
+            warns(),
+            "a plan that was made over HTTP cannot wait there to be applied; tokens are killed without it",
+        ),
         Verb::ApplicationLog => (
             warns(),
             "the application's own audit log will not show the change; breakglass's does",
@@ -384,9 +401,14 @@ fn application_owns_log(application: &str, owner: &str) -> Finding {
 
 fn log_writable(relation: &str, who: &str, privileges: &str, mine: bool) -> Finding {
     let through = if mine { ", and so can this role" } else { "" };
+    let why = if relation == PLANS {
+        "a plan that waits is to be what was shown: more than adding one and taking it away lets somebody change it"
+    } else {
+        "the log is to be read and added to, column by column: more lets somebody forge or rewrite it"
+    };
     Finding::warns(Code::LogWritable, format!("breakglass.{relation}"))
         .what(format!("{who} may {privileges} on breakglass.{relation}{through}"))
-        .why("the log is to be read and added to, column by column: more lets somebody forge or rewrite it")
+        .why(why)
         .remedy(format!("`revoke {} on breakglass.{relation} from {who}`, and `breakglass init --operator-role` again", whole(privileges)))
 }
 

@@ -47,6 +47,14 @@ pub enum PlanError {
         /// The plan's.
         found: String,
     },
+    /// It was held by another version.
+    #[error("the plan was made by breakglass {planned}, and this is {found}")]
+    OtherVersion {
+        /// The plan's.
+        planned: String,
+        /// This one.
+        found: &'static str,
+    },
     /// Its time is over.
     #[error("the plan was valid until {until}, and the database's clock says {now}")]
     Expired {
@@ -86,6 +94,7 @@ impl PlanError {
             Self::OtherDatabase { .. } => "plan_of_other_database",
             Self::OtherAdapter { .. } => "plan_of_other_adapter",
             Self::OtherDigest { .. } => "plan_not_pinned",
+            Self::OtherVersion { .. } => "plan_of_other_version",
             Self::Expired { .. } => "plan_expired",
         }
     }
@@ -121,6 +130,7 @@ impl PlanError {
             Self::OtherDigest { .. } => {
                 "get the plan that was approved, or have this one approved".to_owned()
             }
+            Self::OtherVersion { .. } => "plan again with this one".to_owned(),
             Self::Expired { .. } => {
                 "plan again: `tokens rm … --plan-file FILE`; --valid-for gives it more time"
                     .to_owned()

@@ -3,6 +3,7 @@
 //! A plan that was read is believed in what it says of the rows that are to be as they were. What
 //! is shown of them is read again: nobody is asked about a name that somebody wrote into a file.
 
+mod adapter;
 mod error;
 mod rows;
 
@@ -10,11 +11,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
-use crate::adapter::Adapter;
 use crate::db::Identity;
-use crate::model::{PlanFile, PlannedAdapter, PlannedDatabase, Planner};
+use crate::model::{PlanFile, PlannedDatabase, Planner};
 pub use error::PlanError;
 
 /// A plan that was read from a file, and the digest that was approved.
@@ -94,36 +95,10 @@ impl FromFile {
         Ok(())
     }
 
-    /// Refuses where none of the adapters is the plan's. Before one is chosen: that another one does
-    /// not fit would say nothing.
-    pub(super) fn check_adapters(&self, adapters: &[Adapter]) -> Result<(), PlanError> {
-        let PlannedAdapter { name, sha256, .. } = &self.plan.adapter;
-        let known = adapters.iter().find(|adapter| adapter.name == *name);
-        match known {
-            Some(adapter) if adapter.sha256 == *sha256 => Ok(()),
-            Some(adapter) => Err(PlanError::OtherAdapter {
-                planned: format!("an adapter `{name}` whose data has sha256 {sha256}"),
-                found: format!("one whose data has {}", adapter.sha256),
-            }),
-            None => Err(PlanError::OtherAdapter {
-                planned: format!("adapter `{name}`"),
-                found: "none of this name".to_owned(),
-            }),
-        }
-    }
-
     /// Refuses where it was made with another adapter or for another schema, is not the plan that
     /// was approved, or its time is over.
     pub(super) fn check(&self, desk: &Desk) -> Result<(), PlanError> {
-        let planned = &self.plan.adapter;
-        let (adapter, schema) = (&desk.bound.adapter, &desk.bound.token.schema);
-        self.check_adapters(std::slice::from_ref(adapter))?;
-        if *schema != planned.schema {
-            return Err(PlanError::OtherAdapter {
-                planned: format!("the tables of schema `{}`", planned.schema),
-                found: format!("schema `{schema}`"),
-            });
-        }
+        self.plan.adapter.check_chosen(&desk.bound)?;
         if let Some(pinned) = self
             .pinned
             .as_ref()
@@ -144,6 +119,36 @@ impl FromFile {
             return Err(PlanError::Expired { until, now });
         }
         Ok(())
+    }
+}
+
+/// A plan file as it is held with the plan that was made of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Held {
+    /// All but its rows, which are those of the plan.
+    plan: PlanFile,
+    pinned: Option<String>,
+}
+
+impl FromFile {
+    /// What is to be kept of it, once its rows were planned.
+    pub(super) fn hold(&self) -> Held {
+        Held {
+            plan: PlanFile {
+                tokens: Vec::new(),
+                companions: Vec::new(),
+                cascades: Vec::new(),
+                ..PlanFile::clone(&self.plan)
+            },
+            pinned: self.pinned.clone(),
+        }
+    }
+}
+
+impl Held {
+    pub(super) fn take_up(self) -> FromFile {
+        FromFile::new(self.plan, self.pinned)
     }
 }
 

@@ -43,7 +43,11 @@ impl FromFile {
         };
         let mut now = compare(desk, &plan).await?;
         if *action == Action::Delete {
-            let found = delete::cascades(desk, references, &plan.owned_keys()).await?;
+            let mut keys = plan.owned_keys();
+            if !desk.scope.is_open() {
+                keys.retain(|key| now.rows.contains_key(key));
+            }
+            let found = delete::cascades(desk, references, &keys).await?;
             now.differences.extend(other_cascades(cascades, &found));
         }
         if !now.differences.is_empty() {

@@ -1,13 +1,15 @@
 //! Putting back what an operation set: which operation, its rows as they were left and as they are,
-//! and what of that makes a plan.
+//! and what of that makes a plan. `read_back` sees that it holds, `retold` is for telling it again.
 
 mod read_back;
+mod retold;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::assemble::{Found, companions};
 use super::audit::{ShowOperation, latest_of, require_installed};
@@ -25,7 +27,8 @@ use crate::model::{
     RowNote, SecretCheck, TakenBack,
 };
 
-pub(super) use read_back::{explain, read_back};
+pub(super) use read_back::{advice, explain, read_back, worst};
+pub(super) use retold::{Restored, was_gone};
 use rows::{Fate, Left, Row, look, noted};
 
 /// Finds the operation and its rows, and refuses what cannot or must not be put back.
@@ -44,13 +47,13 @@ pub(super) async fn find(
         return Err(Error::NoSuchOperation(String::new()));
     };
     require_installed(&desk.session).await?;
-    let (operation, only) = match operation {
+    let (asked, (operation, only)) = match operation {
         Some(id) => {
             known.selector = format!("operation:{id}");
-            let show = ShowOperation { id };
-            (show.only(&desk.session).await?, None)
+            let show = ShowOperation { id: id.clone() };
+            (Some(id), (show.only(&desk.log()).await?, None))
         }
-        None => latest(request, desk, known).await?,
+        None => (None, latest(request, desk, known).await?),
     };
     known.selector = match &only {
         Some(key) => format!("operation:{} id:{key}", operation.id),
@@ -59,6 +62,13 @@ pub(super) async fn find(
     request.parent = Some((operation.id, Cause::Restore));
     check(&operation)?;
     let left = left(desk, &operation, request.max_rows).await?;
+    if left.iter().any(|left| !left.is_in(&desk.scope)) {
+        // Applied again to what is not the caller's, or a batch of it was.
+        return Err(match only {
+            Some(key) => Unrestorable::NeverChanged(key).into(),
+            None => Error::NoSuchOperation(asked.unwrap_or_default()),
+        });
+    }
     let columns = columns(desk, &left)?;
     let rows = look(desk, &columns, left, only.as_deref(), force).await?;
     let taken_back = taken_back(&operation, &rows);
@@ -67,14 +77,12 @@ pub(super) async fn find(
     check_size(request, policy, &plan)?;
     known.plan_digest = Some(plan.digest());
     known.planned = Some(plan.tokens.len());
-    let statement = desk
-        .statements()
-        .restore(&columns, application_audit)?
-        .ok_or_else(|| not_restorable(&operation, "this adapter sets no column"))?;
+    let statement = statement(desk, operation.id, &columns, application_audit)?;
     Ok(Found {
         plan,
         left: Vec::new(),
         statement,
+        columns,
         taken_back: Some(taken_back),
     })
 }
@@ -111,7 +119,7 @@ async fn latest(
         return Err(Error::NoSuchToken(known.selector.clone()));
     };
     let relation = desk.bound.token.display_name();
-    let operation = latest_of(&desk.session, &relation, key).await?;
+    let operation = latest_of(&desk.log(), &relation, key).await?;
     match operation {
         Some(operation) => Ok((operation, Some(key.clone()))),
         None => Err(Unrestorable::NeverChanged(key.clone()).into()),
@@ -169,37 +177,22 @@ async fn left(desk: &Desk, operation: &Operation, most: usize) -> Result<Vec<Lef
     Ok(rows)
 }
 
-/// The columns that are in question, by table. The log could name others than an expire sets: whoever
-/// may insert into it could have written that.
+/// The columns that are in question, by table.
 fn columns(desk: &Desk, left: &[Left]) -> Result<Columns, Error> {
     let settable = desk.bound.settable();
     let mut columns = Columns::new();
     let mut others = Vec::new();
     for row in left {
-        let allowed = settable.get(&row.relation);
         for column in row.before.keys() {
-            if allowed.is_some_and(|allowed| allowed.contains(column)) {
-                let known = columns.entry(row.relation.clone()).or_default();
-                if !known.contains(column) {
-                    known.push(column.clone());
+            match check_column(desk, &settable, &row.relation, column) {
+                Ok(()) => {
+                    let known = columns.entry(row.relation.clone()).or_default();
+                    if !known.contains(column) {
+                        known.push(column.clone());
+                    }
                 }
-                continue;
-            }
-            let name = format!("{}.{column}", row.relation);
-            let is_there = desk.bound.type_of_column(&row.relation, column).is_some();
-            let other = if is_there {
-                format!(
-                    "{name} is not a column that adapter `{}` sets",
-                    desk.bound.adapter.name
-                )
-            } else {
-                format!(
-                    "{name} is not there any more, or not of adapter `{}`",
-                    desk.bound.adapter.name
-                )
-            };
-            if !others.contains(&other) {
-                others.push(other);
+                Err(other) if others.contains(&other) => {}
+                Err(other) => others.push(other),
             }
         }
     }
@@ -208,6 +201,53 @@ fn columns(desk: &Desk, left: &[Left]) -> Result<Columns, Error> {
     } else {
         Err(Unrestorable::OtherColumns(others).into())
     }
+}
+
+/// Whether a column may be put back. The log could name others than an expire sets: whoever may
+/// insert into it could have written that.
+fn check_column(
+    desk: &Desk,
+    settable: &Columns,
+    relation: &str,
+    column: &str,
+) -> Result<(), String> {
+    let bound = &desk.bound;
+    let allowed = settable.get(relation);
+    if allowed.is_some_and(|allowed| allowed.iter().any(|name| name == column)) {
+        return Ok(());
+    }
+    let (name, adapter) = (format!("{relation}.{column}"), &bound.adapter.name);
+    Err(if bound.type_of_column(relation, column).is_some() {
+        format!("{name} is not a column that adapter `{adapter}` sets")
+    } else {
+        format!("{name} is not there any more, or not of adapter `{adapter}`")
+    })
+}
+
+/// The statement of a restore, where its columns may be put back: also of one that was planned before.
+///
+/// # Errors
+///
+/// When they may not, or the adapter sets none.
+pub(super) fn statement(
+    desk: &Desk,
+    operation: Uuid,
+    columns: &Columns,
+    application_audit: bool,
+) -> Result<String, Error> {
+    let settable = desk.bound.settable();
+    let named = columns
+        .iter()
+        .flat_map(|(relation, names)| names.iter().map(move |name| (relation, name)));
+    let others: Vec<String> = named
+        .filter_map(|(relation, name)| check_column(desk, &settable, relation, name).err())
+        .collect();
+    if !others.is_empty() {
+        return Err(Unrestorable::OtherColumns(others).into());
+    }
+    let statement = desk.statements().restore(columns, application_audit)?;
+    let why = "this adapter sets no column";
+    statement.ok_or_else(|| Unrestorable::Nothing { operation, why }.into())
 }
 
 /// What is particular about the rows.

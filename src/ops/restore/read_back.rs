@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::rows::{ByName, Left, Standing, stand, text};
 use crate::adapter::Columns;
 use crate::db::{Identity, UnderWay};
-use crate::model::{Plan, PutBack, RowNote, Settled, TokenVerdict, Verdict};
+use crate::model::{Observation, Plan, PutBack, RowNote, Settled, TokenVerdict, Verdict};
 use crate::ops::desk::Desk;
 use crate::ops::error::Error;
 use crate::ops::explain::{changed, suspects};
@@ -23,6 +23,15 @@ const POLL: Duration = Duration::from_millis(150);
 
 /// How much longer than a look the pause after it is.
 const PAUSE: u32 = 2;
+
+/// How the observation of a row ends that was gone before the restore, behind what it is.
+const NOT_THERE: &str = ": the row was not there to be restored";
+
+/// What kind of row it was, for the observation of one that was gone before the restore.
+pub(super) fn kind_of_gone(seen: &Observation) -> Option<&str> {
+    let kind = seen.detail.strip_suffix(NOT_THERE)?;
+    (seen.verdict == Verdict::Gone).then_some(kind)
+}
 
 /// Reads the rows back on a fresh connection, again and again over the settle window: as after every
 /// change, a writer that read the rows before may still write over them. Nothing is put back a second
@@ -44,7 +53,7 @@ pub(in crate::ops) async fn read_back(
     let gone = gone.iter().map(|row| TokenVerdict {
         key: row.key.clone(),
         verdict: Verdict::Gone,
-        detail: format!("{}: the row was not there to be restored", row.kind),
+        detail: format!("{}{NOT_THERE}", row.kind),
     });
     let gone: Vec<TokenVerdict> = gone.collect();
     // The verdict is told in any case; without its record it is one that nobody can look up.
@@ -70,7 +79,7 @@ pub(in crate::ops) async fn read_back(
 }
 
 /// What to do where it is not as it was put back.
-fn advice(verdict: Verdict, operation: Uuid) -> Option<String> {
+pub(in crate::ops) fn advice(verdict: Verdict, operation: Uuid) -> Option<String> {
     let show = format!("`breakglass audit show {operation}`");
     match verdict {
         Verdict::Changed => Some(format!("something else writes there; see what with {show}")),
@@ -142,7 +151,7 @@ async fn watch(desk: &Desk, plan: &Plan, length: Duration) -> Watched {
 }
 
 /// The worst of the verdicts.
-fn worst(seen: &[TokenVerdict]) -> Verdict {
+pub(in crate::ops) fn worst(seen: &[TokenVerdict]) -> Verdict {
     seen.iter()
         .map(|seen| seen.verdict)
         .max_by_key(|it| rank(*it))
@@ -183,20 +192,23 @@ async fn look(
     fresh: &mut Option<Desk>,
     plan: &Plan,
 ) -> Result<(DateTime<Utc>, Vec<TokenVerdict>), Error> {
-    let on = if let Some(on) = fresh.take() {
-        on
-    } else {
-        let database = desk.database.uninterrupted();
-        Desk {
-            session: database.session().await?,
-            database,
-            identity: desk.identity.clone(),
-            bound: desk.bound.clone(),
+    let mut on = match fresh.take() {
+        Some(on) if !on.session.is_given_back() => on,
+        _ => {
+            let database = desk.database.uninterrupted();
+            Desk {
+                session: database.another_session().await?,
+                database,
+                identity: desk.identity.clone(),
+                bound: desk.bound.clone(),
+                scope: desk.scope.clone(),
+            }
         }
     };
     let identity = Identity::read(&on.session).await?;
     desk.check_same(&identity)?;
     let seen = judge(plan, &standing(&on, plan).await?);
+    on.session.give_back();
     *fresh = Some(on);
     Ok((identity.as_of, seen))
 }
@@ -230,6 +242,7 @@ fn left(row: &PutBack) -> Left {
         key: row.key.clone(),
         kind: row.companion.clone().unwrap_or_default(),
         companion: row.companion.clone(),
+        owner: None,
         state_before: row.state_before.clone(),
         before: row.before.clone(),
         after: row.after.clone(),

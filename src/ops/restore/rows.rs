@@ -11,6 +11,7 @@ use crate::db;
 use crate::model::RowNote;
 use crate::ops::desk::Desk;
 use crate::ops::error::Error;
+use crate::ops::scope::Scope;
 use crate::ops::token_row::object;
 use crate::ops::unrestorable::Unrestorable;
 
@@ -22,6 +23,8 @@ pub(super) struct Left {
     pub(super) kind: String,
     /// The adapter's name of it, where it is a companion.
     pub(super) companion: Option<String>,
+    /// The key of the owner whose it was.
+    pub(super) owner: Option<String>,
     pub(super) state_before: String,
     pub(super) before: Map<String, Value>,
     pub(super) after: Map<String, Value>,
@@ -77,10 +80,20 @@ impl Left {
             relation,
             key: row.try_get("key")?,
             kind,
+            owner: row.try_get("owner_id")?,
             state_before: row.try_get("state_before")?,
             before: object(row, "before")?,
             after: object(row, "after")?,
         })
+    }
+
+    /// Whether it was a row of the caller's when it was changed. Of which kind the token of a companion
+    /// is does not stand here: that one is looked at with the plan.
+    pub(super) fn is_in(&self, scope: &Scope) -> bool {
+        let Scope { owner, kinds } = scope;
+        let is_theirs = owner.is_none() || *owner == self.owner;
+        let of_kind = |kinds: &Vec<String>| self.companion.is_some() || kinds.contains(&self.kind);
+        is_theirs && kinds.as_ref().is_none_or(of_kind)
     }
 }
 
@@ -128,7 +141,7 @@ pub(super) async fn look(
         .iter()
         .map(|left| (left, left.before.clone()))
         .collect();
-    let standing = stand(desk, columns, &whole).await?;
+    let standing = stand_in_scope(desk, columns, &whole).await?;
     check_types(desk, &whole, &standing)?;
     let alone = left.iter().filter(|left| left.companion.is_none()).count() == 1;
     let token = desk.bound.token.display_name();
@@ -157,7 +170,7 @@ pub(super) async fn look(
             .iter()
             .map(|row| (&row.left, row.before.clone()))
             .collect();
-        let standing = stand(desk, columns, &partly).await?;
+        let standing = stand_in_scope(desk, columns, &partly).await?;
         for row in &mut rows {
             let name = (row.left.relation.clone(), row.left.key.clone());
             if let Some(found) = standing.get(&name) {
@@ -232,6 +245,26 @@ pub(super) async fn stand(
         }
         read => read,
     }
+}
+
+/// The same for a caller who may be bound: a row that is somebody else's by now is gone.
+///
+/// # Errors
+///
+/// As [`stand`].
+async fn stand_in_scope(
+    desk: &Desk,
+    columns: &Columns,
+    rows: &[(&Left, Map<String, Value>)],
+) -> Result<ByName<Standing>, Error> {
+    let mut standing = stand(desk, columns, rows).await?;
+    if !desk.scope.is_open() {
+        let tokens = standing.values().map(|found| found.token.clone());
+        let tokens: Vec<String> = tokens.collect();
+        let held = desk.in_scope(&tokens).await?;
+        standing.retain(|_name, found| held.contains(&found.token));
+    }
+    Ok(standing)
 }
 
 async fn read(

@@ -18,7 +18,7 @@ pub(in crate::ops) struct Looking<'a> {
     plan: &'a Plan,
     /// Also after a Ctrl-C: the change stands, and what became of it must be told.
     database: Database,
-    /// Never the session that wrote.
+    /// Never the session that wrote. One of a pool is given back after every look.
     session: Option<Session>,
     statement: Option<String>,
     keys: Vec<String>,
@@ -82,11 +82,12 @@ impl<'a> Looking<'a> {
     /// When there is no answer, or it is not that of the database that was changed. The next look
     /// is on another connection then.
     pub(in crate::ops) async fn look(&mut self, whole: bool) -> Result<Look, Error> {
-        let session = match self.session.take() {
+        let mut session = match self.session.take() {
             Some(session) if !session.is_closed() => session,
             _ => self.open().await?,
         };
         let look = self.read(&session, whole).await?;
+        session.give_back();
         self.session = Some(session);
         Ok(look)
     }
@@ -97,7 +98,7 @@ impl<'a> Looking<'a> {
     }
 
     async fn open(&self) -> Result<Session, Error> {
-        let session = self.database.session().await?;
+        let session = self.database.another_session().await?;
         let identity = Identity::read(&session).await?;
         // A row that is not there proves nothing where it never was, or has not arrived yet.
         self.desk.check_same(&identity)?;

@@ -3,8 +3,9 @@
 //! life is killed again, as an operation of its own, and what was seen is recorded.
 //!
 //! `look` asks the database, `window` asks again and again, `re_apply` kills again, `verdict` says
-//! what it all came to.
+//! what it all came to, `advice` what to type next.
 
+mod advice;
 mod look;
 mod re_apply;
 mod verdict;
@@ -24,8 +25,9 @@ use look::Sighting;
 use re_apply::{Again, re_apply};
 use window::{Ended, Watch};
 
+pub(super) use advice::Adviser;
 pub(super) use look::Looking;
-pub(super) use verdict::advice_on_run;
+pub(super) use verdict::worst;
 
 /// How often what came back to life is killed again. What is written back more often has a writer
 /// that nobody wins against this way.
@@ -91,7 +93,7 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
             let Again {
                 reapplied,
                 given_up,
-            } = re_apply(planned, operation, alive).await;
+            } = Box::pin(re_apply(planned, operation, alive)).await;
             story.came_back(desk, operation, alive).await;
             story.reapplied.extend(reapplied);
             story.given_up.extend(given_up);
@@ -108,8 +110,8 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
             seen.detail = format!("{}, which could not be recorded: {unrecorded}", seen.detail);
         }
     }
-    let verdict = verdict::worst(&seen);
-    let advice = verdict::advice(planned, operation, verdict, &seen);
+    let verdict = worst(&seen);
+    let advice = planned.adviser().advice(operation, verdict, &seen);
     seen.retain(|seen| !is_so(seen.verdict));
     let settled = Settled {
         watched_for_ms: u64::try_from(window.watched().as_millis()).unwrap_or(u64::MAX),
@@ -123,7 +125,7 @@ pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Sett
 }
 
 /// Whether a token is as was asked for.
-fn is_so(verdict: Verdict) -> bool {
+pub(super) fn is_so(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Dead | Verdict::Scheduled)
 }
 

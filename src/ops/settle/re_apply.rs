@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::look::Sighting;
-use crate::adapter::With;
+use crate::adapter::{Columns, With};
 use crate::db::Identity;
 use crate::model::{ApplicationAudit, Cause, Outcome, PlannedToken, Reapplied, SecretCheck};
 use crate::ops::assemble::{assemble, statement};
@@ -189,6 +189,7 @@ async fn plan(
         left,
         known: known.clone(),
         statement,
+        columns: Columns::new(),
         policy: original.policy.clone(),
         taken_back: None,
         // It is asked of the first kill only, and goes on meanwhile.
@@ -210,6 +211,7 @@ async fn desk_again(desk: &Desk) -> Result<Desk, Error> {
         session,
         identity,
         bound: desk.bound.clone(),
+        scope: desk.scope.clone(),
     })
 }
 

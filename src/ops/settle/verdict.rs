@@ -1,18 +1,12 @@
-//! What all the looks came to: a verdict on every token, the worst of them, and what to type next.
+//! What all the looks came to: a verdict on every token, and the worst of them.
 
 use std::collections::HashMap;
 
-use uuid::Uuid;
-
 use super::window::{Ended, Window};
 use super::{Expected, Story};
-use crate::adapter::StillAlive;
-use crate::model::{Action, State, TokenVerdict, Verdict};
+use crate::model::{State, TokenVerdict, Verdict};
 use crate::ops::planned::Planned;
 use crate::ops::wording::rfc3339;
-
-/// Tokens that are named in a command to type.
-const NAMED: usize = 10;
 
 impl Story {
     /// The verdict on every planned token, in the plan's order.
@@ -113,7 +107,7 @@ fn over(window: &Window) -> String {
 }
 
 /// The operation's verdict.
-pub(super) fn worst(seen: &[TokenVerdict]) -> Verdict {
+pub(in crate::ops) fn worst(seen: &[TokenVerdict]) -> Verdict {
     let any = |verdict| seen.iter().any(|seen| seen.verdict == verdict);
     if any(Verdict::Resurrected) {
         Verdict::Resurrected
@@ -125,135 +119,5 @@ pub(super) fn worst(seen: &[TokenVerdict]) -> Verdict {
         Verdict::Scheduled
     } else {
         Verdict::Dead
-    }
-}
-
-/// What to type next.
-pub(super) fn advice(
-    planned: &Planned,
-    operation: Uuid,
-    verdict: Verdict,
-    seen: &[TokenVerdict],
-) -> Option<String> {
-    let those = |verdict| -> Vec<&str> {
-        let seen = seen.iter().filter(|seen| seen.verdict == verdict);
-        seen.map(|seen| seen.key.as_str()).collect()
-    };
-    let program = program(planned);
-    let show = format!("`{program} audit show {operation}`");
-    match verdict {
-        Verdict::Resurrected => {
-            let keys = those(Verdict::Resurrected);
-            Some(
-                match (planned.request.action, &planned.desk.bound.adapter.settle) {
-                    (Action::Expire, settle) if settle.still_alive == Some(StillAlive::Delete) => {
-                        let why = settle.why.as_deref();
-                        let why = why.map(|why| format!("; {why}")).unwrap_or_default();
-                        format!(
-                            "run {}{why}",
-                            remove(planned, &program, &keys, Action::Delete)
-                        )
-                    }
-                    // A restore is not watched here.
-                    (Action::Expire | Action::Restore, _) => format!(
-                        "something writes {} again and again: stop it, then run the command again, or remove the row with --delete; {show} tells what was tried",
-                        planned.desk.bound.token.display_name()
-                    ),
-                    (Action::Delete, _) => format!(
-                        "something inserts into {} again: stop it, then run the command again; {show} tells what was tried",
-                        planned.desk.bound.token.display_name()
-                    ),
-                },
-            )
-        }
-        Verdict::Unknown => {
-            let look = match those(Verdict::Unknown).as_slice() {
-                [key] => format!("`{program} tokens show id:{key}`"),
-                [first, ..] => format!("`{program} tokens show id:{first}`, and so for each token"),
-                [] => show.clone(),
-            };
-            Some(format!(
-                "the change stands, see {show}; look whether it is dead with {look}"
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// What to type next where tokens of a run of batches came back to life. They are not killed again
-/// by themselves: nobody knows how many there are.
-pub(in crate::ops) fn advice_on_run(planned: &Planned, keys: &[&str]) -> String {
-    let program = program(planned);
-    let settle = &planned.desk.bound.adapter.settle;
-    match planned.request.action {
-        Action::Expire if settle.still_alive == Some(StillAlive::Delete) => {
-            let why = settle.why.as_deref();
-            let why = why.map(|why| format!("; {why}")).unwrap_or_default();
-            let expire = remove(planned, &program, keys, Action::Expire);
-            let delete = remove(planned, &program, keys, Action::Delete);
-            format!("run {expire} again, or, if they come back once more, {delete}{why}")
-        }
-        action => format!("run {} again", remove(planned, &program, keys, action)),
-    }
-}
-
-/// The program, as it was led to this database.
-fn program(planned: &Planned) -> String {
-    match &planned.policy.target {
-        Some(target) => format!("breakglass --target {}", quoted(target)),
-        None => "breakglass".to_owned(),
-    }
-}
-
-/// The command that removes these tokens.
-fn remove(planned: &Planned, program: &str, keys: &[&str], action: Action) -> String {
-    let reason = quoted(&planned.request.reason);
-    let ticket = planned.request.ticket.as_ref();
-    let ticket = ticket
-        .map(|ticket| format!(" --ticket {}", quoted(ticket)))
-        .unwrap_or_default();
-    let (keys, each) = if keys.len() > NAMED {
-        (
-            &["KEY"][..],
-            format!(" for each of the {} tokens", keys.len()),
-        )
-    } else {
-        (keys, String::new())
-    };
-    let selectors: Vec<String> = keys.iter().map(|key| format!("id:{key}")).collect();
-    let confirm: String = match action {
-        Action::Expire | Action::Restore => String::new(),
-        Action::Delete => {
-            let confirm = keys.iter().map(|key| format!(" --confirm {key}"));
-            std::iter::once(" --delete".to_owned())
-                .chain(confirm)
-                .collect()
-        }
-    };
-    format!(
-        "`{program} tokens rm {}{confirm} --reason {reason}{ticket}`{each}",
-        selectors.join(" ")
-    )
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_word_is_quoted_for_a_shell() {
-        assert_eq!(quoted("INC-42"), "INC-42");
-        assert_eq!(quoted("hot loop"), "'hot loop'");
-        assert_eq!(quoted("alice's"), r"'alice'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -190,6 +190,7 @@ fn passes(error: &Error) -> bool {
         | Error::OtherDatabase(_)
         | Error::Database(
             db::Error::Open(_)
+            | db::Error::NoSession { .. }
             | db::Error::Lost(_)
             | db::Error::Deadline(_)
             | db::Error::OtherCluster { .. }

@@ -78,19 +78,25 @@ impl FarOpened {
     }
 
     /// Lists tokens, a page after the other as they are read.
-    pub(in crate::cli::way) fn list<'a>(
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses the first one.
+    pub(in crate::cli::way) async fn list<'a>(
         &'a self,
         request: &'a ListTokens,
-    ) -> LocalBoxStream<'a, Result<Token, Failure>> {
-        let pages = self.far.client.token_pages(query(request));
-        let pages = stream::try_unfold(Box::pin(pages), move |mut pages| async move {
+    ) -> Result<LocalBoxStream<'a, Result<Token, Failure>>, Failure> {
+        let mut pages = Box::pin(self.far.client.token_pages(query(request)));
+        let first = self.far.read(pages.try_next()).await?;
+        let others = stream::try_unfold(pages, move |mut pages| async move {
             let page = self.far.read(pages.try_next()).await?;
             Ok::<_, Failure>(page.map(|page| (page, pages)))
         });
-        pages
+        let pages = stream::iter(first.map(Ok)).chain(others);
+        Ok(pages
             .map_ok(|page| stream::iter(page.tokens).map(Ok))
             .try_flatten()
-            .boxed_local()
+            .boxed_local())
     }
 
     /// Everything that is known about one token.

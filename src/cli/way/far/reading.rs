@@ -24,18 +24,19 @@ impl Far {
     ) -> Result<Read<Vec<Operation>>, Failure> {
         let most = wanted.limit.map(|limit| limit as usize + 1);
         let mut pages = Box::pin(self.client.operation_pages(query(wanted)));
-        let mut as_of = DateTime::UNIX_EPOCH;
+        let mut as_of = None;
         let mut value = Vec::new();
         while let Some(page) = self.read(pages.try_next()).await? {
-            if value.is_empty() {
-                as_of = page.as_of;
-            }
+            as_of = as_of.or(page.as_of);
             value.extend(page.operations);
             if most.is_some_and(|most| value.len() >= most) {
                 break;
             }
         }
-        Ok(Read { as_of, value })
+        Ok(Read {
+            as_of: as_of.unwrap_or(DateTime::UNIX_EPOCH),
+            value,
+        })
     }
 
     /// One operation with everything that is recorded of it.

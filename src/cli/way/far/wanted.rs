@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::SecondsFormat;
 
-use crate::adapter::{SecretParts, SortKey};
+use crate::adapter::SecretParts;
 use crate::model::wire::{
     Candidate, ChangeRequest, FilterWords, NamedToken, PlanRequest, RestoreWanted, Secret, Sender,
     SweptTokens, TokenQuery,
@@ -21,6 +21,7 @@ pub(super) fn query(request: &ListTokens) -> TokenQuery {
         sort,
         descending,
         limit,
+        after: _,
     } = request;
     let FilterWords {
         include_expired,
@@ -45,21 +46,10 @@ pub(super) fn query(request: &ListTokens) -> TokenQuery {
         expires_after,
         created_before,
         created_after,
-        sort: Some(sort_word(*sort).to_owned()),
+        sort: Some(sort.as_str().to_owned()),
         descending: *descending,
         limit: Some(page),
         after: None,
-    }
-}
-
-fn sort_word(sort: SortKey) -> &'static str {
-    match sort {
-        SortKey::Key => "key",
-        SortKey::Label => "name",
-        SortKey::Owner => "owner",
-        SortKey::Created => "created",
-        SortKey::LastUsed => "last_used",
-        SortKey::Expires => "expires",
     }
 }
 
