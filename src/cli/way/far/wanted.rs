@@ -137,6 +137,8 @@ pub(super) fn plan_request(request: Request) -> PlanRequest {
         app_actor,
         os_user,
         host,
+        // The server knows who calls.
+        caller: _,
     } = request;
     let ms = |length: Duration| u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
     let (at, in_ms) = match ends_at {
