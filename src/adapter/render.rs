@@ -33,6 +33,22 @@ pub enum SortKey {
 }
 
 impl SortKey {
+    /// Every key, in the order of a table's columns.
+    pub const ALL: [Self; 6] = [
+        Self::Key,
+        Self::Label,
+        Self::Owner,
+        Self::Created,
+        Self::LastUsed,
+        Self::Expires,
+    ];
+
+    /// The key of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.as_str() == word)
+    }
+
     /// The word that stands in a cursor.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -135,12 +135,10 @@ impl App {
             ..context.clone()
         };
         let principal = caller.principal();
-        context.scope = Scope {
-            owner: None,
-            kinds: principal.kinds.clone(),
-        };
-        if let Some(word) = &principal.owner {
-            context.scope = Scope::of_owner(&context, word).await?;
+        let (owner, kinds) = (principal.owner.as_deref(), principal.kinds.as_deref());
+        if owner.is_some() || kinds.is_some() {
+            let desk = context.open().await?;
+            context.scope = Scope::resolve(&desk, owner, kinds).await?;
         }
         Ok(context)
     }
@@ -165,7 +163,10 @@ impl App {
         self.0.tasks.close();
         if timeout(limit, self.0.tasks.wait()).await.is_err() {
             let left = self.0.tasks.len();
-            tracing::error!(left, "changes were under way for too long; the record tells how they ended");
+            tracing::error!(
+                left,
+                "changes were under way for too long; the record tells how they ended"
+            );
         }
     }
 

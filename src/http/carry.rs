@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::principals::Exhausted;
 use super::problem::Refused;
 use crate::model::{Action, Outcome, Receipt};
-use crate::ops::{Error, FindOperation, Planned, Retold};
+use crate::ops::{Error, FindOperation, Planned, Retell};
 
 /// A change under way.
 pub(super) type Work = Pin<Box<dyn Future<Output = Result<Receipt, Refused>> + Send>>;
@@ -88,14 +88,12 @@ impl App {
         if !is_same {
             return Err(Refused::key_reused(ticket.id));
         }
-        match found.outcome {
-            Outcome::Refused | Outcome::Failed => Err(Refused::again(&found)),
-            _ => {
-                let desk = context.open().await?;
-                let receipt = Retold { id: ticket.id }.run(&desk).await?;
-                Ok(Some(receipt))
-            }
+        if matches!(found.outcome, Outcome::Refused | Outcome::Failed) {
+            return Err(Refused::again(&found));
         }
+        let desk = context.open().await?;
+        let retell = Retell { operation: found };
+        Ok(retell.run(&desk, &context.policy).await?)
     }
 
     /// Carries out what was planned, where the principal may and has not used up its hour.

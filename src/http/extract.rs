@@ -102,21 +102,31 @@ fn told(error: &serde_json::Error) -> String {
     }
 }
 
-/// What a body could not be read for.
-pub(super) fn unread(rejection: BytesRejection) -> Refused {
-    let status = rejection.status();
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refused::new(
-            status,
-            "too_large",
-            "the body is larger than this server takes",
-        );
+/// How long a body may take to arrive.
+const BODY: Duration = Duration::from_secs(30);
+
+/// A body, whole, or why it did not come.
+pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refused> {
+    match timeout(BODY, Bytes::from_request(request, state)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Refused::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "the body is larger than this server takes",
+            ))
+        }
+        Ok(Err(_broken)) => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "body",
+            "the body did not arrive whole",
+        )),
+        Err(_elapsed) => Err(Refused::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body",
+            format!("the body did not arrive within {} s", BODY.as_secs()),
+        )),
     }
-    Refused::new(
-        StatusCode::BAD_REQUEST,
-        "body",
-        "the body did not arrive whole",
-    )
 }
 
 /// The id that the client chose for the operation.

@@ -117,12 +117,6 @@ impl Refused {
         matches!(self.problem.code.as_str(), "done_after_all" | "conflict")
     }
 
-    /// What became of its record, as another refusal of the same operation says.
-    pub(super) fn recorded_as(mut self, other: Self) -> Self {
-        self.problem.record = other.problem.record;
-        self
-    }
-
     /// A refusal or failure that stands in the log, told again.
     pub(super) fn again(operation: &Operation) -> Self {
         let code = operation.error_code.as_deref().unwrap_or("failed");
@@ -131,12 +125,6 @@ impl Refused {
         let mut told = Self::of(status, code, Class::Refused, detail).about(operation.id);
         told.problem.record = Some(Recorded::Recorded);
         told
-    }
-
-    /// Another class than the status says.
-    pub(super) fn class(mut self, class: Class) -> Self {
-        self.problem.class = class;
-        self
     }
 }
 

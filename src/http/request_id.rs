@@ -15,10 +15,6 @@ impl RequestId {
     pub(super) fn new() -> Self {
         Self(Uuid::now_v7())
     }
-
-    pub(super) fn uuid(self) -> Uuid {
-        self.0
-    }
 }
 
 impl fmt::Display for RequestId {

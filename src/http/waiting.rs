@@ -44,7 +44,7 @@ impl Waiting {
         let (proposal, identity) = (planned.proposal(), planned.identity().clone());
         let content = Content {
             proposal,
-            held: planned.hold(),
+            held: planned.hold()?,
             request_digest: ticket.digest.clone(),
         };
         let hold = HoldPlan {
@@ -98,7 +98,8 @@ impl Waiting {
     pub(super) async fn take(self, context: &Context) -> Result<Taken, Refused> {
         let operation = self.operation;
         let (session, identity) = context.connect().await?;
-        if ReleasePlan { operation }.run(&session, &identity).await? {
+        let release = ReleasePlan { operation };
+        if release.run(&session, &identity).await? {
             return Ok(Taken(self.content.held));
         }
         Err(Refused::new(

@@ -4,11 +4,12 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Operation, Token};
 
 /// Where a page ended. Opaque: whoever has one hands it back to get the next page of the same list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Cursor(String);
 
@@ -33,7 +34,7 @@ impl fmt::Display for Cursor {
 }
 
 /// Tokens, as `tokens ls -o json` prints them; a page has further fields.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TokenPage {
     /// Number of the document's schema.
     pub schema: u32,
@@ -53,7 +54,7 @@ pub struct TokenPage {
 }
 
 /// Operations, as `audit ls -o json` prints them; a page has further fields.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OperationPage {
     /// Number of the document's schema.
     pub schema: u32,

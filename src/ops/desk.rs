@@ -10,9 +10,9 @@ use super::constants::taken;
 use super::doctor::hidden;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
-use super::scope::Scope;
 use super::record::refuse;
 use super::request::{Known, Request};
+use super::scope::Scope;
 
 /// What every operation is given.
 #[derive(Clone, Debug)]

@@ -223,7 +223,9 @@ pub enum Error {
         most: usize,
     },
     /// More tokens are planned than a principal of the server may change in an hour.
-    #[error("the plan has {planned} tokens, and the principal may change {most} in an hour, of which {left} are left")]
+    #[error(
+        "the plan has {planned} tokens, and the principal may change {most} in an hour, of which {left} are left"
+    )]
     OverAllowance {
         /// How many there are.
         planned: usize,

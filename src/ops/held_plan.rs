@@ -26,7 +26,7 @@ use super::{plan_file, restore};
 use crate::adapter::{Choice, Columns};
 use crate::db::{Identity, Session};
 use crate::model::{
-    Action, ApplicationAudit, Cause, CompanionRow, DatabaseIdentity, Plan, PlannedAdapter,
+    Action, ApplicationAudit, Caller, Cause, CompanionRow, DatabaseIdentity, Plan, PlannedAdapter,
     TakenBack,
 };
 
@@ -75,6 +75,7 @@ struct HeldRequest {
     app_actor: Option<String>,
     os_user: Option<String>,
     host: Option<String>,
+    caller: Option<Caller>,
 }
 
 impl From<&Request> for HeldRequest {
@@ -100,6 +101,7 @@ impl From<&Request> for HeldRequest {
             app_actor,
             os_user,
             host,
+            caller,
         } = request;
         Self {
             id: *id,
@@ -121,6 +123,7 @@ impl From<&Request> for HeldRequest {
             app_actor: app_actor.clone(),
             os_user: os_user.clone(),
             host: host.clone(),
+            caller: caller.clone(),
         }
     }
 }
@@ -146,6 +149,7 @@ impl From<HeldRequest> for Request {
             app_actor,
             os_user,
             host,
+            caller,
         } = held;
         let file = file.map(|file| Selector::FromFile(file.take_up()));
         Self {
@@ -168,6 +172,7 @@ impl From<HeldRequest> for Request {
             app_actor,
             os_user,
             host,
+            caller,
         }
     }
 }
@@ -205,6 +210,15 @@ impl HeldPlan {
     #[must_use]
     pub fn operation(&self) -> Uuid {
         self.request.id
+    }
+
+    /// The same as it is asked for by another request: under its id, if it has one of its own, and on
+    /// record as by whoever asks now.
+    #[must_use]
+    pub fn asked_again(mut self, id: Option<Uuid>, caller: Caller) -> Self {
+        self.request.id = id.unwrap_or(self.request.id);
+        self.request.caller = Some(caller);
+        self
     }
 
     /// The rows.
@@ -316,6 +330,7 @@ impl HeldPlan {
         request.fix_end(desk.identity.as_of)?;
         request.check_size(&context.policy, self.plan.tokens.len(), false)?;
         desk.check_writable()?;
+        desk.check_scope(&self.plan).await?;
         let written = self.known.application_audit == Some(ApplicationAudit::Written);
         let writable = request.application_audit(desk);
         if written && writable != ApplicationAudit::Written {

@@ -6,6 +6,7 @@ use super::policy::Policy;
 use super::probing::Probing;
 use super::request::{Known, Request};
 use crate::adapter::Columns;
+use crate::db::{Identity, Session};
 use crate::model::{Action, ApplicationAudit, CompanionRow, Plan, TakenBack};
 
 /// A request whose rows are known. Nothing is locked, nothing has changed.
@@ -31,6 +32,18 @@ impl Planned {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.desk.identity
+    }
+
+    /// The session that planned, which waits for a yes.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.desk.session
     }
 
     /// The request.

@@ -162,6 +162,19 @@ impl<'a> Server<'a> {
         self
     }
 
+    /// Looks once at what was changed, by an adapter of Coder's that says so: Coder's own clients cannot
+    /// say how long it is to be watched.
+    pub(crate) fn looking_once(self) -> Self {
+        let path = self.directory.path().join("coder.toml");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/adapters/coder.toml");
+        let text = fs::read_to_string(source).expect("it is there");
+        let once = text.replace("window = \"3s\"", "window = \"0s\"");
+        assert_ne!(text, once, "the adapter has another window");
+        fs::write(&path, once).expect("it can be written");
+        let path = path.display().to_string();
+        self.args(["--adapter-file", &path])
+    }
+
     /// Sets a variable of the environment.
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.invocation = self.invocation.env(name, value);

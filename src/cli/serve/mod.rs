@@ -163,10 +163,13 @@ pub(super) async fn run(run: &mut Run, args: ServeArgs) -> Result<Exit, Failure>
 }
 
 fn app(args: &ServeArgs, context: Context) -> Result<App, Failure> {
-    let database = context.database.clone().pooled(args.pool_size.into());
+    let database = context.database.clone();
+    let database = database
+        .pooled(args.pool_size.into())
+        .map_err(|error| Failure::usage(error.to_string(), "give a larger `--pool-size`"))?;
     let context = Context {
         database,
-        ..context.cached()
+        ..context
     };
     let settings = Settings {
         context,

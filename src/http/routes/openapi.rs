@@ -35,6 +35,7 @@ impl Modify for Schemes {
                 "a client certificate whose subject is in the principals' file".to_owned(),
             ),
             extensions: None,
+            deprecated: None,
         };
         components.add_security_scheme("certificate", certificate);
     }

@@ -13,8 +13,8 @@ use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::Wanted;
 use crate::model::wire::{OperationQuery, RestoreRequest};
-use crate::model::{HistoryDocument, OperationPage, Problem, Receipt};
-use crate::ops::{Cursor, ListOperations, ShowOperation};
+use crate::model::{Cursor, HistoryDocument, OperationPage, Problem, Receipt};
+use crate::ops::{ListOperations, ShowOperation};
 
 /// Operations on a page, unless said otherwise.
 const PAGE: u32 = 500;
@@ -59,10 +59,10 @@ pub(super) async fn list(
         owner,
         batches,
         limit: Some(limit.unwrap_or(PAGE)),
-        after: after.as_deref().map(Cursor::parse).transpose()?,
-        scope: context.scope.clone(),
+        after: after.map(Cursor::new),
     };
-    Ok(Json(request.page(&session, &identity).await?))
+    let log = context.log(&session, &identity).await?;
+    Ok(Json(request.page(&log).await?))
 }
 
 /// So long before the database's now.
@@ -87,11 +87,9 @@ pub(super) async fn show(
     app.refuse_secrets(&[("id", Some(&id))])?;
     let context = app.context_of(&caller).await?;
     let (session, identity) = context.connect().await?;
-    let request = ShowOperation {
-        id,
-        scope: context.scope.clone(),
-    };
-    let history = request.run(&session).await?;
+    let request = ShowOperation { id };
+    let log = context.log(&session, &identity).await?;
+    let history = request.run(&log).await?;
     Ok(Json(HistoryDocument {
         as_of: Some(identity.as_of),
         ..history.into()

@@ -45,7 +45,9 @@ pub(super) async fn plan(
         Refused::from(refusal)
     })?;
     let lifetime = app.limits().plan;
-    Ok(kept(Waiting::keep(planned, &caller, &ticket, lifetime).await?))
+    Ok(kept(
+        Waiting::keep(planned, &caller, &ticket, lifetime).await?,
+    ))
 }
 
 /// A plan that waits.

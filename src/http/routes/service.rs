@@ -52,8 +52,9 @@ pub(super) async fn ready(State(app): State<App>, caller: Caller) -> Result<Json
 pub(super) async fn metrics(State(app): State<App>, _caller: Caller) -> Response {
     if let Some(pool) = app.context().database.pool_status() {
         let metrics = app.metrics();
-        metrics.sessions("open", pool.size);
-        metrics.sessions("idle", pool.available);
+        metrics.sessions("allowed", pool.size);
+        metrics.sessions("open", pool.open);
+        metrics.sessions("idle", pool.idle);
         metrics.sessions("waited_for", pool.waiting);
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

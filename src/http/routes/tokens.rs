@@ -14,8 +14,8 @@ use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::{self, Wanted};
 use crate::model::wire::{ChangeRequest, ExpireRequest, LookupRequest, TokenQuery};
-use crate::model::{Action, Problem, Receipt, ShownDocument, TokenPage};
-use crate::ops::{Cursor, Kinds, ListTokens, Selector, ShowToken};
+use crate::model::{Action, Cursor, Problem, Receipt, ShownDocument, TokenPage};
+use crate::ops::{Kinds, ListTokens, Selector, ShowToken};
 
 /// Tokens on a page, unless said otherwise.
 const PAGE: u32 = 500;
@@ -42,7 +42,7 @@ pub(super) async fn list(
         sort,
         descending: query.descending,
         limit: Some(query.limit.unwrap_or(PAGE).min(most)),
-        after: query.after.as_deref().map(Cursor::parse).transpose()?,
+        after: query.after.clone().map(Cursor::new),
     };
     app.refuse_secrets(&[
         ("owner", query.owner.as_ref()),

@@ -21,8 +21,8 @@ use super::resolve::find_rows;
 use super::restore::{self, Restored};
 use super::settle::Adviser;
 use crate::model::{
-    Action, Cause, Change, Deed, JSON_SCHEMA, Operation, Outcome, Reapplied, Receipt, Settled,
-    History, State, TakenBack, Token, Unreached, Verdict,
+    Action, Cause, Change, Deed, History, JSON_SCHEMA, Operation, Outcome, Reapplied, Receipt,
+    Settled, State, TakenBack, Token, Unreached, Verdict,
 };
 use seen::Seen;
 
