@@ -234,7 +234,10 @@ mod tests {
     #[test]
     fn what_no_header_carries_is_no_token() {
         for token in ["", " \n", "a\nb", "é\u{1}"] {
-            let error = Client::builder("unix:/x").bearer_token(token).build().unwrap_err();
+            let error = Client::builder("unix:/x")
+                .bearer_token(token)
+                .build()
+                .unwrap_err();
             assert_eq!(error, BuildError::Token, "{token:?}");
         }
     }
