@@ -11,6 +11,7 @@
 mod cli;
 mod database;
 mod faults;
+mod http;
 mod ops;
 mod support;
 #[path = "support/tests.rs"]

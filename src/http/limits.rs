@@ -53,3 +53,39 @@ pub(super) async fn unharmed(request: Request, next: Next) -> Response {
         Err(_panic) => Refused::internal().into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::unharmed;
+
+    #[expect(clippy::unused_async, reason = "a handler is")]
+    async fn fails() -> &'static str {
+        panic!("a defect")
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_request_and_no_other() {
+        let router: Router = Router::new()
+            .route("/bad", get(fails))
+            .route("/good", get(async || "fine"))
+            .layer(from_fn(unharmed));
+        for (path, status) in [
+            ("/bad", StatusCode::INTERNAL_SERVER_ERROR),
+            ("/good", StatusCode::OK),
+            ("/bad", StatusCode::INTERNAL_SERVER_ERROR),
+            ("/good", StatusCode::OK),
+        ] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    }
+}

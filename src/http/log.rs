@@ -51,7 +51,8 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
     let status = response.status().as_u16();
     app.metrics()
         .answered(method.as_str(), &route, status, took);
-    let told = response.extensions().get::<Told>().cloned();
+    let told = response.extensions_mut().remove::<Told>();
+    let told = told.map(|Told(problem)| problem);
     let about = response.extensions().get::<About>().map(|About(id)| *id);
     let operation = about.or(told.as_ref().and_then(|told| told.operation));
     tracing::info!(
@@ -66,6 +67,10 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
+    if let Some(mut problem) = told {
+        problem.request_id = Some(id.to_string());
+        *response.body_mut() = serde_json::to_vec(&problem).unwrap_or_default().into();
+    }
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -195,10 +195,10 @@ impl IntoResponse for Refused {
         } = self;
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
-        let mut response = (status, kind, body).into_response();
+        // The body is written when the request is named in it: see `log`.
+        let mut response = status.into_response();
         let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
         }
@@ -206,17 +206,11 @@ impl IntoResponse for Refused {
             let challenge = HeaderValue::from_static("Bearer realm=\"breakglass\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(Told {
-            code: problem.code.clone(),
-            operation: problem.operation,
-        });
+        response.extensions_mut().insert(Told(problem));
         response
     }
 }
 
-/// What the log tells of an answer.
+/// The problem that an answer is about, before it is its body.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) code: String,
-    pub(super) operation: Option<Uuid>,
-}
+pub(super) struct Told(pub(super) Box<Problem>);

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use breakglass::cluster::{Cluster, Options};
 use breakglass::db::Limits;
 use breakglass::model::{Code, Diagnosis, Fitness, Severity};
-use breakglass::ops::{Context, Doctor, Policy, Scope};
+use breakglass::ops::{Context, Doctor, Policy};
 use tempfile::TempDir;
 
 use super::doctor::{check, findings, only, tells};

@@ -63,6 +63,7 @@ fn list() -> ListTokens {
         sort: SortKey::Key,
         descending: false,
         limit: None,
+        after: None,
     }
 }
 

@@ -23,7 +23,8 @@ fn bound(database: &TestDatabase, owner: Option<&str>, kinds: Option<&[&str]>) -
     let context = context(database);
     let kinds: Option<Vec<String>> =
         kinds.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());
-    let scope = Scope::resolve(&open(&context), owner, kinds.as_deref());
+    let desk = open(&context);
+    let scope = Scope::resolve(&desk, owner, kinds.as_deref());
     let scope = wait(scope).unwrap_or_else(|error| panic!("{error}"));
     Context { scope, ..context }
 }

@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 
 use breakglass::adapter::{SecretShape, SortKey, load};
-use breakglass::model::{Action, HitVerdict};
+use breakglass::model::{Action, HitVerdict, Shown};
 use breakglass::ops::{
     Context, Error, Filter, Kinds, ListTokens, Planned, Refusal, Request, Scope, Selector,
-    ShowOwner, ShowToken, Shown, Sweep,
+    ShowOwner, ShowToken, Sweep,
 };
 use breakglass::scan::{Options, Progress, scan};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 

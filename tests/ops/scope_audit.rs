@@ -4,10 +4,8 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
-use breakglass::model::{Action, Operation};
-use breakglass::ops::{
-    Context, Error, History, ListOperations, Selector, ShowOperation, ShowToken,
-};
+use breakglass::model::{Action, History, Operation};
+use breakglass::ops::{Context, Error, ListOperations, Selector, ShowOperation, ShowToken};
 use uuid::Uuid;
 
 use super::{bound, database};

@@ -20,8 +20,9 @@ fn written(database: &TestDatabase, action: Action, keys: &[&str]) -> PlanFile {
     let selectors = keys.iter().map(|key| Selector::parse(&format!("id:{key}")));
     let planned = plan(&context(database), request(action, selectors.collect()));
     let planned = planned.unwrap_or_else(|refusal| panic!("{}", refusal.error));
-    let file = planned.to_file(Duration::from_mins(10), Some("a test".to_owned()), None);
-    file.unwrap_or_else(|error| panic!("{error}"))
+    let proposal = planned.proposal();
+    let file = proposal.to_file(Duration::from_mins(10), Some("a test".to_owned()), None);
+    file.unwrap_or_else(|| panic!("this role may ask which cluster it is"))
 }
 
 fn apply(context: &Context, file: &PlanFile) -> Result<Planned, Box<Refusal>> {
@@ -117,6 +118,7 @@ fn runs_of_batches_are_not_for_a_bound_caller() {
                 settle: None,
                 os_user: None,
                 host: None,
+                caller: None,
             };
             match wait(resume.open(&mine)) {
                 Ok(_run) => panic!("it is refused"),

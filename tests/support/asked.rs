@@ -1,15 +1,11 @@
 //! Calling the library itself, as a server does that acts for others.
 
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use breakglass::adapter::{Choice, builtin};
 use breakglass::cluster::SUPERUSER;
-use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
-use breakglass::db::{Database, Interrupt, Said};
 use breakglass::model::{Action, Caller, Receipt};
-use breakglass::ops::{Context, Desk, MAX_ROWS, Policy, Refusal, Request, Scope, Selector};
+use breakglass::ops::{Desk, MAX_ROWS, Refusal, Request, Selector};
 use uuid::Uuid;
 
 use super::TestDatabase;
@@ -37,27 +33,6 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl TestDatabase {
-    /// Where an operation of a role works.
-    pub(crate) fn context(&self, role: &str) -> Context {
-        let around = Surroundings {
-            variable: &|_| None,
-            exists: &|_| false,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-            os_user: None,
-            home: None,
-            socket_directories: &[PathBuf::from("/nonexistent")],
-        };
-        let parameters = Parameters::parse(&self.conninfo(role)).expect("it is a conninfo string");
-        let settings = Settings::resolve(parameters, &around).expect("it names a server");
-        Context {
-            database: Database::new(settings, Said::default().limits(), Interrupt::default()),
-            adapters: builtin().expect("they are whole"),
-            choice: Choice::default(),
-            policy: Policy::default(),
-            scope: Scope::default(),
-        }
-    }
-
     /// The same with a session and the adapter that fits.
     pub(crate) fn desk(&self) -> Desk {
         block_on(self.context(SUPERUSER).open()).expect("an adapter fits")
@@ -65,14 +40,6 @@ impl TestDatabase {
 
     /// Plans a request and carries it out.
     pub(crate) fn done(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
-        let context = self.context(SUPERUSER);
-        with_room(|| {
-            let f = async { request.plan(&context).await?.carry_out().await };
-            eprintln!("SIZE {}", std::mem::size_of_val(&f));
-            block_on(f)
-        })
-    }
-    pub(crate) fn xdone(&self, request: Request) -> Result<Receipt, Box<Refusal>> {
         let context = self.context(SUPERUSER);
         with_room(|| block_on(async { request.plan(&context).await?.carry_out().await }))
     }

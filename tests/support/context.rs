@@ -3,7 +3,7 @@
 use breakglass::adapter::{Choice, builtin};
 use breakglass::db::conninfo::{Parameters, Settings, Surroundings};
 use breakglass::db::{Database, Interrupt, Limits};
-use breakglass::ops::{Context, Policy};
+use breakglass::ops::{Context, Policy, Scope};
 
 use super::TestDatabase;
 
@@ -26,6 +26,7 @@ impl TestDatabase {
             adapters: builtin().expect("they load"),
             choice: Choice::default(),
             policy: Policy::default(),
+            scope: Scope::default(),
         }
     }
 }

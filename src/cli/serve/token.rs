@@ -32,10 +32,13 @@ pub(super) fn run(run: &Run, command: &TokenCommand) -> Result<Exit, Failure> {
     writeln!(out, "{}", token.expose())?;
     out.flush()?;
     let id = serde_json::Value::from(args.id.as_str());
-    run.screen.note(&format!(
-        "the file of principals gets, below the [[principal]] that it is for:\n\
-         [[principal.token]]\nid = {id}\nsha256 = \"{}\"",
-        token.digest()
-    ));
+    let digest = token.digest();
+    run.screen.talk(|out| {
+        writeln!(
+            out,
+            "the file of principals gets, below the [[principal]] that it is for:"
+        )?;
+        writeln!(out, "[[principal.token]]\nid = {id}\nsha256 = \"{digest}\"")
+    });
     Ok(Exit::Done)
 }

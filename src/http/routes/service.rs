@@ -29,21 +29,20 @@ pub(super) async fn health() -> Json<Health> {
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, body = Health), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn ready(State(app): State<App>, caller: Caller) -> Result<Json<Health>, Refused> {
-    let desk = app.context_of(&caller).await?.open().await?;
-    let fit = async {
-        desk.check_writable()?;
-        desk.session.may_write()?;
-        require_installed(&desk.session).await?;
-        Ok::<(), Error>(())
-    };
-    match fit.await {
+    match fit(&app, &caller).await {
         Ok(()) => Ok(Json(Health { status: "ready" })),
-        Err(error) => {
-            let mut refused = Refused::from(error);
+        Err(mut refused) => {
             refused.problem.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
             Err(refused)
         }
     }
+}
+
+async fn fit(app: &App, caller: &Caller) -> Result<(), Refused> {
+    let desk = app.context_of(caller).await?.open().await?;
+    desk.check_writable()?;
+    desk.session.may_write().map_err(Error::from)?;
+    Ok(require_installed(&desk.session).await?)
 }
 
 /// Counts and times, as Prometheus reads them

@@ -51,6 +51,7 @@ pub(super) fn request(action: Action, selectors: Vec<Selector>) -> Request {
         app_actor: None,
         os_user: Some("alice".to_owned()),
         host: Some("ops1".to_owned()),
+        caller: None,
     }
 }
 

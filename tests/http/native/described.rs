@@ -11,21 +11,35 @@ fn every_route_is_described_with_its_errors_and_schemes() {
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = api["paths"].as_object().unwrap();
     let document = include_str!("../../../docs/server.md");
-    for line in document.lines().filter(|line| line.starts_with("| `GET /") || line.starts_with("| `POST /") || line.starts_with("| `DELETE /")) {
+    for line in document.lines().filter(|line| {
+        line.starts_with("| `GET /")
+            || line.starts_with("| `POST /")
+            || line.starts_with("| `DELETE /")
+    }) {
         for route in line.split('`').filter(|part| part.contains(" /")) {
             let (method, path) = route.split_once(' ').unwrap();
             let method = method.to_ascii_lowercase();
-            let is_there = path == "/openapi.json" || paths.get(path).is_some_and(|it| it.get(&method).is_some());
-            assert!(is_there, "{route} is in docs/server.md and not in the description");
+            let is_there = path == "/openapi.json"
+                || paths.get(path).is_some_and(|it| it.get(&method).is_some());
+            assert!(
+                is_there,
+                "{route} is in docs/server.md and not in the description"
+            );
         }
     }
     for (path, methods) in paths {
         for (method, described) in methods.as_object().unwrap() {
             let is_told = document.contains(&format!("{} {path}", method.to_ascii_uppercase()));
-            assert!(is_told || path.starts_with("/api/v2"), "{method} {path} is not in docs/server.md");
+            assert!(
+                is_told || path.starts_with("/api/v2"),
+                "{method} {path} is not in docs/server.md"
+            );
             assert!(described["summary"].is_string(), "{method} {path}");
             let is_open = path == "/healthz";
-            assert!(is_open || described["responses"].get("default").is_some(), "{method} {path}");
+            assert!(
+                is_open || described["responses"].get("default").is_some(),
+                "{method} {path}"
+            );
         }
     }
     for scheme in ["bearer", "certificate"] {
@@ -55,7 +69,10 @@ fn prometheus_reads_counts() {
 fn ready_means_that_changes_can_be_made() {
     let database = coder();
     let serving = serve(&database);
-    assert_eq!(get(&serving, "reader", "/readyz").status(200).json()["status"], "ready");
+    assert_eq!(
+        get(&serving, "reader", "/readyz").status(200).json()["status"],
+        "ready"
+    );
     let bare = TestDatabase::new(Template::Coder);
     let serving = serve(&bare);
     let answer = get(&serving, "reader", "/readyz").status(503);
@@ -71,6 +88,17 @@ fn about_tells_which_database_it_is() {
     let database = coder();
     let serving = serve(&database);
     let about = get(&serving, "reader", "/v1/about").status(200).json();
-    assert_eq!((about["adapter"]["name"].as_str(), about["principal"].as_str()), (Some("coder"), Some("reader")));
-    assert!(about["identity"].as_str().unwrap().contains(database.name()));
+    assert_eq!(
+        (
+            about["adapter"]["name"].as_str(),
+            about["principal"].as_str()
+        ),
+        (Some("coder"), Some("reader"))
+    );
+    assert!(
+        about["identity"]
+            .as_str()
+            .unwrap()
+            .contains(database.name())
+    );
 }

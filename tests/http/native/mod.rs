@@ -76,7 +76,12 @@ fn post(serving: &Serving, principal: &str, path: &str, mut body: Value) -> Answ
 /// Expires a key.
 #[track_caller]
 fn expire(serving: &Serving, principal: &str, key: &str) -> Answer {
-    post(serving, principal, &format!("/v1/tokens/{key}/expire"), json!({}))
+    post(
+        serving,
+        principal,
+        &format!("/v1/tokens/{key}/expire"),
+        json!({}),
+    )
 }
 
 /// The code of a problem document, whose other members must be there.
@@ -92,12 +97,21 @@ fn code(answer: &Answer) -> String {
     let code = problem["code"].as_str().unwrap_or_default().to_owned();
     assert_eq!(problem["type"], format!("urn:breakglass:problem:{code}"));
     assert!(problem["title"].is_string() && problem["detail"].is_string());
-    assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
+    assert_eq!(
+        problem["request_id"].as_str(),
+        answer.header("x-request-id")
+    );
     code
 }
 
 /// What was left behind: rows, operations, changes.
-fn state(database: &TestDatabase) -> (std::collections::BTreeMap<String, Vec<String>>, usize, usize) {
+fn state(
+    database: &TestDatabase,
+) -> (
+    std::collections::BTreeMap<String, Vec<String>>,
+    usize,
+    usize,
+) {
     let rows = database.application_rows();
     (rows, database.operations().len(), database.changes().len())
 }

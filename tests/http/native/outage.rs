@@ -13,7 +13,10 @@ fn a_database_that_comes_back_is_used_again() {
     cluster.kill().unwrap();
     for path in ["/readyz", "/v1/tokens", "/v1/doctor"] {
         let answer = get(&serving, "admin", path).status(503);
-        assert!(["no_connection", "connection_lost"].contains(&code(&answer).as_str()), "{answer}");
+        assert!(
+            ["no_connection", "connection_lost"].contains(&code(&answer).as_str()),
+            "{answer}"
+        );
         assert!(answer.header("retry-after").is_some());
     }
     let answer = expire(&serving, "admin", seed::HOT).status(503);
@@ -39,7 +42,9 @@ fn a_standby_that_was_promoted_is_used_instead() {
         standby.cluster().port(),
         database.name(),
     );
-    let serving = Server::on(&database, PRINCIPALS).env("BREAKGLASS_DATABASE_URL", both).start();
+    let serving = Server::on(&database, PRINCIPALS)
+        .env("BREAKGLASS_DATABASE_URL", both)
+        .start();
     let _first = expire(&serving, "admin", seed::HOT).status(200);
     standby.catch_up(&primary);
     primary.crash().unwrap();

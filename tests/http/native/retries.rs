@@ -10,7 +10,9 @@ use crate::support::{Serving, seed};
 fn expire(serving: &Serving, principal: &str, key: &str, id: Uuid, body: &Value) -> Answer {
     let path = format!("/v1/tokens/{key}/expire");
     let ask = serving.ask("POST", &path).by(principal).reason(REASON);
-    ask.header("idempotency-key", &id.to_string()).json(body).send()
+    ask.header("idempotency-key", &id.to_string())
+        .json(body)
+        .send()
 }
 
 #[test]
@@ -18,17 +20,24 @@ fn a_retry_gets_the_first_outcome_and_changes_nothing() {
     let database = coder();
     let serving = serve(&database);
     let (id, body) = (Uuid::now_v7(), json!({"settle_ms": 0}));
-    let first = expire(&serving, "admin", seed::HOT, id, &body).status(200).json();
+    let first = expire(&serving, "admin", seed::HOT, id, &body)
+        .status(200)
+        .json();
     assert_eq!(first["operation"]["id"], id.to_string());
     let row = database.token_row(seed::HOT);
     for _ in 0..2 {
-        let again = expire(&serving, "admin", seed::HOT, id, &body).status(200).json();
+        let again = expire(&serving, "admin", seed::HOT, id, &body)
+            .status(200)
+            .json();
         for member in ["operation", "changes", "verdict", "unchanged"] {
             assert_eq!(again[member], first[member], "{member}");
         }
     }
     assert_eq!(database.token_row(seed::HOT), row);
-    assert_eq!((database.operations().len(), database.changes().len()), (1, 1));
+    assert_eq!(
+        (database.operations().len(), database.changes().len()),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -56,7 +65,10 @@ fn a_retry_of_what_was_refused_is_refused_the_same() {
     let (id, body) = (Uuid::now_v7(), json!({"settle_ms": 0}));
     let first = expire(&serving, "admin", "aaaaaaaaaa", id, &body).status(404);
     let again = expire(&serving, "admin", "aaaaaaaaaa", id, &body).status(404);
-    assert_eq!((code(&first), code(&again)), ("no_such_token".to_owned(), "no_such_token".to_owned()));
+    assert_eq!(
+        (code(&first), code(&again)),
+        ("no_such_token".to_owned(), "no_such_token".to_owned())
+    );
     assert_eq!(first.json()["detail"], again.json()["detail"]);
     assert_eq!(again.json()["operation"], id.to_string());
     assert_eq!(database.operations().len(), 1);
@@ -69,7 +81,13 @@ fn retries_at_once_are_one_operation() {
     let (id, body) = (Uuid::now_v7(), json!({"settle_ms": 0}));
     let answers: Vec<Value> = std::thread::scope(|scope| {
         let asked: Vec<_> = (0..12)
-            .map(|_| scope.spawn(|| expire(&serving, "admin", seed::HOT, id, &body).status(200).json()))
+            .map(|_| {
+                scope.spawn(|| {
+                    expire(&serving, "admin", seed::HOT, id, &body)
+                        .status(200)
+                        .json()
+                })
+            })
             .collect();
         asked.into_iter().map(|it| it.join().unwrap()).collect()
     });
@@ -77,7 +95,10 @@ fn retries_at_once_are_one_operation() {
         assert_eq!(answer["operation"], answers[0]["operation"]);
         assert_eq!(answer["changes"], answers[0]["changes"]);
     }
-    assert_eq!((database.operations().len(), database.changes().len()), (1, 1));
+    assert_eq!(
+        (database.operations().len(), database.changes().len()),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -94,5 +115,8 @@ fn two_servers_of_one_database_are_one_operation_too() {
             }
         });
     }
-    assert_eq!((database.operations().len(), database.changes().len()), (4, 4));
+    assert_eq!(
+        (database.operations().len(), database.changes().len()),
+        (4, 4)
+    );
 }

@@ -11,12 +11,17 @@ fn a_leak_is_judged_as_the_command_line_does() {
     let serving = serve(&database);
     let leak = format!(
         "line\nexport TOKEN={}\nwrong {}-{}\ndead {}\n{}\n",
-        seed::token_of(seed::HOT), seed::RELEASE, "x1X".repeat(7) + "a",
-        seed::token_of(seed::EXPIRED), seed::token_of(seed::HOT),
+        seed::token_of(seed::HOT),
+        seed::RELEASE,
+        "x1X".repeat(7) + "a",
+        seed::token_of(seed::EXPIRED),
+        seed::token_of(seed::HOT),
     );
     let ask = serving.ask("POST", "/v1/sweeps").by("admin");
     let answer = ask.body("text/plain", leak.clone()).send().status(200);
-    let by_hand = database.breakglass().args(["tokens", "sweep", "-", "-o", "json"]);
+    let by_hand = database
+        .breakglass()
+        .args(["tokens", "sweep", "-", "-o", "json"]);
     let output = by_hand.stdin(leak).run();
     assert_eq!(answer.json(), output.success().json());
     for key in [seed::HOT, seed::EXPIRED] {
@@ -32,9 +37,15 @@ fn candidates_are_judged_in_their_order() {
     let candidates = json!({"candidates": [
         {"key": "aaaaaaaaaa"}, {"key": seed::HOT, "digest": "00"}, {"key": seed::EXPIRED},
     ]});
-    let ask = serving.ask("POST", "/v1/sweeps").by("admin").json(&candidates);
+    let ask = serving
+        .ask("POST", "/v1/sweeps")
+        .by("admin")
+        .json(&candidates);
     let verdicts = ask.send().status(200).json()["verdicts"].clone();
-    let words: Vec<&str> = verdicts.as_array().unwrap().iter()
+    let words: Vec<&str> = verdicts
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|it| it["verdict"].as_str().unwrap())
         .collect();
     assert_eq!(words[..2], ["unknown", "wrong_secret"]);
@@ -46,9 +57,15 @@ fn other_bodies_and_other_principals_are_refused() {
     let database = coder();
     let serving = serve(&database);
     let ask = serving.ask("POST", "/v1/sweeps");
-    assert_eq!(code(&ask.by("admin").body("image/png", "x").send().status(415)), "media_type");
+    assert_eq!(
+        code(&ask.by("admin").body("image/png", "x").send().status(415)),
+        "media_type"
+    );
     let ask = serving.ask("POST", "/v1/sweeps").by("reader");
-    assert_eq!(code(&ask.body("text/plain", "x").send().status(403)), "forbidden");
+    assert_eq!(
+        code(&ask.body("text/plain", "x").send().status(403)),
+        "forbidden"
+    );
     let many = json!({"candidates": vec![json!({"key": "a"}); 4097]});
     let ask = serving.ask("POST", "/v1/sweeps").by("admin").json(&many);
     assert_eq!(code(&ask.send().status(422)), "usage");
