@@ -90,7 +90,10 @@ pub(super) async fn show(
     let request = ShowOperation { id };
     let log = context.log(&session, &identity).await?;
     let history = request.run(&log).await?;
-    Ok(Json(history.into()))
+    Ok(Json(HistoryDocument {
+        as_of: Some(identity.as_of),
+        ..history.into()
+    }))
 }
 
 /// Puts back what an operation set, as an operation of its own

@@ -12,5 +12,5 @@ pub use change::{
 };
 pub use filter::FilterWords;
 pub use plan::{LookupRequest, NamedToken, PlanRequest, RestoreWanted, Secret, SweptTokens};
-pub use query::{OperationQuery, SortWord, TokenQuery};
+pub use query::{DoctorQuery, OperationQuery, SortWord, TokenQuery};
 pub use sweep::{Candidate, CandidateVerdict, SweepAnswer, SweepRequest, Verdicts};

@@ -161,3 +161,12 @@ pub struct OperationQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
+
+/// What must be possible, for `doctor`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DoctorQuery {
+    /// Deletes must be possible too.
+    pub delete: bool,
+}
