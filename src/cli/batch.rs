@@ -177,7 +177,13 @@ fn ended(receipt: &RunReceipt, error: Option<&Error>) -> Exit {
     }
     let dead = !matches!(
         receipt.verdict,
-        Some(Verdict::Resurrected | Verdict::Unknown | Verdict::Accepted | Verdict::Changed)
+        Some(
+            Verdict::Resurrected
+                | Verdict::Unknown
+                | Verdict::Accepted
+                | Verdict::Changed
+                | Verdict::Restored
+        )
     );
     if receipt.run.is_complete() && dead {
         Exit::Done

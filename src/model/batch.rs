@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Operation, Outcome, Verdict};
+use super::{Operation, Outcome, TokenVerdict, Verdict};
 
 /// A batch that was tried and is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,8 +128,11 @@ pub struct RunReceipt {
     /// How often all were looked at then.
     #[serde(default)]
     pub looks: u32,
-    /// Tokens that were seen alive then; the first of them.
+    /// Tokens that were seen alive then, unless a restore on record took them back.
     pub alive: Vec<String>,
+    /// The same and those, each with what lives of it: the token, or which companion.
+    #[serde(default)]
+    pub survivors: Vec<TokenVerdict>,
     /// What to type next where some were.
     #[serde(default)]
     pub advice: Option<String>,

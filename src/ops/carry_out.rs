@@ -15,7 +15,7 @@ use super::explain::{explain, other_cascades};
 use super::planned::Planned;
 use super::record::{Fenced, WithoutEffect};
 use super::restore;
-use super::settle::settle;
+use super::settle::{look_after_probe, settle};
 use super::watch::watched;
 use crate::db::{
     self, Change, CommitError, Identity, Isolation, Kind, Recorded, UnderWay, Unrecorded,
@@ -64,8 +64,11 @@ impl Planned {
         // The application is asked for longer than the database is.
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
         let asking = self.ask_on(&interrupt, committed);
-        let seen = self.look_back(operation.id).await;
-        let probe = self.asked(asking, operation.id).await;
+        let mut seen = self.look_back(operation.id).await;
+        let mut probe = self.asked(asking, operation.id).await;
+        if let Some(report) = probe.as_mut().filter(|report| report.is_unconfirmed()) {
+            seen = look_after_probe(self, operation.id, seen, report).await;
+        }
         Ok(Receipt {
             unreached: self.left_alive(&operation, committed - begun),
             probe,

@@ -159,14 +159,9 @@ impl Run {
             look = self.last_look().await;
             // What could not be seen then has been looked at now.
             if look.cut.is_none() && self.here.verdict == Some(Verdict::Unknown) {
-                self.here.verdict = Some(Verdict::Dead);
+                self.here.verdict = None;
             }
-            if look.unknown || look.cut.is_some() {
-                self.saw(Verdict::Unknown);
-            }
-            if !look.alive.is_empty() {
-                self.saw(Verdict::Resurrected);
-            }
+            self.saw(look.verdict());
             ended.stopped = look.cut.as_ref().map(|error| match look.looks {
                 0 => format!("the last look failed: {error}"),
                 _ => format!("not watched to the end of the settle window: {error}"),
@@ -174,7 +169,7 @@ impl Run {
         }
         self.tell(RunEvent::End, tell);
         Ended {
-            receipt: self.receipt(took.as_secs_f64(), look, ended.stopped),
+            receipt: self.receipt(took.as_secs_f64(), &look, ended.stopped),
             error: ended.error,
         }
     }
@@ -345,9 +340,11 @@ struct Stopped {
 /// The worse of two verdicts.
 pub(super) fn worse(one: Verdict, other: Verdict) -> Verdict {
     let rank = |verdict| match verdict {
-        Verdict::Resurrected | Verdict::Changed => 2,
-        Verdict::Unknown | Verdict::Accepted => 1,
-        Verdict::Dead | Verdict::Scheduled | Verdict::Restored | Verdict::Gone => 0,
+        Verdict::Resurrected | Verdict::Changed => 3,
+        Verdict::Unknown | Verdict::Accepted => 2,
+        // Taken back by a restore on record.
+        Verdict::Restored => 1,
+        Verdict::Dead | Verdict::Scheduled | Verdict::Gone => 0,
     };
     if rank(other) > rank(one) { other } else { one }
 }

@@ -7,9 +7,6 @@ use super::run::Run;
 use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt};
 use crate::ops::settle::advice_on_run;
 
-/// So many keys of tokens that are alive are told.
-const TOLD: usize = 20;
-
 impl Run {
     pub(super) fn tell(&self, event: RunEvent, tell: &mut dyn FnMut(&RunLine)) {
         let here = &self.here;
@@ -47,13 +44,15 @@ impl Run {
     pub(super) fn receipt(
         &self,
         seconds: f64,
-        look: LastLook,
+        look: &LastLook,
         stopped: Option<String>,
     ) -> RunReceipt {
         let complete = self.progress().is_complete();
         let policy = &self.planned.policy;
-        let keys: Vec<&str> = look.alive.keys().map(String::as_str).collect();
-        let advice = (!keys.is_empty()).then(|| advice_on_run(&self.planned, &keys));
+        let alive = look.those(Verdict::Resurrected);
+        let taken_back = !look.those(Verdict::Restored).is_empty();
+        let advice = advice_on_run(&self.planned, &alive, taken_back);
+        let alive = alive.into_iter().map(str::to_owned).collect();
         RunReceipt {
             schema: JSON_SCHEMA,
             operation: self.operation.clone(),
@@ -66,7 +65,8 @@ impl Run {
             watched_for_ms: u64::try_from(look.watched.as_millis()).unwrap_or(u64::MAX),
             looks: look.looks,
             advice,
-            alive: look.alive.into_keys().take(TOLD).collect(),
+            alive,
+            survivors: look.survivors(),
             still_works: self.planned.run_still_works(),
             stopped,
             resume: self

@@ -2,6 +2,7 @@
 //! and what of that makes a plan.
 
 mod read_back;
+mod restored_since;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ use crate::model::{
 };
 
 pub(super) use read_back::{explain, read_back};
+pub(super) use restored_since::restored_since;
 use rows::{Fate, Left, Row, look, noted};
 
 /// Finds the operation and its rows, and refuses what cannot or must not be put back.

@@ -61,7 +61,10 @@ impl Story {
         tokens
             .map(|planned| {
                 let key = planned.token.key.clone();
-                let (verdict, detail) = verdict(&key);
+                let (verdict, detail) = match self.taken_back.get(&key) {
+                    Some(whose) => (Verdict::Restored, whose.clone()),
+                    None => verdict(&key),
+                };
                 TokenVerdict {
                     key,
                     verdict,
@@ -121,6 +124,8 @@ pub(super) fn worst(seen: &[TokenVerdict]) -> Verdict {
         Verdict::Unknown
     } else if any(Verdict::Accepted) {
         Verdict::Accepted
+    } else if any(Verdict::Restored) {
+        Verdict::Restored
     } else if any(Verdict::Scheduled) {
         Verdict::Scheduled
     } else {
@@ -176,13 +181,34 @@ pub(super) fn advice(
                 "the change stands, see {show}; look whether it is dead with {look}"
             ))
         }
+        Verdict::Restored => Some(advice_when_taken_back(&program)),
         _ => None,
     }
 }
 
+/// What to do where a restore on record is why they live: nobody fights with a colleague.
+fn advice_when_taken_back(program: &str) -> String {
+    format!(
+        "a restore wanted it alive, see `{program} audit show` with its id; ask whose it is before it is ended again"
+    )
+}
+
 /// What to type next where tokens of a run of batches came back to life. They are not killed again
 /// by themselves: nobody knows how many there are.
-pub(in crate::ops) fn advice_on_run(planned: &Planned, keys: &[&str]) -> String {
+pub(in crate::ops) fn advice_on_run(
+    planned: &Planned,
+    alive: &[&str],
+    taken_back: bool,
+) -> Option<String> {
+    match alive {
+        [] => taken_back.then(|| advice_when_taken_back(&program(planned))),
+        alive => Some(advice_when_late(planned, alive)),
+    }
+}
+
+/// What to type next where tokens came back to life and nothing was tried against it: once more, and
+/// only then what helps against a writer that does not stop.
+pub(super) fn advice_when_late(planned: &Planned, keys: &[&str]) -> String {
     let program = program(planned);
     let settle = &planned.desk.bound.adapter.settle;
     match planned.request.action {
