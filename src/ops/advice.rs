@@ -40,7 +40,7 @@ impl Error {
             Self::StandbyLags { .. } => "standby_lags",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
-            Self::TooManyRows { .. } => "too_many_rows",
+            Self::TooManyRows { .. } | Self::TooManyLeft { .. } => "too_many_rows",
             Self::OverMaxRows { .. } => "over_max_rows",
             Self::OnlyDelete { .. } => "only_delete",
             Self::NoLaterEnd { .. } => "no_later_end",

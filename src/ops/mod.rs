@@ -70,7 +70,7 @@ pub use probe::ProbeWanted;
 pub use probe_error::ProbeError;
 pub use probing::Teller;
 pub use request::{MAX_ROWS, Request, Restore};
-pub use resume::Resume;
+pub use resume::{NotResumed, Resume};
 pub use schedule::Ends;
 pub use selector::Selector;
 pub use show::{ShowToken, Shown};

@@ -138,6 +138,13 @@ impl Run {
         self.state.progress()
     }
 
+    /// Whether nothing is left to be done or looked at. A last look that did not happen, was cut short
+    /// or saw tokens alive is left: one that saw all of them dead is on record.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.progress().is_complete() && (self.request.ends_at.is_some() || self.state.seen_dead())
+    }
+
     /// The batches that were tried and are not done.
     #[must_use]
     pub fn failures(&self) -> Vec<FailedBatch> {

@@ -5,11 +5,12 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::db::{self, Session};
-use crate::model::{FailedBatch, RunProgress};
+use crate::model::{FailedBatch, RunProgress, Verdict};
 use crate::ops::audit::enumerated;
 use crate::ops::error::Error;
 
 const BATCHES: &str = include_str!("../../../sql/audit/batches.sql");
+const LOOKED: &str = include_str!("../../../sql/audit/looked.sql");
 
 /// What became of one batch.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub(in crate::ops) struct RunState {
     /// In their order; the first is number 1.
     batches: Vec<(i64, BatchState)>,
     progress: RunProgress,
+    /// Whether the last look that is on record saw all of them dead.
+    seen_dead: bool,
 }
 
 impl RunState {
@@ -65,6 +68,10 @@ impl RunState {
         for row in &rows {
             state.add_row(row)?;
         }
+        let rows = session.read(LOOKED, &[(&run, Type::UUID)]).await?;
+        let last = rows.first().map(|row| row.try_get::<_, String>("verdict"));
+        let last = last.transpose().map_err(db::Error::from)?;
+        state.seen_dead = last.is_some_and(|verdict| verdict == Verdict::Dead.as_str());
         Ok(state)
     }
 
@@ -144,6 +151,11 @@ impl RunState {
     /// How far it has come.
     pub(in crate::ops) fn progress(&self) -> &RunProgress {
         &self.progress
+    }
+
+    /// Whether all of it was seen dead when it was over.
+    pub(super) fn seen_dead(&self) -> bool {
+        self.seen_dead
     }
 
     /// The numbers of the batches that are not done, in their order.

@@ -1,10 +1,14 @@
-//! What is told of a run: a line while it goes, and a receipt at its end.
+//! What is told of a run: a line while it goes, a receipt at its end, and that it is not gone on with.
 
 use uuid::Uuid;
 
 use super::last_look::LastLook;
 use super::run::Run;
-use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt};
+use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunReceipt, Verdict};
+use crate::ops::audit::ShowOperation;
+use crate::ops::error::{Error, Refusal};
+use crate::ops::record::refuse;
+use crate::ops::request::{Known, Request};
 use crate::ops::settle::advice_on_run;
 
 impl Run {
@@ -48,6 +52,7 @@ impl Run {
         stopped: Option<String>,
     ) -> RunReceipt {
         let complete = self.progress().is_complete();
+        let is_cut = look.cut.is_some();
         let policy = &self.planned.policy;
         let alive = look.those(Verdict::Resurrected);
         let taken_back = !look.those(Verdict::Restored).is_empty();
@@ -71,7 +76,7 @@ impl Run {
             stopped,
             resume: self
                 .id()
-                .filter(|_| !complete)
+                .filter(|_| !complete || is_cut)
                 .map(|id| format!("breakglass resume {id}")),
             target: policy.target.clone(),
             environment: policy.environment.as_ref().map(|named| named.name.clone()),
