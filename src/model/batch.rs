@@ -45,6 +45,9 @@ pub struct RunProgress {
     pub tokens_unchanged: i64,
     /// Of these: tokens whose rows were not there any more when their batch came.
     pub tokens_gone: i64,
+    /// Companion rows, refresh tokens and the like, that died with them.
+    #[serde(default)]
+    pub companions_changed: i64,
 }
 
 /// What goes on in a run.

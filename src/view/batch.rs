@@ -208,6 +208,7 @@ pub(super) fn progress(out: &mut dyn Write, run: &RunProgress, deed: Deed) -> io
         tokens_changed,
         tokens_unchanged,
         tokens_gone,
+        companions_changed,
     } = run;
     writeln!(
         out,
@@ -219,6 +220,11 @@ pub(super) fn progress(out: &mut dyn Write, run: &RunProgress, deed: Deed) -> io
     }
     if *tokens_gone > 0 {
         parts.push(format!("{tokens_gone} gone before their batch came"));
+    }
+    if *companions_changed > 0 {
+        parts.push(format!(
+            "and {companions_changed} of what must die with them"
+        ));
     }
     writeln!(out, "{tokens_done} of {all} tokens: {}", parts.join(", "))
 }

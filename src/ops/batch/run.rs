@@ -174,6 +174,7 @@ impl Run {
                 _ => format!("not watched to the end of the settle window: {error}"),
             });
         }
+        self.read_anew(ended.error.as_ref()).await;
         self.tell(RunEvent::End, tell);
         Ended {
             receipt: self.receipt(took.as_secs_f64(), &look, ended.stopped),

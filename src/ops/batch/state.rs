@@ -32,6 +32,8 @@ pub(super) struct Counts {
     pub(super) changed: i64,
     /// Of those: dead before.
     pub(super) unchanged: i64,
+    /// Rows that died with them.
+    pub(super) companions: i64,
 }
 
 /// How far a run has come.
@@ -128,6 +130,7 @@ impl RunState {
         progress.tokens_changed += counts.changed;
         progress.tokens_unchanged += counts.unchanged;
         progress.tokens_gone += *tokens - counts.planned;
+        progress.companions_changed += counts.companions;
         *state = BatchState::Done;
     }
 
@@ -210,5 +213,6 @@ pub(super) fn counts(row: &Row) -> Result<Counts, db::Error> {
         planned: count("planned")?,
         changed: count("changed")?,
         unchanged: count("unchanged")?,
+        companions: count("companions_changed")?,
     })
 }

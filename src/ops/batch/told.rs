@@ -40,6 +40,48 @@ impl Run {
         });
     }
 
+    /// Reads the operation that began it once more: what it changed is what its batches have. One that
+    /// cannot be read is told as it was.
+    pub(super) async fn read_anew(&mut self, error: Option<&Error>) {
+        if self.request.dry_run || error.is_some_and(Error::is_lost) {
+            return;
+        }
+        let show = ShowOperation {
+            id: self.operation.id.to_string(),
+        };
+        let database = self.planned.desk.database.uninterrupted();
+        if let Ok(session) = database.session().await
+            && let Ok(operation) = show.only(&session).await
+        {
+            self.operation = operation;
+        }
+    }
+
+    /// Records that it was not gone on with, and why: as an operation of its own, since the run's stands.
+    pub async fn decline(self, error: Error) -> Box<Refusal> {
+        let progress = self.progress();
+        let left = progress.tokens - progress.tokens_done;
+        let known = Known {
+            selector: format!("run:{}", self.operation.id),
+            plan_digest: None,
+            planned: usize::try_from(left).ok(),
+            ..self.known.clone()
+        };
+        let request = Request {
+            id: Uuid::now_v7(),
+            ..self.request.clone()
+        };
+        let desk = &self.planned.desk;
+        refuse(
+            &request,
+            &known,
+            Some(&desk.identity),
+            &desk.database,
+            error,
+        )
+        .await
+    }
+
     /// The run's operation; `None` for a dry run.
     pub(super) fn id(&self) -> Option<Uuid> {
         (!self.request.dry_run).then_some(self.operation.id)
