@@ -193,6 +193,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                 signal,
                 run,
                 failed,
+                survivors,
             } = &history;
             view::document(
                 &mut out,
@@ -205,6 +206,7 @@ async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
                     signal: signal.as_ref(),
                     run: run.as_ref(),
                     failed: run.as_ref().map(|_| failed.as_slice()),
+                    survivors: run.as_ref().map(|_| survivors.as_slice()),
                 },
             )?;
         }
@@ -227,4 +229,6 @@ struct Document<'a> {
     run: Option<&'a RunProgress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<&'a [FailedBatch]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survivors: Option<&'a [Observation]>,
 }

@@ -21,6 +21,11 @@ const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
+const CAUSED_BY_RUN: &str = include_str!("../../sql/audit/caused_by_run.sql");
+const SURVIVORS: &str = include_str!("../../sql/audit/survivors.sql");
+
+/// So many operations that a run caused, and tokens of it that were not seen dead, are told at most.
+const OF_RUN: i64 = 10_000;
 
 /// Which operations are wanted. What is `None` is not filtered by.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +59,8 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
-    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
-    /// of a run, whose batches `run` and `failed` sum up.
+    /// The operations that it caused, such as re-applies, the oldest first; for the beginning of a run
+    /// also those that its batches caused, without the batches: `run` and `failed` sum those up.
     pub caused: Vec<Operation>,
     /// Which session it signalled.
     pub signal: Option<SignalRecord>,
@@ -63,6 +68,8 @@ pub struct History {
     pub run: Option<RunProgress>,
     /// The batches of the run that were tried and are not done.
     pub failed: Vec<FailedBatch>,
+    /// Tokens of the run of which the last that was seen is not that they are dead, by their keys.
+    pub survivors: Vec<Observation>,
 }
 
 /// A request for one operation, by its id or the beginning of it.
@@ -119,10 +126,17 @@ impl ShowOperation {
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
-        // A run may have caused a hundred thousand, and its own summary tells of its batches.
-        let caused = match operation.outcome {
-            Outcome::Begun => Vec::new(),
-            _ => session.read(&with_columns(CAUSED), &by_id).await?,
+        // A run may have a hundred thousand batches, and its own summary tells of those.
+        let of_run: [db::Parameter<'_>; 2] = [(&operation.id, Type::UUID), (&OF_RUN, Type::INT8)];
+        let (caused, survivors) = match operation.outcome {
+            Outcome::Begun => (
+                session.read(&with_columns(CAUSED_BY_RUN), &of_run).await?,
+                session.read(SURVIVORS, &of_run).await?,
+            ),
+            _ => (
+                session.read(&with_columns(CAUSED), &by_id).await?,
+                Vec::new(),
+            ),
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
@@ -139,6 +153,10 @@ impl ShowOperation {
                 .map(observation_of)
                 .collect::<Result<_, _>>()?,
             caused: caused.iter().map(operation_of).collect::<Result<_, _>>()?,
+            survivors: survivors
+                .iter()
+                .map(observation_of)
+                .collect::<Result<_, _>>()?,
             signal: signal.first().map(signal_of).transpose()?,
             failed: run.as_ref().map(RunState::failures).unwrap_or_default(),
             run: run.map(|run| run.progress().clone()),

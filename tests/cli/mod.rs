@@ -65,6 +65,8 @@ mod restore_race;
 mod restore_refused;
 mod restore_settle;
 mod restore_types;
+mod run_ends;
+mod run_refused;
 mod schedule;
 mod schedule_refresh;
 mod schedule_refused;
