@@ -1,12 +1,14 @@
--- Finds the latest operation that changed a row; for one that was applied again, what it was applied
--- for.
---   $1 text  the table with its schema   $2 text  key
-with recursive latest as (
+-- Finds the latest operation that changed one of some rows: a token, and what must die with it. For one
+-- that was applied again, what it was applied for.
+--   $1 text[]  the tables with their schemas   $2 text[]  the keys
+with recursive named as (
+  select distinct n.relation, n.key
+    from unnest($1::text[], $2::text[]) as n (relation, key)
+), latest as (
   select o.id, o.parent_id, o.cause
-    from breakglass.change as c
+    from named
+    join breakglass.change as c on c.key = named.key and c.relation = named.relation
     join breakglass.operation as o on o.id = c.operation_id
-   where c.relation = $1::text
-     and c.key = $2::text
 order by o.occurred_at desc, o.id desc
    limit 1
 ), origin as (

@@ -6,6 +6,8 @@
 --   $7 text         owner: key or login of such a row
 --   $8 bigint       at most so many rows
 --   $9 boolean      also the batches of runs that were done: the run itself tells what they changed
+--   $10 text[]      tables and
+--   $11 text[]      keys of rows that must die with that token: what changed them names no token
 select /* columns */
   from breakglass.operation as o
 /* run */
@@ -18,7 +20,10 @@ select /* columns */
         or exists (select
                      from breakglass.change as c
                     where c.operation_id = o.id
-                      and ($6::text is null or $6::text in (c.key, c.label))
+                      and ($6::text is null or $6::text in (c.key, c.label)
+                           or (c.relation, c.key) in (select n.relation, n.key
+                                                        from unnest($10::text[], $11::text[])
+                                                          as n (relation, key)))
                       and ($7::text is null or $7::text in (c.owner_id, c.owner_login))))
    and ($9::boolean or o.cause is distinct from 'batch' or o.outcome not in ('applied', 'unchanged'))
 order by o.occurred_at desc, o.id desc

@@ -123,17 +123,20 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     refuse_secrets(&context, "--actor", args.actor.as_deref())?;
     let (session, identity) = context.connect().await?;
     run.warn_of_cluster(&session);
-    let request = ListOperations {
+    let mut request = ListOperations {
         since: args.since.map(|when| when.resolve(identity.as_of)),
         until: args.until.map(|when| when.resolve(identity.as_of)),
         actor: args.actor.clone(),
         action: args.action,
         outcome: args.outcome,
         token: args.token.clone(),
+        companions: Vec::new(),
         owner: args.owner.clone(),
         batches: args.batches,
         limit: (args.limit > 0).then_some(args.limit),
     };
+    let looking = request.and_companions(&context, session, identity.clone());
+    let session = looking.await?;
     let reading = request.run(&session);
     let mut operations = watched(&context.database, &session, reading).await?;
     let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);

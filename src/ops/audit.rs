@@ -42,6 +42,8 @@ pub struct ListOperations {
     pub outcome: Option<Outcome>,
     /// Key or label of a row that it changed.
     pub token: Option<String>,
+    /// Tables and keys of rows that must die with that token: what changed them names no token.
+    pub companions: Vec<(String, String)>,
     /// Key or login of such a row's owner.
     pub owner: Option<String>,
     /// Also the batches of runs that were done. They are always among those that changed a token.
@@ -98,7 +100,8 @@ impl ListOperations {
             self.outcome.map(Outcome::as_str),
         );
         let batches = self.batches || self.token.is_some() || self.owner.is_some();
-        let parameters: [db::Parameter<'_>; 9] = [
+        let (tables, keys) = columns(&self.companions);
+        let parameters: [db::Parameter<'_>; 11] = [
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
             (&self.actor, Type::TEXT),
@@ -108,6 +111,8 @@ impl ListOperations {
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
             (&batches, Type::BOOL),
+            (&tables, Type::TEXT_ARRAY),
+            (&keys, Type::TEXT_ARRAY),
         ];
         let list = with_columns(LIST);
         let rows = session.read(&list, &parameters).await?;
@@ -185,19 +190,39 @@ impl ShowOperation {
     }
 }
 
-/// The latest operation that changed a row of a table. What was applied again is part of what it was
-/// applied for, so that one is found instead.
+/// That no adapter fits, with the one that an operation on record was done with.
+pub(super) fn detect_for(error: Error, operation: &Operation) -> Error {
+    match (error, &operation.adapter) {
+        (Error::Detect(error), Some(adapter)) => Error::DetectFor {
+            error,
+            operation: operation.id,
+            adapter: adapter.clone(),
+        },
+        (error, _) => error,
+    }
+}
+
+/// Tables and keys, each for itself.
+fn columns(rows: &[(String, String)]) -> (Vec<&str>, Vec<&str>) {
+    let rows = rows.iter();
+    rows.map(|(relation, key)| (relation.as_str(), key.as_str()))
+        .unzip()
+}
+
+/// The latest operation that changed one of some rows, each by its table and key. What was applied again
+/// is part of what it was applied for, so that one is found instead.
 ///
 /// # Errors
 ///
 /// When the log cannot be read.
 pub(super) async fn latest_of(
     session: &Session,
-    relation: &str,
-    key: &str,
+    rows: &[(String, String)],
 ) -> Result<Option<Operation>, Error> {
     let latest = with_columns(LATEST);
-    let parameters: [db::Parameter<'_>; 2] = [(&relation, Type::TEXT), (&key, Type::TEXT)];
+    let (tables, keys) = columns(rows);
+    let parameters: [db::Parameter<'_>; 2] =
+        [(&tables, Type::TEXT_ARRAY), (&keys, Type::TEXT_ARRAY)];
     let rows = session.read(&latest, &parameters).await?;
     Ok(rows.first().map(operation_of).transpose()?)
 }

@@ -112,8 +112,11 @@ async fn latest(
     let [key] = keys.as_slice() else {
         return Err(Error::NoSuchToken(known.selector.clone()));
     };
-    let relation = desk.bound.token.display_name();
-    let operation = latest_of(&desk.session, &relation, key).await?;
+    // It may have ended nothing but what must die with the token.
+    let theirs = companions(desk, &keys).await?.into_iter();
+    let mut rows: Vec<(String, String)> = theirs.map(|row| (row.relation, row.key)).collect();
+    rows.push((desk.bound.token.display_name(), key.clone()));
+    let operation = latest_of(&desk.session, &rows).await?;
     match operation {
         Some(operation) => Ok((operation, Some(key.clone()))),
         None => Err(Unrestorable::NeverChanged(key.clone()).into()),
