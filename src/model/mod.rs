@@ -29,7 +29,7 @@ pub use plan_file::{
     PLAN_FILE_SCHEMA, PlanFile, PlanFileError, PlannedAdapter, PlannedDatabase, Planner,
 };
 pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
-pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
+pub use receipt::{CameMeanwhile, DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepSummary};
 pub use token::{Owner, State, Token};

@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::applied::{changes_of, operation_of};
+use super::came_meanwhile;
 use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::{explain, other_cascades};
@@ -69,9 +70,14 @@ impl Planned {
         if let Some(report) = probe.as_mut().filter(|report| report.is_unconfirmed()) {
             seen = look_after_probe(self, operation.id, seen, report).await;
         }
+        let came_meanwhile = self.came_meanwhile().await;
+        if let Some(advice) = came_meanwhile.as_ref().and_then(came_meanwhile::advice) {
+            seen.1.advice.get_or_insert(advice);
+        }
         Ok(Receipt {
             unreached: self.left_alive(&operation, committed - begun),
             probe,
+            came_meanwhile,
             ..self.receipt(operation, changes, Some(seen))
         })
     }
@@ -192,6 +198,7 @@ impl Planned {
             taken_back,
             unreached: Vec::new(),
             probe: None,
+            came_meanwhile: None,
             target: self.policy.target.clone(),
             environment: self
                 .policy

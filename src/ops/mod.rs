@@ -10,6 +10,7 @@ mod applied;
 mod assemble;
 mod audit;
 mod batch;
+mod came_meanwhile;
 mod cancel_blocker;
 mod carry_out;
 mod constants;
