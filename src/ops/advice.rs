@@ -158,6 +158,9 @@ impl Error {
             }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NoLaterEnd { .. } => "leave `--at` and `--in` out: an expire ends it now",
+            Self::EndPassed { written: true, .. } => {
+                "plan again, with another `--at` or `--in`, or without to end it now"
+            }
             Self::EndPassed { .. } => "leave `--at` and `--in` out to end it now",
             Self::EndTooFar => "leave it as it is, or give an earlier one",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",

@@ -230,6 +230,8 @@ pub enum Error {
         end: DateTime<Utc>,
         /// The database's clock.
         as_of: DateTime<Utc>,
+        /// Whether a plan file asks for it.
+        written: bool,
     },
     /// An end that no time can hold.
     #[error("that end is later than any that a database can hold and a client read")]

@@ -132,7 +132,8 @@ impl Request {
 
     /// How the targets were named, with what else decides over the rows.
     fn told(&self, selector: String) -> String {
-        if self.leave_companions {
+        // What a plan file tells of itself ends with it already.
+        if self.leave_companions && self.file_to_apply().is_none() {
             format!("{selector}{NO_COMPANIONS}")
         } else {
             selector
@@ -145,7 +146,16 @@ impl Request {
         if let Some(file) = self.file_to_apply() {
             file.check(desk)?;
         }
+        let is_written = self.file_to_apply().is_some();
         self.fix_end(desk.identity.as_of)
+            .map_err(|error| match error {
+                Error::EndPassed { end, as_of, .. } => Error::EndPassed {
+                    end,
+                    as_of,
+                    written: is_written,
+                },
+                error => error,
+            })
     }
 
     /// What a record says of it, whatever becomes of it.
@@ -166,7 +176,9 @@ impl Request {
         }
         let (statement, references) = self.statement(desk, known, written).await?;
         let (plan, left) = if let Some(file) = self.file_to_apply() {
-            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let planned = file.plan().tokens.len();
+            self.check_size(policy, planned, false)?;
+            self.check_expected(planned)?;
             let plan = file.over_rows(desk, &references).await?;
             let left = left_by(desk, &plan).await?;
             (plan, left)

@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::desk::Desk;
 use super::error::Error;
 use super::planned::Planned;
+use super::selector::Selector;
 use crate::adapter::Adapter;
 use crate::db::Identity;
 use crate::model::{PLAN_FILE_SCHEMA, Plan, PlanFile, PlannedAdapter, PlannedDatabase, Planner};
@@ -204,6 +205,10 @@ impl Planned {
             },
             action: *action,
             ends_at: *ends_at,
+            filtered: matches!(
+                request.selectors.as_slice(),
+                [Selector::Filtered(_) | Selector::Owner(_)]
+            ),
             selector: without_digests(&self.known.selector),
             reason,
             ticket,
