@@ -13,6 +13,7 @@ use super::request::{Known, Request};
 use super::resolve::{Resolved, describe, resolve};
 use super::restore;
 use super::schedule;
+use super::selector::Selector;
 use super::watch::watched;
 use crate::adapter::{Bound, ForeignKey, With};
 use crate::db::{Identity, Session};
@@ -123,7 +124,14 @@ impl Request {
         known: &mut Known,
     ) -> Result<Resolved, Error> {
         let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await;
+        let resolved = match (resolved, self.selectors.as_slice(), self.expect) {
+            // Nothing of a leak is alive: that is a number too.
+            (Err(Error::NoSuchToken(_)), [Selector::Swept(_)], Some(expected)) => {
+                return Err(Error::Expected { expected, found: 0 });
+            }
+            (resolved, _, _) => resolved?,
+        };
         known.selector = self.told(resolved.selector.clone());
         self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         self.check_expected(resolved.rows.len())?;
