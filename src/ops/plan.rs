@@ -2,6 +2,7 @@
 
 use super::actor::find_actor;
 use super::assemble::{Found, assemble, left_by, statement};
+use super::audit::{ShowOperation, detect_for};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
@@ -105,7 +106,23 @@ impl Request {
             file.check_database(identity)?;
             file.check_adapters(&context.adapters)?;
         }
-        context.detect(session).await
+        let error = match context.detect(session).await {
+            Err(error @ Error::Detect(_)) => error,
+            found => return found,
+        };
+        let Some(id) = self.taken_back() else {
+            return Err(error);
+        };
+        // The record knows which one it was.
+        match (ShowOperation { id }).only(session).await {
+            Ok(operation) => Err(detect_for(error, &operation)),
+            Err(_unknown) => Err(error),
+        }
+    }
+
+    /// The operation that a restore names.
+    fn taken_back(&self) -> Option<String> {
+        self.restore.as_ref()?.operation.clone()
     }
 
     /// How the selectors may be told where no adapter says what is a secret.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::audit::ShowOperation;
+use super::audit::{ShowOperation, detect_for};
 use super::batch::{Run, RunState};
 use super::desk::Context;
 use super::error::{Error, Refusal};
@@ -68,7 +68,8 @@ impl Resume {
                 });
             }
         };
-        let bound = context.detect(&session).await?;
+        let bound = context.detect(&session).await;
+        let bound = bound.map_err(|error| detect_for(error, &operation))?;
         let desk = context.desk(session, identity, bound);
         check_place(
             &operation,
@@ -199,11 +200,13 @@ fn check_place(
         _ => false,
     };
     let run_adapter = run.adapter.as_deref().unwrap_or_default();
-    if other_cluster || there.name != here.name || run_adapter != adapter {
+    let is_here = !other_cluster && there.name == here.name;
+    if !is_here || run_adapter != adapter {
         return Err(Error::RunElsewhere {
             run: run.id,
             there: place(run_adapter, there),
             here: place(adapter, here),
+            adapter: is_here.then(|| run_adapter.to_owned()),
         });
     }
     Ok(())

@@ -61,7 +61,7 @@ pub(super) async fn find(
     request.parent = Some((operation.id, Cause::Restore));
     check(&operation)?;
     let left = left(desk, &operation, request.max_rows).await?;
-    let columns = columns(desk, &left)?;
+    let columns = columns(desk, &left).map_err(|error| of_another(&operation, desk, error))?;
     let rows = look(desk, &columns, left, only.as_deref(), force).await?;
     let taken_back = taken_back(&operation, &rows);
     refuse_changed(&operation, &rows, force)?;
@@ -245,7 +245,8 @@ fn refuse_changed(operation: &Operation, rows: &[Row], force: bool) -> Result<()
     if !differences.is_empty() && !may_go_on {
         return Err(Unrestorable::ChangedSince {
             differences,
-            nothing_left: force,
+            // Offered only where it would write something.
+            nothing_left: force || !rows.iter().any(Row::can_be_put_back),
         }
         .into());
     }
@@ -261,7 +262,39 @@ fn check_size(request: &Request, policy: &Policy, plan: &Plan) -> Result<(), Err
     if let Some(expected) = request.expect.filter(|expected| *expected != found) {
         return Err(Error::Expected { expected, found });
     }
-    request.check_size(policy, found, false)
+    let checked = request.check_size(policy, found, false);
+    checked.map_err(|error| match error {
+        Error::TooManyRows {
+            planned,
+            cut,
+            most,
+            target,
+            restores: _,
+        } => Error::TooManyRows {
+            planned,
+            cut,
+            most,
+            target,
+            restores: true,
+        },
+        error => error,
+    })
+}
+
+/// Columns that are not those of this adapter may be those of the one that the operation was done with.
+fn of_another(operation: &Operation, desk: &Desk, error: Error) -> Error {
+    match (error, &operation.adapter) {
+        (Error::Unrestorable(Unrestorable::OtherColumns(columns)), Some(adapter))
+            if *adapter != desk.bound.adapter.name =>
+        {
+            Unrestorable::OtherAdapter {
+                columns,
+                adapter: adapter.clone(),
+            }
+            .into()
+        }
+        (error, _) => error,
+    }
 }
 
 /// The rows that are there, with everything that the statement compares.
