@@ -64,7 +64,7 @@ impl Planned {
         let interrupt = self.desk.database.interrupt().clone();
         // The application is asked for longer than the database is.
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let asking = self.ask_on(&interrupt, committed);
+        let asking = self.ask_on(&interrupt, committed, operation.outcome);
         let mut seen = self.look_back(operation.id).await;
         let mut probe = self.asked(asking, operation.id).await;
         if let Some(report) = probe.as_mut().filter(|report| report.is_unconfirmed()) {

@@ -50,9 +50,10 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "{}", visible(&unchanged_line(operation, token)))?;
     }
     if unchanged.len() > SHOWN {
-        let why = match operation.ends_at {
-            None => "already dead",
-            Some(_) => "over by then anyway",
+        let why = match (operation.action, operation.ends_at) {
+            (Deed::Restore, _) => "already as before",
+            (_, None) => "already dead",
+            (_, Some(_)) => "over by then anyway",
         };
         writeln!(out, "… {} {why} in all", unchanged.len())?;
     }
