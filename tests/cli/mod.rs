@@ -16,6 +16,8 @@ mod audit_show;
 mod batches;
 mod blockers;
 mod cancel_blocker;
+mod codes;
+mod companion_history;
 mod connect;
 mod ctrl_c;
 mod delete;
