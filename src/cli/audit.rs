@@ -119,18 +119,21 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
     refuse_secrets(&context, "--actor", args.actor.as_deref())?;
     let (session, identity) = context.connect().await?;
     run.warn_of_cluster(&session);
-    let request = ListOperations {
+    let mut request = ListOperations {
         since: args.since.map(|when| when.resolve(identity.as_of)),
         until: args.until.map(|when| when.resolve(identity.as_of)),
         actor: args.actor.clone(),
         action: args.action,
         outcome: args.outcome,
         token: args.token.clone(),
+        companions: Vec::new(),
         owner: args.owner.clone(),
         batches: args.batches,
         limit: (args.limit > 0).then_some(args.limit),
         after: None,
     };
+    let looking = request.and_companions(&context, session, identity.clone());
+    let session = looking.await?;
     let log = context.log(&session, &identity).await?;
     let reading = request.run(&log);
     let mut operations = watched(&context.database, &session, reading).await?;
