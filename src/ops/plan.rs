@@ -2,6 +2,7 @@
 
 use super::actor::find_actor;
 use super::assemble::{Found, assemble, left_by, statement};
+use super::audit::{ShowOperation, detect_for};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
@@ -110,7 +111,24 @@ impl Request {
             file.check_database(identity)?;
             file.plan().adapter.check_known(&context.adapters)?;
         }
-        context.detect(session).await
+        let error = match context.detect(session).await {
+            Err(error @ Error::Detect(_)) => error,
+            found => return found,
+        };
+        let Some(id) = self.taken_back() else {
+            return Err(error);
+        };
+        // The record knows which one it was.
+        let log = context.log(session, identity).await;
+        match (ShowOperation { id }).only(&log?).await {
+            Ok(operation) => Err(detect_for(error, &operation)),
+            Err(_unknown) => Err(error),
+        }
+    }
+
+    /// The operation that a restore names.
+    fn taken_back(&self) -> Option<String> {
+        self.restore.as_ref()?.operation.clone()
     }
 
     /// How the selectors may be told where no adapter says what is a secret.
@@ -129,7 +147,14 @@ impl Request {
         known: &mut Known,
     ) -> Result<Resolved, Error> {
         let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await;
+        let resolved = match (resolved, self.selectors.as_slice(), self.expect) {
+            // Nothing of a leak is alive: that is a number too.
+            (Err(Error::NoSuchToken(_)), [Selector::Swept(_)], Some(expected)) => {
+                return Err(Error::Expected { expected, found: 0 });
+            }
+            (resolved, _, _) => resolved?,
+        };
         known.selector = self.told(resolved.selector.clone());
         self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         self.check_expected(resolved.rows.len())?;
@@ -138,7 +163,8 @@ impl Request {
 
     /// How the targets were named, with what else decides over the rows.
     fn told(&self, selector: String) -> String {
-        if self.leave_companions {
+        // What a plan file tells of itself ends with it already.
+        if self.leave_companions && self.file_to_apply().is_none() {
             format!("{selector}{NO_COMPANIONS}")
         } else {
             selector
@@ -151,7 +177,16 @@ impl Request {
         if let Some(file) = self.file_to_apply() {
             file.check(desk)?;
         }
+        let is_written = self.file_to_apply().is_some();
         self.fix_end(desk.identity.as_of)
+            .map_err(|error| match error {
+                Error::EndPassed { end, as_of, .. } => Error::EndPassed {
+                    end,
+                    as_of,
+                    written: is_written,
+                },
+                error => error,
+            })
     }
 
     /// What a record says of it, whatever becomes of it.
@@ -176,7 +211,9 @@ impl Request {
         }
         let (statement, references) = self.statement(desk, known, written).await?;
         let (plan, left) = if let Some(file) = self.file_to_apply() {
-            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let planned = file.plan().tokens.len();
+            self.check_size(policy, planned, false)?;
+            self.check_expected(planned)?;
             let plan = file.over_rows(desk, &references).await?;
             let left = left_by(desk, &plan).await?;
             (plan, left)

@@ -96,6 +96,22 @@ impl Request {
         }
     }
 
+    /// Whose everything it is about, as named.
+    pub(super) fn owner_to_cut(&self) -> Option<&String> {
+        match self.selectors.as_slice() {
+            [Selector::Owner(owner)] => Some(owner),
+            _ => None,
+        }
+    }
+
+    /// Whether it says what its tokens are like, or whose, and not which they are.
+    pub(super) fn is_filtered(&self) -> bool {
+        matches!(
+            self.selectors.as_slice(),
+            [Selector::Filtered(_) | Selector::Owner(_)]
+        )
+    }
+
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
         let Known {

@@ -70,8 +70,11 @@ fn so_does_what_reads() {
     sends(|| async {
         let context = given::<Context>();
         let (session, identity) = context.connect().await?;
+        let mut list = given::<ListOperations>();
+        let looking = list.and_companions(&context, session, identity.clone());
+        let session = looking.await?;
         let log = context.log(&session, &identity).await?;
-        let all = given::<ListOperations>().run(&log).await?;
+        let all = list.run(&log).await?;
         let one = given::<ShowOperation>().run(&log).await?;
         Ok::<_, Error>((all, one))
     });

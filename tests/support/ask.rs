@@ -30,7 +30,6 @@ pub(crate) struct Ask<'a> {
 }
 
 /// What came back.
-#[must_use = "assert the status with .status(n)"]
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: u16,

@@ -49,18 +49,21 @@ pub(super) async fn list(
         limit,
         after,
     } = query;
-    let request = ListOperations {
+    let mut request = ListOperations {
         since: since.or(ago(identity.as_of, since_ms_ago)),
         until: until.or(ago(identity.as_of, until_ms_ago)),
         actor,
         action,
         outcome,
         token,
+        companions: Vec::new(),
         owner,
         batches,
         limit: Some(limit.unwrap_or(PAGE)),
         after: after.map(Cursor::new),
     };
+    let looking = request.and_companions(&context, session, identity.clone());
+    let session = looking.await?;
     let log = context.log(&session, &identity).await?;
     Ok(Json(request.page(&log).await?))
 }
