@@ -107,7 +107,6 @@ impl App {
     }
 
     /// Everything that is answered.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::all()
             .layer(DefaultBodyLimit::max(self.0.limits.body_bytes))

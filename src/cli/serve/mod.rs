@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 1024;
 pub(super) struct ServeArgs {
     #[command(subcommand)]
     command: Option<ServeCommand>,
-    /// Where to listen: ADDRESS:PORT or unix:/PATH; more than once for several
+    /// Where to listen: `ADDRESS:PORT` or `unix:/PATH`; more than once for several
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7345")]
     listen: Vec<Address>,
     /// The file that says who may call, and what they may do; read again on SIGHUP

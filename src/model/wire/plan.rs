@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zeroize::Zeroize;
+use zeroize::Zeroize as _;
 
 use super::change::{ChangeRequest, is_false};
 use super::filter::FilterWords;
