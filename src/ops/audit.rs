@@ -176,13 +176,12 @@ impl ShowOperation {
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = session.read(OBSERVATIONS, &by_id).await?;
         // A run may have caused a hundred thousand, and its own summary tells of its batches.
-        let caused = match operation.outcome {
-            Outcome::Begun => Vec::new(),
-            _ => {
-                let scope = log.parameters();
-                let caused = with_columns(CAUSED);
-                session.read(&caused, &scope.after(&by_id)).await?
-            }
+        let caused = if operation.outcome == Outcome::Begun {
+            Vec::new()
+        } else {
+            let scope = log.parameters();
+            let caused = with_columns(CAUSED);
+            session.read(&caused, &scope.after(&by_id)).await?
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,

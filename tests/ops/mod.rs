@@ -1,4 +1,11 @@
 //! What a server can do that the command line cannot: the library's operations, called by name.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper that cannot go on fails the test that called it, and what was measured is told"
+)]
 
 mod paging;
 mod paging_at_random;
@@ -23,7 +30,8 @@ fn bound(database: &TestDatabase, owner: Option<&str>, kinds: Option<&[&str]>) -
     let context = context(database);
     let kinds: Option<Vec<String>> =
         kinds.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());
-    let scope = Scope::resolve(&open(&context), owner, kinds.as_deref());
-    let scope = wait(scope).unwrap_or_else(|error| panic!("{error}"));
+    let desk = open(&context);
+    let scope = wait(Scope::resolve(&desk, owner, kinds.as_deref()));
+    let scope = scope.unwrap_or_else(|error| panic!("{error}"));
     Context { scope, ..context }
 }
