@@ -56,7 +56,7 @@ async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
                     desk.identity.line(),
                     desk.bound.adapter.title
                 ));
-                fits = Some(desk.bound.adapter.name);
+                fits = Some(desk.bound.adapter.name.clone());
             }
             Err(error @ Error::Detect(_)) => run.screen.note(&format!("note: {error}")),
             Err(error) => return Err(error.into()),

@@ -109,6 +109,7 @@ impl Connecting {
                 instead_of,
                 ..policy
             },
+            detected: None,
         })
     }
 

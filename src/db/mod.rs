@@ -22,6 +22,7 @@ mod password;
 mod pool;
 mod session;
 mod sqlstate;
+mod stream;
 pub mod tls;
 mod warnings;
 mod wire;

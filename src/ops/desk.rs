@@ -1,5 +1,7 @@
 //! Where an operation works: the database it found, and the adapter that fits it.
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -7,6 +9,7 @@ use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
 use super::constants::taken;
+use super::detected::Detected;
 use super::doctor::hidden;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
@@ -24,6 +27,8 @@ pub struct Context {
     pub choice: Choice,
     /// What the target demands.
     pub policy: Policy,
+    /// The adapter that was found to fit, for a server; a command looks for itself.
+    pub detected: Option<Detected>,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
@@ -36,7 +41,7 @@ pub struct Desk {
     /// Which database it is.
     pub identity: Identity,
     /// The adapter.
-    pub bound: Bound,
+    pub bound: Arc<Bound>,
 }
 
 impl Context {
@@ -47,12 +52,12 @@ impl Context {
     /// When there is no connection, or not exactly one adapter fits.
     pub async fn open(&self) -> Result<Desk, Error> {
         let (session, identity) = self.connect().await?;
-        let bound = self.detect(&session).await?;
+        let bound = self.detect(&session, &identity).await?;
         Ok(self.desk(session, identity, bound))
     }
 
     /// Puts together what was found.
-    pub(super) fn desk(&self, session: Session, identity: Identity, bound: Bound) -> Desk {
+    pub(super) fn desk(&self, session: Session, identity: Identity, bound: Arc<Bound>) -> Desk {
         let database = self.database.clone();
         Desk {
             database,
@@ -89,12 +94,34 @@ impl Context {
         Ok((session, identity))
     }
 
+    /// Chooses the adapter that fits the database of a session, or knows which one did just now.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one does.
+    pub async fn detect(
+        &self,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Arc<Bound>, Error> {
+        let Some(detected) = &self.detected else {
+            return Ok(Arc::new(self.detect_anew(session).await?));
+        };
+        let surprises = self.database.surprises();
+        if let Some(bound) = detected.get(identity, surprises) {
+            return Ok(bound);
+        }
+        let bound = Arc::new(self.detect_anew(session).await?);
+        detected.put(identity, surprises, &bound);
+        Ok(bound)
+    }
+
     /// Chooses the adapter that fits the database of a session.
     ///
     /// # Errors
     ///
     /// When not exactly one does.
-    pub async fn detect(&self, session: &Session) -> Result<Bound, Error> {
+    pub(super) async fn detect_anew(&self, session: &Session) -> Result<Bound, Error> {
         let catalogue = catalogue(session, &detect::tables(&self.adapters)).await?;
         let bound = detect::choose(&self.adapters, &catalogue, &self.choice)?;
         Ok(taken(session, bound).await??)

@@ -1,5 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use std::sync::Arc;
+
 use super::actor::find_actor;
 use super::assemble::{Found, assemble, left_by, statement};
 use super::desk::{Context, Desk};
@@ -98,12 +100,12 @@ impl Request {
         context: &Context,
         session: &Session,
         identity: &Identity,
-    ) -> Result<Bound, Error> {
+    ) -> Result<Arc<Bound>, Error> {
         if let Some(file) = self.file_to_apply() {
             file.check_database(identity)?;
             file.check_adapters(&context.adapters)?;
         }
-        context.detect(session).await
+        context.detect(session, identity).await
     }
 
     /// How the selectors may be told where no adapter says what is a secret.

@@ -53,7 +53,7 @@ impl Resume {
                 });
             }
         };
-        let bound = context.detect(&session).await?;
+        let bound = context.detect(&session, &identity).await?;
         let desk = context.desk(session, identity, bound);
         check_place(
             &operation,

@@ -31,6 +31,7 @@ pub(crate) fn context(database: Database) -> Context {
         adapters: builtin().expect("they load"),
         choice: Choice::default(),
         policy: Policy::default(),
+        detected: None,
     }
 }
 

@@ -53,6 +53,7 @@ impl Stage {
             adapters: builtin()?,
             choice: Choice::default(),
             policy: Policy::default(),
+            detected: None,
         };
         let role = OperatorRole {
             name: OPERATOR_ROLE.to_owned(),
