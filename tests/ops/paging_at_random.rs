@@ -204,7 +204,6 @@ fn list(desk: &Desk, sort: SortKey, descending: bool) -> Vec<String> {
     let keys = wait(async {
         let tokens = request.run(desk).await?;
         let keys = tokens.map_ok(|token| token.key).try_collect().await?;
-        desk.session.end_stream().await?;
         Ok(keys)
     });
     keys.unwrap_or_else(|error: breakglass::ops::Error| panic!("{error}"))

@@ -36,6 +36,7 @@ pub(crate) fn with_adapters(database: &TestDatabase, adapters: Vec<Adapter>) -> 
         adapters,
         choice: Choice::default(),
         policy: Policy::default(),
+        detected: None,
         scope: Scope::default(),
     }
 }

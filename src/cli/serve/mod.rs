@@ -17,7 +17,7 @@ use super::failure::Failure;
 use crate::db::{Interrupt, parse_limit};
 use crate::http::listen::{Address, Bound, Patience, ServerTls, TlsFiles, bind, serve};
 use crate::http::{App, RequestLimits, Settings};
-use crate::ops::Context;
+use crate::ops::{Context, Detected};
 
 /// How long a client may take for the head of a request, and to take what it is sent.
 const CLIENT: Duration = Duration::from_secs(10);
@@ -169,6 +169,7 @@ fn app(args: &ServeArgs, context: Context) -> Result<App, Failure> {
         .map_err(|error| Failure::usage(error.to_string(), "give a larger `--pool-size`"))?;
     let context = Context {
         database,
+        detected: Some(Detected::default()),
         ..context
     };
     let settings = Settings {
