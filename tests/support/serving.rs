@@ -97,12 +97,6 @@ impl Serving {
         self.log.so_far().join("\n")
     }
 
-    /// Waits for a line of the log that holds a text.
-    #[track_caller]
-    pub(crate) fn logs(&self, text: &str) {
-        self.log.wait(0, |line| line.contains(text));
-    }
-
     /// Sends it a signal: `HUP`, `INT`, `TERM`, `STOP`.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
@@ -235,9 +229,12 @@ impl Principals {
     /// Gives every principal of a text a token, unless it brings its own.
     fn read(&mut self, text: &str) {
         let mut entries = text.split(PRINCIPAL);
-        self.text = entries.next().unwrap_or_default().to_owned();
+        entries
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut self.text);
         for entry in entries {
-            self.text += &format!("{PRINCIPAL}{entry}");
+            self.text.extend([PRINCIPAL, entry]);
             if entry.contains("[[principal.token]]") {
                 continue;
             }
@@ -247,8 +244,9 @@ impl Principals {
                 token.expose().to_owned()
             });
             let digest = BearerToken::received(token).digest();
-            self.text +=
-                &format!("\n[[principal.token]]\nid = \"{name}-1\"\nsha256 = \"{digest}\"\n");
+            let token =
+                format!("\n[[principal.token]]\nid = \"{name}-1\"\nsha256 = \"{digest}\"\n");
+            self.text.push_str(&token);
         }
     }
 

@@ -75,7 +75,7 @@ fn tokens_rm(
 
 /// `coder tokens ls`, as rows.
 #[track_caller]
-fn tokens_ls(serving: &Serving, principal: &str, all: bool, expired: bool) -> Vec<Value> {
+fn tokens_ls(serving: &Serving, principal: &str, [all, expired]: [bool; 2]) -> Vec<Value> {
     // Go's url.Values are written in the order of their names.
     let query = format!("/tokens?include_all={all}&include_expired={expired}");
     let answer = send(serving, principal, "GET", &keys("me", &query)).status(200);
@@ -87,10 +87,10 @@ fn tokens_ls(serving: &Serving, principal: &str, all: bool, expired: bool) -> Ve
 fn the_requests_of_coder_tokens_ls() {
     let database = coder();
     let serving = serve(&database);
-    let own = tokens_ls(&serving, "runner", false, false);
+    let own = tokens_ls(&serving, "runner", [false, false]);
     assert_eq!(own.len(), 4);
-    assert_eq!(tokens_ls(&serving, "runner", true, true), own);
-    let listed = |all, expired| tokens_ls(&serving, "admin", all, expired).len();
+    assert_eq!(tokens_ls(&serving, "runner", [true, true]), own);
+    let listed = |all, expired| tokens_ls(&serving, "admin", [all, expired]).len();
     let count = |more: &str| where_so(&database, &format!("login_type = 'token' {more}")).len();
     assert_eq!(listed(true, false), count("and expires_at > now()"));
     assert_eq!(listed(true, true), count(""));

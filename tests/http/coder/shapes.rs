@@ -119,7 +119,7 @@ fn releases_with_other_columns_are_shown_alike() {
         assert_eq!(found["scope"], "all");
         assert_eq!((&found["scopes"], &found["allow_list"]), (&scopes, &lists));
         let listed = get(&serving, "runner", &keys("me", "/tokens")).status(200);
-        assert_eq!(super::ids(&listed), [id.clone()]);
+        assert_eq!(super::ids(&listed), std::slice::from_ref(&id));
         let path = keys("me", &format!("/{id}/expire"));
         serving
             .ask("PUT", &path)
