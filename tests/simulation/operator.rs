@@ -202,6 +202,7 @@ impl<'a> Operator<'a> {
             app_actor: None,
             os_user: None,
             host: None,
+            caller: None,
         }
     }
 

@@ -57,11 +57,6 @@ impl Serving {
         &self.addresses[0]
     }
 
-    /// All the places where it listens, in the order in which they were named.
-    pub(crate) fn addresses(&self) -> &[String] {
-        &self.addresses
-    }
-
     /// The bearer token of a principal.
     #[track_caller]
     pub(crate) fn token(&self, principal: &str) -> &str {
