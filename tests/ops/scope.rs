@@ -436,7 +436,7 @@ fn a_kind_that_is_not_theirs_is_not_there() {
     // Both at once.
     let mine = bound(&database, Some("mira"), Some(&["session"]));
     let of_mira = "select k.id from api_keys as k join users as u on u.id = k.user_id where username = 'mira' \
-                   and login_type = 'oidc' and token_name = '' order by k.id";
+                   and k.login_type = 'oidc' and token_name = '' order by k.id";
     let wanted: Vec<String> = database
         .query(of_mira)
         .into_iter()
