@@ -140,10 +140,6 @@ impl Error {
             Self::NoSuchOwner(_) => {
                 "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
             }
-            Self::Cursor(_) => {
-                "hand back `next` of the page before, and ask for the same order; without a cursor the list begins anew"
-            }
-            Self::PageSize { .. } => "say how many with `limit`",
             Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
             Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
@@ -195,7 +191,6 @@ impl Error {
                 "change the target's `max_rows`, which no flag raises, or name fewer tokens in operations of their own"
             }
             Self::NoFilter => "leave --batch-size out, or say which by a filter",
-            Self::BoundCaller => "change fewer tokens at a time, each time in one transaction",
             Self::TooManyBatches { .. } => "give a larger --batch-size",
             Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
             Self::RunElsewhere { adapter: None, .. } => "connect to where it belongs",
@@ -206,9 +201,23 @@ impl Error {
             Self::OverMaxRows { .. } => {
                 "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
             }
-            _ => return None,
+            _ => return self.callers_hint(),
         };
         Some(hint)
+    }
+
+    /// The hints of what only a server's callers can do wrong.
+    fn callers_hint(&self) -> Option<&'static str> {
+        match self {
+            Self::BoundCaller => {
+                Some("change fewer tokens at a time, each time in one transaction")
+            }
+            Self::Cursor(_) => Some(
+                "hand back `next` of the page before, and ask for the same order; without a cursor the list begins anew",
+            ),
+            Self::PageSize { .. } => Some("say how many with `limit`"),
+            _ => None,
+        }
     }
 }
 

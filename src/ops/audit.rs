@@ -202,20 +202,17 @@ impl History {
         // A run may have a hundred thousand batches, and its own summary tells of those. Nobody finds
         // one who is bound.
         let of_run: [db::Parameter<'_>; 2] = [(&operation.id, Type::UUID), (&OF_RUN, Type::INT8)];
-        let (caused, survivors) = match operation.outcome {
-            Outcome::Begun => {
-                let survivors = session.read(SURVIVORS, &of_run).await?;
-                let survivors = survivors.iter().map(observation_of);
-                (
-                    session.read(&with_columns(CAUSED_BY_RUN), &of_run).await?,
-                    Some(survivors.collect::<Result<_, _>>()?),
-                )
-            }
-            _ => {
-                let scope = log.parameters();
-                let caused = with_columns(CAUSED);
-                (session.read(&caused, &scope.after(&by_id)).await?, None)
-            }
+        let (caused, survivors) = if operation.outcome == Outcome::Begun {
+            let survivors = session.read(SURVIVORS, &of_run).await?;
+            let survivors = survivors.iter().map(observation_of);
+            (
+                session.read(&with_columns(CAUSED_BY_RUN), &of_run).await?,
+                Some(survivors.collect::<Result<_, _>>()?),
+            )
+        } else {
+            let scope = log.parameters();
+            let caused = with_columns(CAUSED);
+            (session.read(&caused, &scope.after(&by_id)).await?, None)
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,

@@ -314,9 +314,11 @@ impl HeldPlan {
         };
         let context = Context {
             choice,
+            // Of another choice.
+            detected: None,
             ..context.clone()
         };
-        let bound = context.detect(&session).await?;
+        let bound = context.detect(&session, &identity).await?;
         let desk = context.desk(session, identity, bound);
         self.adapter.check_chosen(&desk.bound)?;
         if let Some(file) = request.file_to_apply() {

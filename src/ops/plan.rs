@@ -1,5 +1,7 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use std::sync::Arc;
+
 use super::actor::find_actor;
 use super::assemble::{Found, assemble, left_by, statement};
 use super::audit::{ShowOperation, detect_for};
@@ -106,12 +108,12 @@ impl Request {
         context: &Context,
         session: &Session,
         identity: &Identity,
-    ) -> Result<Bound, Error> {
+    ) -> Result<Arc<Bound>, Error> {
         if let Some(file) = self.file_to_apply() {
             file.check_database(identity)?;
             file.plan().adapter.check_known(&context.adapters)?;
         }
-        let error = match context.detect(session).await {
+        let error = match context.detect(session, identity).await {
             Err(error @ Error::Detect(_)) => error,
             found => return found,
         };

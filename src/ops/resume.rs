@@ -77,7 +77,7 @@ impl Resume {
                 });
             }
         };
-        let bound = context.detect(&session).await;
+        let bound = context.detect(&session, &identity).await;
         let bound = bound.map_err(|error| detect_for(error, &operation))?;
         let desk = context.desk(session, identity, bound);
         check_place(

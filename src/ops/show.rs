@@ -45,7 +45,7 @@ impl ListOperations {
         let Some(token) = self.token.clone() else {
             return Ok(session);
         };
-        let bound = match context.detect(&session).await {
+        let bound = match context.detect(&session, &identity).await {
             Ok(bound) => bound,
             Err(Error::Database(error)) if error.is_interruption() => return Err(error.into()),
             Err(_no_application) => return Ok(session),

@@ -175,7 +175,8 @@ fn a_transaction_that_was_left_open_goes_with_its_connection() {
     let database = installed();
     let context = pooled(&database, 2, "");
     let server = server();
-    let statement = format!("update api_keys set token_name = 'x' where id = '{HOT}' returning id");
+    let statement =
+        format!("update public.api_keys set token_name = 'x' where id = '{HOT}' returning id");
     let backend_before = server.block_on(async {
         let (session, identity) = context.connect().await.expect("it answers");
         let change = Change::apply(&session, &identity, Isolation::Latest, &statement, &[]);
@@ -242,6 +243,30 @@ fn a_server_that_was_restarted_needs_no_new_pool() {
     server.block_on(all(context.clone()));
 }
 
+/// Processes that stand still until this is dropped.
+struct Stopped<'a>(&'a [i32]);
+
+impl<'a> Stopped<'a> {
+    fn new(pids: &'a [i32]) -> Self {
+        let stopped = Self(pids);
+        stopped.signal(Signal::STOP);
+        stopped
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in self.0 {
+            let pid = Pid::from_raw(*pid).expect("it is one");
+            kill_process(pid, signal).expect("it is ours");
+        }
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+    }
+}
+
 /// A backend that is stopped answers nothing, as one behind a wire that leads nowhere any more.
 #[test]
 fn silent_connections_cost_one_look_and_no_request() {
@@ -254,17 +279,12 @@ fn silent_connections_cost_one_look_and_no_request() {
         sleep(Duration::from_millis(2_100)).await;
         pids.into()
     });
-    let signal = |signal: Signal| {
-        for pid in &pids {
-            let pid = Pid::from_raw(*pid).expect("it is one");
-            kill_process(pid, signal).expect("it is ours");
-        }
-    };
-    signal(Signal::STOP);
+    let stopped = Stopped::new(&pids);
     let begun = Instant::now();
-    let answered = server.block_on(timeout(Duration::from_secs(5), backend(&context)));
+    let answered =
+        server.block_on(async { timeout(Duration::from_secs(5), backend(&context)).await });
     let took = begun.elapsed();
-    signal(Signal::CONT);
+    drop(stopped);
     assert!(!pids.contains(&answered.expect("in time")));
     assert!(took < Duration::from_millis(1_900), "{took:?}");
 }
@@ -398,7 +418,7 @@ fn a_pool_is_held_against_the_pin() {
                 "{error}"
             );
             // Whoever is asked what is wrong says it.
-            let (_, diagnosis) = Doctor::default().run(&wrong).await.expect("it looks");
+            let diagnosis = Doctor::default().run(&wrong).await.expect("it looks");
             assert_eq!(diagnosis.verdict, Fitness::Unfit);
             let codes = diagnosis.findings.iter().map(|finding| finding.code);
             assert!(codes.into_iter().any(|code| code == Code::OtherCluster));

@@ -128,7 +128,7 @@ fn a_pool_of_two_kills_again_what_comes_back() {
         "update api_keys set expires_at = now() + interval '1 day' where id like 'b00000000_'",
     );
     for request in requests {
-        let receipt = server.block_on(timeout(Duration::from_secs(50), request));
+        let receipt = server.block_on(async { timeout(Duration::from_secs(50), request).await });
         let receipt = receipt.expect("it ends").expect("no panic");
         assert_eq!(receipt.verdict, Some(Verdict::Dead), "{receipt:#?}");
         assert_eq!(receipt.settled.reapplied.len(), 1, "{receipt:#?}");

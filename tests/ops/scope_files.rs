@@ -1,8 +1,4 @@
 //! Plan files and runs of batches in the hands of a bound caller.
-#![expect(
-    clippy::panic,
-    reason = "a helper that cannot go on fails the test that called it"
-)]
 
 use std::time::Duration;
 
