@@ -22,7 +22,7 @@ with recursive above as (
    where o.cause = 're-apply'
 )
 select distinct on (c.relation, c.kind, c.key)
-       c.relation, c.kind, c.key, c.label, c.state_before, c.before, c.after,
+       c.relation, c.kind, c.key, c.label, c.owner_id, c.state_before, c.before, c.after,
        o.id as restore, o.os_user, o.http_principal, o.db_user, o.reason
   from (select id from above union select id from below) as family
   join breakglass.operation as o

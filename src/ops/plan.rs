@@ -199,6 +199,10 @@ impl Request {
             [Selector::Filtered(filter)] => Some(list_command(&describe_filter(desk, filter))),
             _ => None,
         };
+        known.filtered = matches!(
+            self.selectors.as_slice(),
+            [Selector::Filtered(_) | Selector::Owner(_)]
+        );
     }
 
     async fn find(

@@ -26,7 +26,7 @@ impl Planned {
             still_works: self.still_works(),
             warnings: self.known.warnings.clone(),
             probed: self.probed(),
-            filtered: self.request.is_filtered(),
+            filtered: self.known.filtered,
             list_command: self.known.list_command.clone(),
             origin: self
                 .request

@@ -85,6 +85,8 @@ pub(super) struct Known {
     pub(super) warnings: Vec<Finding>,
     /// What lists the rows, where a filter named them; shown, not recorded.
     pub(super) list_command: Option<String>,
+    /// Whether a filter or an owner led to the rows; shown, not recorded.
+    pub(super) filtered: bool,
 }
 
 impl Request {
@@ -104,14 +106,6 @@ impl Request {
         }
     }
 
-    /// Whether it says what its tokens are like, or whose, and not which they are.
-    pub(super) fn is_filtered(&self) -> bool {
-        matches!(
-            self.selectors.as_slice(),
-            [Selector::Filtered(_) | Selector::Owner(_)]
-        )
-    }
-
     /// The columns of `breakglass.operation` that the client supplies.
     pub(super) fn record(&self, known: &Known, identity: &Identity) -> Map<String, Value> {
         let Known {
@@ -124,6 +118,7 @@ impl Request {
             secret_verified,
             warnings: _,
             list_command: _,
+            filtered: _,
         } = known;
         let database = &identity.database;
         let record = json!({
