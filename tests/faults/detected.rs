@@ -39,6 +39,7 @@ async fn list(context: &Context) -> Result<usize, Error> {
         sort: SortKey::Key,
         descending: false,
         limit: None,
+        after: None,
     };
     let desk = context.open().await?;
     let tokens: Vec<_> = request.run(&desk).await?.try_collect().await?;

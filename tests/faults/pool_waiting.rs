@@ -92,7 +92,9 @@ fn a_pool_of_two_serves_thirty_two_at_once() {
     blocker.execute("rollback");
     let many = |wanted: &Came| came.iter().filter(|came| *came == wanted).count();
     assert_eq!(many(&Came::Done), 13, "{came:#?}");
-    let locked = came.iter().filter(|came| matches!(came, Came::Locked { .. }));
+    let locked = came
+        .iter()
+        .filter(|came| matches!(came, Came::Locked { .. }));
     assert_eq!(locked.count(), 3, "{came:#?}");
     assert!(many(&Came::Locked { holders: 1 }) > 0, "{came:#?}");
     assert_eq!(many(&Came::NoSuchToken), 8, "{came:#?}");
