@@ -1,7 +1,9 @@
 //! What a word on the command line can be: a secret, a key, or a label. Decided locally, before
 //! anything is sent anywhere.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 use sha2::{Digest as _, Sha256, Sha512};
@@ -42,10 +44,10 @@ impl<'a> SecretShape<'a> {
     #[must_use]
     pub fn of(adapter: &'a Adapter) -> Option<Self> {
         let secret = adapter.secret.as_ref()?;
-        let pattern = Regex::new(&secret.pattern).ok()?;
+        let pattern = compiled(&secret.pattern)?;
         let anywhere = secret.pattern.trim_start_matches('^').trim_end_matches('$');
         // Between boundaries: a longer digest is no secret for holding 40 digits.
-        let inside = Regex::new(&format!(r"(?-u:\b)(?:{anywhere})(?-u:\b)")).ok()?;
+        let inside = compiled(&format!(r"(?-u:\b)(?:{anywhere})(?-u:\b)"))?;
         Some(Self {
             pattern,
             inside,
@@ -137,6 +139,19 @@ impl<'a> SecretShape<'a> {
     }
 }
 
+/// A pattern of an adapter, compiled once: a server asks for the same few with every request, and
+/// compiling one takes as long as the rest of the asking.
+fn compiled(pattern: &str) -> Option<Regex> {
+    static KNOWN: Mutex<BTreeMap<String, Regex>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.get(pattern) {
+        return Some(known.clone());
+    }
+    let new = Regex::new(pattern).ok()?;
+    known.insert(pattern.to_owned(), new.clone());
+    Some(new)
+}
+
 /// What a key of a table looks like.
 #[derive(Clone, Debug)]
 pub struct KeyShape {
@@ -158,7 +173,7 @@ impl KeyShape {
         shape.pattern = table
             .key_pattern
             .as_ref()
-            .and_then(|pattern| Regex::new(pattern).ok());
+            .and_then(|pattern| compiled(pattern));
         shape
     }
 
