@@ -12,12 +12,15 @@
 //!    demands the proof of the record.
 //! 5. [`view`] shows what came back.
 //!
-//! [`probe`] asks the application itself over HTTP. [`config`] reads the named targets. [`scan`] finds secrets in what leaked, for a sweep.
+//! `client` is the SDK: typed calls of a server, by which the command line works there too. [`probe`] asks
+//! the application itself over HTTP. [`config`] reads the named targets. [`scan`] finds secrets in what leaked, for a sweep.
 //! [`model`] holds the plain types that all of them share. [`cluster`] is the throw-away Postgres
 //! under `breakglass demo` and the tests; nothing else uses it.
 
 pub mod adapter;
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod db;

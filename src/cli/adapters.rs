@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use super::Run;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::way::Way;
 use crate::adapter::detect;
-use crate::ops::{Context, Error, statements};
+use crate::ops::{Error, statements};
 use crate::view;
 
 #[derive(Debug, Subcommand)]
@@ -38,47 +39,38 @@ pub(super) struct AdapterShowArgs {
 
 /// Runs a command about adapters.
 pub(super) async fn run(run: &mut Run, command: AdaptersCommand) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
+    let way = run.connecting.way(&run.interrupt)?;
     match command {
-        AdaptersCommand::List => list(run, &context).await,
-        AdaptersCommand::Show(args) => show(run, &context, &args).await,
+        AdaptersCommand::List => list(run, &way).await,
+        AdaptersCommand::Show(args) => show(run, &way, &args).await,
     }
 }
 
-async fn list(run: &mut Run, context: &Context) -> Result<Exit, Failure> {
+async fn list(run: &mut Run, way: &Way) -> Result<Exit, Failure> {
     let mut fits = None;
     if run.connecting.names_a_database() {
-        match context.open().await {
-            Ok(desk) => {
-                run.warn_of_cluster(&desk.session);
-                run.screen.note(&format!(
-                    "{}: {}",
-                    desk.identity.line(),
-                    desk.bound.adapter.title
-                ));
-                fits = Some(desk.bound.adapter.name);
+        match way.open(run).await {
+            Ok(opened) => {
+                let line = format!("{}: {}", opened.line(), opened.title());
+                run.screen.note(&line);
+                fits = Some(opened.adapter_name().to_owned());
             }
-            Err(error @ Error::Detect(_)) => run.screen.note(&format!("note: {error}")),
-            Err(error) => return Err(error.into()),
+            Err(failure) if failure.is_undetected() => {
+                run.screen.note(&format!("note: {}", failure.message()));
+            }
+            Err(failure) => return Err(failure),
         }
     }
     let mut out = run.screen.data();
-    view::adapters(
-        &mut out,
-        &context.adapters,
-        fits.as_deref(),
-        run.screen.width(),
-    )?;
+    let width = run.screen.width();
+    view::adapters(&mut out, way.adapters(), fits.as_deref(), width)?;
     out.flush()?;
     Ok(Exit::Done)
 }
 
-async fn show(run: &mut Run, context: &Context, args: &AdapterShowArgs) -> Result<Exit, Failure> {
-    let Some(adapter) = context
-        .adapters
-        .iter()
-        .find(|adapter| adapter.name == args.name)
-    else {
+async fn show(run: &mut Run, way: &Way, args: &AdapterShowArgs) -> Result<Exit, Failure> {
+    let mut adapters = way.adapters().iter();
+    let Some(adapter) = adapters.find(|adapter| adapter.name == args.name) else {
         return Err(Error::from(detect::Error::Unknown(args.name.clone())).into());
     };
     let mut out = run.screen.data();
@@ -88,7 +80,7 @@ async fn show(run: &mut Run, context: &Context, args: &AdapterShowArgs) -> Resul
         return Ok(Exit::Done);
     }
     // Which columns exist decides what is sent, so the statements are those for one database.
-    let mut context = context.clone();
+    let mut context = way.here("--sql")?.clone();
     context.choice.adapter = Some(args.name.clone());
     let desk = context.open().await?;
     run.warn_of_cluster(&desk.session);

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, check_way,
+    refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
@@ -16,7 +17,7 @@ use super::format::SingleFormat;
 use super::justify;
 use super::reading::Named;
 use crate::model::{Action, PlanFile, PlanFileError};
-use crate::ops::{Context, Ends, Error, FromFile, PlanError, Recording, Refusal, Selector};
+use crate::ops::{Ends, Error, FromFile, PlanError, Recording, Refusal, Selector};
 
 /// A larger file is no plan of ours: one of 50,000 tokens has some 40 MB.
 const LARGEST: u64 = 512 << 20;
@@ -66,10 +67,11 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
     take_over(&mut args.change, &plan);
     check_delete(run, &args, &plan, &approval)?;
     check_unattended(run, &args.change, &approval, false)?;
-    let mut context = run.connecting.context(&run.interrupt)?;
-    refuse_recorded_secrets(&context, &args.change)?;
-    justify::check(run, &args.change, &context.policy)?;
-    choose_as_planned(&mut context, &plan);
+    let mut way = run.connecting.way(&run.interrupt)?;
+    check_way(&way, &args.change)?;
+    refuse_recorded_secrets(&way, &args.change)?;
+    justify::check(run, &args.change, way.policy())?;
+    way.choose(&plan.adapter);
     let wanted = Wanted {
         // How many it may be is in the file that somebody wrote; a target's `max_rows` still holds.
         extent: Extent::of(plan.leaves_companions, Some(usize::MAX)),
@@ -83,7 +85,7 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
         expect: None,
         approval,
     };
-    let receipt = change(run, &args.change, &context, wanted).await?;
+    let receipt = change(run, &args.change, &way, wanted).await?;
     tell(run, args.output, &receipt)
 }
 
@@ -95,17 +97,6 @@ fn take_over(args: &mut ChangeArgs, plan: &PlanFile) {
     if !args.no_app_audit {
         args.app_actor = args.app_actor.take().or_else(|| plan.app_actor.clone());
     }
-}
-
-/// Where the planner had to say which adapter or schema, nobody has to say it again.
-fn choose_as_planned(context: &mut Context, plan: &PlanFile) {
-    let choice = &mut context.choice;
-    choice
-        .adapter
-        .get_or_insert_with(|| plan.adapter.name.clone());
-    choice
-        .schema
-        .get_or_insert_with(|| plan.adapter.schema.clone());
 }
 
 /// Without a terminal a delete is approved by what names it.

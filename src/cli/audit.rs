@@ -9,9 +9,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::reading::refuse_secrets;
+use super::way::WantedOperations;
 use super::when::When;
 use crate::model::{Deed, HistoryDocument, Outcome};
-use crate::ops::{ListOperations, ShowOperation, watched};
 use crate::view::{self, Clock, ListWriter};
 
 #[derive(Debug, Subcommand)]
@@ -113,39 +113,33 @@ pub(super) async fn run(run: &mut Run, command: AuditCommand) -> Result<Exit, Fa
 }
 
 async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
-    refuse_secrets(&context, "--token", args.token.as_deref())?;
-    refuse_secrets(&context, "--owner", args.owner.as_deref())?;
-    refuse_secrets(&context, "--actor", args.actor.as_deref())?;
-    let (session, identity) = context.connect().await?;
-    run.warn_of_cluster(&session);
-    let request = ListOperations {
-        since: args.since.map(|when| when.resolve(identity.as_of)),
-        until: args.until.map(|when| when.resolve(identity.as_of)),
+    let way = run.connecting.way(&run.interrupt)?;
+    refuse_secrets(&way, "--token", args.token.as_deref())?;
+    refuse_secrets(&way, "--owner", args.owner.as_deref())?;
+    refuse_secrets(&way, "--actor", args.actor.as_deref())?;
+    let limit = (args.limit > 0).then_some(args.limit);
+    let wanted = WantedOperations {
+        since: args.since,
+        until: args.until,
         actor: args.actor.clone(),
         action: args.action,
         outcome: args.outcome,
         token: args.token.clone(),
         owner: args.owner.clone(),
         batches: args.batches,
-        limit: (args.limit > 0).then_some(args.limit),
-        after: None,
+        limit,
     };
-    let log = context.log(&session, &identity).await?;
-    let reading = request.run(&log);
-    let mut operations = watched(&context.database, &session, reading).await?;
-    let limit = request.limit.map_or(usize::MAX, |limit| limit as usize);
+    let read = way.operations(run, wanted).await?;
+    let (clock, mut operations) = (Clock::at(read.as_of), read.value);
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     let truncated = operations.len() > limit;
     operations.truncate(limit);
     let mut out = run.screen.data();
     match args.output {
         Format::Table if operations.is_empty() => run.screen.note("no operations"),
-        Format::Table => view::operations_table(
-            &mut out,
-            &operations,
-            Clock::at(identity.as_of),
-            run.screen.width(),
-        )?,
+        Format::Table => {
+            view::operations_table(&mut out, &operations, clock, run.screen.width())?;
+        }
         Format::Json => {
             let mut list = ListWriter::begin(&mut out, "operations")?;
             for operation in &operations {
@@ -170,19 +164,13 @@ async fn list(run: &mut Run, args: &AuditListArgs) -> Result<Exit, Failure> {
 }
 
 async fn show(run: &mut Run, args: &AuditShowArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
-    refuse_secrets(&context, "the operation", Some(&args.operation))?;
-    let (session, identity) = context.connect().await?;
-    run.warn_of_cluster(&session);
-    let request = ShowOperation {
-        id: args.operation.clone(),
-    };
-    let log = context.log(&session, &identity).await?;
-    let reading = request.run(&log);
-    let history = watched(&context.database, &session, reading).await?;
+    let way = run.connecting.way(&run.interrupt)?;
+    refuse_secrets(&way, "the operation", Some(&args.operation))?;
+    let read = way.history(run, args.operation.clone()).await?;
+    let (clock, history) = (Clock::at(read.as_of), read.value);
     let mut out = run.screen.data();
     match args.output {
-        SingleFormat::Table => view::operation(&mut out, &history, Clock::at(identity.as_of))?,
+        SingleFormat::Table => view::operation(&mut out, &history, clock)?,
         SingleFormat::Json => view::document(&mut out, &HistoryDocument::from(history))?,
     }
     out.flush()?;

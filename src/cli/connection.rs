@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::failure::Failure;
+use super::way::{SaidOfServer, ServerArgs, Way};
 use crate::adapter::{Adapter, Choice, builtin, load};
 use crate::config::{self, Config, Target};
 use crate::db::conninfo::{Parameters, Settings, Surroundings};
@@ -29,6 +30,12 @@ const SOCKET_DIRECTORIES: [&str; 3] = ["/var/run/postgresql", "/run/postgresql",
 
 /// The target, where no flag names one.
 const TARGET: &str = "BREAKGLASS_TARGET";
+
+/// The server, where no flag names one or a database.
+const SERVER: &str = "BREAKGLASS_SERVER";
+
+/// The server's bearer token.
+const TOKEN: &str = "BREAKGLASS_TOKEN";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -64,6 +71,8 @@ pub(super) struct Connecting {
     /// How long to look for the outcome of a COMMIT whose answer was lost [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
     resolve_timeout: Option<Duration>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// What the operator should know of the connections.
     #[arg(skip)]
     warnings: Warnings,
@@ -80,8 +89,71 @@ struct Chosen {
 }
 
 impl Connecting {
-    /// The context of an operation. Connects to nothing yet, and runs nothing.
+    /// Where a command works: a database, or a server. Connects to nothing yet, and runs nothing.
+    pub(super) fn way(&self, interrupt: &Interrupt) -> Result<Way, Failure> {
+        let Some(server) = self.server() else {
+            return match self.server.given() {
+                None => Ok(Way::Here(Box::new(self.context(interrupt)?))),
+                Some(flag) => Err(Failure::usage(
+                    format!("{flag} goes with a server, and none is named"),
+                    "add `--server URL`",
+                )),
+            };
+        };
+        self.only_server()?;
+        let said = SaidOfServer {
+            server,
+            token: variable(TOKEN),
+            connect_timeout: self.connect_timeout,
+        };
+        Way::there(said, &self.server, interrupt)
+    }
+
+    /// The server, if one is meant. A flag has more say than a variable.
+    fn server(&self) -> Option<String> {
+        let by_flag = self.database_url.is_some() || self.target.is_some();
+        let by_variable = || variable(SERVER).filter(|_| !by_flag);
+        self.server.server.clone().or_else(by_variable)
+    }
+
+    /// Refuses flags about a database, which is the server's own matter.
+    fn only_server(&self) -> Result<(), Failure> {
+        let given = [
+            ("--database-url", self.database_url.is_some()),
+            ("--target", self.target.is_some()),
+            ("--adapter", self.adapter.is_some()),
+            ("--adapter-file", self.adapter_file.is_some()),
+            ("--schema", self.schema.is_some()),
+            ("--lock-timeout", self.lock_timeout.is_some()),
+            ("--statement-timeout", self.statement_timeout.is_some()),
+            (
+                "--idle-in-transaction-timeout",
+                self.idle_in_transaction_timeout.is_some(),
+            ),
+            ("--resolve-timeout", self.resolve_timeout.is_some()),
+        ];
+        let given = given.iter().find(|(_, is_given)| *is_given);
+        let Some((flag, _)) = given else {
+            return Ok(());
+        };
+        let server = match &self.server.server {
+            Some(_) => "--server",
+            None => SERVER,
+        };
+        Err(Failure::usage(
+            format!("{flag} is about a database, and {server} names a server that has its own"),
+            "leave one of them out",
+        ))
+    }
+
+    /// The context of an operation at a database. Connects to nothing yet, and runs nothing.
     pub(super) fn context(&self, interrupt: &Interrupt) -> Result<Context, Failure> {
+        if let Some(flag) = self.server.given() {
+            return Err(Failure::usage(
+                format!("{flag} does not go with this command, which needs the database itself"),
+                "leave it out, and name the database with `-d URL` or a variable",
+            ));
+        }
         let Chosen {
             target,
             database,
@@ -185,7 +257,8 @@ impl Connecting {
 
     /// Whether anything says where a database is; without it libpq's defaults would be tried.
     pub(super) fn names_a_database(&self) -> bool {
-        self.target.is_some()
+        self.server().is_some()
+            || self.target.is_some()
             || variable(TARGET).is_some()
             || self.given().is_some()
             || ["PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"]

@@ -32,12 +32,12 @@ pub(super) struct DoctorArgs {
 
 /// Looks, and tells.
 pub(super) async fn run(run: &mut Run, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
+    let way = run.connecting.way(&run.interrupt)?;
     let doctor = Doctor {
         delete: args.delete,
     };
-    let (line, diagnosis) = doctor.run(&context).await?;
-    run.screen.note(&line);
+    let diagnosis = way.diagnose(doctor).await?;
+    run.screen.note(&diagnosis.identity);
     let mut out = run.screen.data();
     match args.output {
         SingleFormat::Table => view::diagnosis(&mut out, &diagnosis, run.screen.width())?,

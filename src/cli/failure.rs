@@ -8,13 +8,17 @@ use crate::adapter::LoadError;
 use crate::config;
 use crate::db::conninfo::ConninfoError;
 use crate::db::{self, UnderWay};
-use crate::model::Blocker;
-use crate::ops::{Error, Recording, Refusal, causes};
+use crate::model::{Blocker, Candidates, Problem, Recorded};
+use crate::ops::{Error, Refusal, causes};
 
 use super::exit::Exit;
 
 /// Why a command ended early.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "without its client no server refuses anything")
+)]
 pub(super) enum Failure {
     /// The command line is wrong in a way that clap cannot see.
     Usage {
@@ -25,6 +29,10 @@ pub(super) enum Failure {
     Operation(Error),
     /// The same for a mutation, with its record.
     Mutation(Box<Refusal>),
+    /// The same at a server, which says why in the same words.
+    Problem(Box<Problem>),
+    /// A server did not answer, or not as one.
+    Far(FarFailure),
     /// The operator pressed Ctrl-C before anything was begun.
     Interrupted,
     /// The operator pressed Ctrl-C a second time, while this was under way.
@@ -35,6 +43,29 @@ pub(super) enum Failure {
     Receipt { operation: Uuid, error: io::Error },
     /// Something around the operation: the demo's server, a file.
     Other(anyhow::Error),
+}
+
+/// What came of a server that did not answer.
+#[derive(Debug)]
+pub(super) struct FarFailure {
+    /// A word for programs.
+    pub(super) code: &'static str,
+    /// The exit code.
+    pub(super) exit: Exit,
+    /// What happened.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+/// What there is to say of the record of a change that did not happen.
+pub(super) struct OnRecord<'a> {
+    /// Its operation.
+    pub(super) operation: Uuid,
+    /// Whether it is on record.
+    pub(super) recorded: &'a Recorded,
+    /// Whether nothing was changed, as far as is known.
+    pub(super) undone: bool,
 }
 
 impl Failure {
@@ -51,6 +82,8 @@ impl Failure {
             Self::Usage { .. } => Exit::Usage,
             Self::Operation(error) => error.class().into(),
             Self::Mutation(refusal) => refusal.error.class().into(),
+            Self::Problem(problem) => problem.class.into(),
+            Self::Far(failure) => failure.exit,
             Self::Interrupted | Self::Abandoned(UnderWay::Nothing | UnderWay::Statement) => {
                 Exit::Interrupted
             }
@@ -63,11 +96,13 @@ impl Failure {
     }
 
     /// A word for programs.
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &str {
         match self {
             Self::Usage { .. } => "usage",
             Self::Operation(error) => error.code(),
             Self::Mutation(refusal) => refusal.error.code(),
+            Self::Problem(problem) => &problem.code,
+            Self::Far(failure) => failure.code,
             Self::Interrupted | Self::Abandoned(_) => "interrupted",
             Self::Output(_) | Self::Receipt { .. } => "output",
             Self::Other(_) => "failed",
@@ -80,9 +115,12 @@ impl Failure {
             Self::Usage { message, .. } => message.clone(),
             Self::Operation(error) => error.message(),
             Self::Mutation(refusal) => match &refusal.error {
-                Error::Declined => "declined; nothing was changed".to_owned(),
+                Error::Declined => DECLINED.to_owned(),
                 error => error.message(),
             },
+            Self::Problem(problem) if problem.code == Error::Declined.code() => DECLINED.to_owned(),
+            Self::Problem(problem) => problem.detail.clone(),
+            Self::Far(failure) => failure.message.clone(),
             Self::Interrupted => "interrupted; nothing was changed".to_owned(),
             Self::Abandoned(under_way) => abandoned(*under_way),
             Self::Output(error) => format!("cannot write the output: {error}"),
@@ -100,6 +138,8 @@ impl Failure {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Operation(error) => error.hint(),
             Self::Mutation(refusal) => refusal.error.hint(),
+            Self::Problem(problem) => problem.hint.clone(),
+            Self::Far(failure) => failure.hint.clone(),
             Self::Receipt { operation, .. }
             | Self::Abandoned(UnderWay::Commit(operation) | UnderWay::Committed(operation)) => {
                 Some(format!("run `breakglass audit show {operation}`"))
@@ -115,7 +155,7 @@ impl Failure {
     }
 
     /// The operation's error, if it is one.
-    pub(super) fn error(&self) -> Option<&Error> {
+    fn error(&self) -> Option<&Error> {
         match self {
             Self::Mutation(refusal) => Some(&refusal.error),
             Self::Operation(error) => Some(error),
@@ -125,23 +165,82 @@ impl Failure {
 
     /// Who holds the lock that did not come.
     pub(super) fn blockers(&self) -> &[Blocker] {
-        match self.error() {
-            Some(Error::Locked(locked)) => &locked.blockers,
+        match (self, self.error()) {
+            (Self::Problem(problem), _) => &problem.blockers,
+            (_, Some(Error::Locked(locked))) => &locked.blockers,
             _ => &[],
+        }
+    }
+
+    /// What an ambiguous name could mean.
+    pub(super) fn candidates(&self) -> Option<Candidates> {
+        match (self, self.error()) {
+            (Self::Problem(problem), _) => problem.candidates.clone(),
+            (
+                _,
+                Some(Error::Ambiguous {
+                    as_of,
+                    records_use,
+                    found,
+                    ..
+                }),
+            ) => Some(Candidates {
+                as_of: *as_of,
+                records_use: *records_use,
+                tokens: found.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether no adapter could be chosen.
+    pub(super) fn is_undetected(&self) -> bool {
+        match self {
+            Self::Operation(error) => matches!(error, Error::Detect(_)),
+            Self::Problem(problem) => UNDETECTED.contains(&problem.code.as_str()),
+            _ => false,
+        }
+    }
+
+    /// What there is to say of the record of a change.
+    pub(super) fn on_record(&self) -> Option<OnRecord<'_>> {
+        match self {
+            Self::Mutation(refusal) => Some(OnRecord {
+                operation: refusal.operation,
+                recorded: &refusal.recording,
+                undone: !DONE.contains(&refusal.error.code()),
+            }),
+            Self::Problem(problem) => Some(OnRecord {
+                operation: problem.operation?,
+                recorded: problem.record.as_ref()?,
+                undone: !DONE.contains(&problem.code.as_str()),
+            }),
+            _ => None,
         }
     }
 
     /// The operation, and whether it is on record.
     pub(super) fn operation(&self) -> Option<(String, bool)> {
-        match self {
-            Self::Mutation(refusal) => Some((
-                refusal.operation.to_string(),
-                refusal.recording == Recording::Recorded,
-            )),
-            _ => None,
-        }
+        let on_record = self.on_record()?;
+        let recorded = *on_record.recorded == Recorded::Recorded;
+        Some((on_record.operation.to_string(), recorded))
     }
 }
+
+/// What a no is told as.
+const DECLINED: &str = "declined; nothing was changed";
+
+/// Codes of changes that may have happened, or did.
+const DONE: [&str; 2] = ["outcome_unknown", "done_after_all"];
+
+/// Codes of databases that no adapter could be chosen for.
+const UNDETECTED: [&str; 5] = [
+    "no_adapter",
+    "several_adapters",
+    "refused_by_adapter",
+    "unknown_adapter",
+    "adapter_misfit",
+];
 
 /// What a second Ctrl-C leaves behind.
 fn abandoned(under_way: UnderWay) -> String {

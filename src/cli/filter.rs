@@ -8,8 +8,9 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::failure::Failure;
 use super::reading::refuse_secrets;
+use super::way::Way;
 use super::when::When;
-use crate::ops::{Context, Filter, Kinds, Moment};
+use crate::ops::{Filter, Kinds, Moment};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct FilterArgs {
@@ -70,8 +71,8 @@ impl FilterArgs {
     }
 
     /// Refuses words that would be sent or recorded with a secret in them.
-    pub(super) fn refuse_secrets(&self, context: &Context) -> Result<(), Failure> {
-        refuse_secrets(context, "--name", self.name.as_deref())?;
-        refuse_secrets(context, "--owner", self.owner.as_deref())
+    pub(super) fn refuse_secrets(&self, way: &Way) -> Result<(), Failure> {
+        refuse_secrets(way, "--name", self.name.as_deref())?;
+        refuse_secrets(way, "--owner", self.owner.as_deref())
     }
 }

@@ -5,7 +5,8 @@ use super::change::ChangeArgs;
 use super::failure::Failure;
 use super::prompt;
 use super::reading::refuse_secrets;
-use crate::ops::{Context, Error, Policy, Unmet};
+use super::way::Way;
+use crate::ops::{Error, Policy, Unmet};
 use crate::view::visible;
 
 /// What is said of a change.
@@ -46,24 +47,24 @@ pub(super) fn check_given(args: &ChangeArgs, policy: &Policy) -> Result<(), Fail
 pub(super) async fn justify(
     run: &Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
 ) -> Result<Justification, Failure> {
     let reason = match &args.reason {
         Some(reason) => reason.clone(),
         None if args.dry_run => "dry run".to_owned(),
-        None => asked(run, "reason", |reason| context.policy.check_reason(reason)).await?,
+        None => asked(run, "reason", |reason| way.policy().check_reason(reason)).await?,
     };
-    refuse_secrets(context, "the reason", Some(&reason))?;
-    let missing = !args.dry_run && context.policy.check_ticket(None).is_err();
+    refuse_secrets(way, "the reason", Some(&reason))?;
+    let missing = !args.dry_run && way.policy().check_ticket(None).is_err();
     let ticket = match &args.ticket {
         Some(ticket) => Some(ticket.clone()),
         None if missing => {
-            let check = |ticket: &str| context.policy.check_ticket(Some(ticket));
+            let check = |ticket: &str| way.policy().check_ticket(Some(ticket));
             Some(asked(run, "ticket", check).await?)
         }
         None => None,
     };
-    refuse_secrets(context, "the ticket", ticket.as_deref())?;
+    refuse_secrets(way, "the ticket", ticket.as_deref())?;
     Ok(Justification { reason, ticket })
 }
 

@@ -35,6 +35,7 @@ mod targets;
 mod terminal;
 mod tokens;
 mod unblock;
+mod way;
 mod when;
 
 use std::ffi::OsString;

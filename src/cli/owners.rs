@@ -8,16 +8,18 @@ use clap::{Args, Subcommand};
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, check_way,
+    refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::justify;
 use super::reading::{Named, refuse_secrets};
+use super::way::Way;
 use crate::model::{AccessDocument, Action, Outcome, Receipt};
-use crate::ops::{Context, MAX_ROWS, Selector, ShowOwner};
-use crate::view::{self, Clock};
+use crate::ops::{MAX_ROWS, Selector, ShowOwner};
+use crate::view;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OwnersCommand {
@@ -77,22 +79,17 @@ pub(super) async fn run(run: &mut Run, command: OwnersCommand) -> Result<Exit, F
 }
 
 async fn show(run: &mut Run, args: &OwnerShowArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
-    refuse_secrets(&context, "OWNER", Some(&args.owner))?;
-    let desk = context.open().await?;
-    run.warn_of_cluster(&desk.session);
+    let way = run.connecting.way(&run.interrupt)?;
+    refuse_secrets(&way, "OWNER", Some(&args.owner))?;
+    let opened = way.open(run).await?;
     let request = ShowOwner {
         owner: args.owner.clone(),
     };
-    let access = request.run(&desk).await?;
+    let access = opened.access(&request).await?;
     let mut out = run.screen.data();
     match args.output {
         Format::Table => {
-            let clock = Clock {
-                as_of: desk.identity.as_of,
-                records_use: desk.bound.records_use(),
-            };
-            view::access(&mut out, &access, clock, run.screen.width())?;
+            view::access(&mut out, &access, opened.clock(), run.screen.width())?;
         }
         Format::Json => view::document(&mut out, &AccessDocument::from(access))?,
         Format::Jsonl => view::access_lines(&mut out, &access)?,
@@ -107,10 +104,11 @@ async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
         expected: args.expect.is_some(),
     };
     check_unattended(run, &args.change, &approval, false)?;
-    let context = run.connecting.context(&run.interrupt)?;
-    refuse_recorded_secrets(&context, &args.change)?;
-    refuse_secrets(&context, "OWNER", Some(&args.owner))?;
-    justify::check(run, &args.change, &context.policy)?;
+    let way = run.connecting.way(&run.interrupt)?;
+    check_way(&way, &args.change)?;
+    refuse_recorded_secrets(&way, &args.change)?;
+    refuse_secrets(&way, "OWNER", Some(&args.owner))?;
+    justify::check(run, &args.change, way.policy())?;
     let action = if args.delete {
         Action::Delete
     } else {
@@ -128,12 +126,12 @@ async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
         extent: Extent::of(false, Some(args.max_rows)),
         approval,
     };
-    let receipt = change(run, &args.change, &context, wanted).await?;
+    let receipt = change(run, &args.change, &way, wanted).await?;
     let told = tell(run, args.output, &receipt)?;
     if receipt.operation.outcome == Outcome::Planned {
         return Ok(told);
     }
-    let shut = look_again(run, &context, &args.owner, &receipt).await;
+    let shut = look_again(run, &way, &args.owner, &receipt).await;
     Ok(if shut || told != Exit::Done {
         told
     } else {
@@ -142,19 +140,15 @@ async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
 }
 
 /// Whether nothing came for the owner after the plan. What was planned was read back already.
-async fn look_again(run: &mut Run, context: &Context, owner: &str, receipt: &Receipt) -> bool {
+async fn look_again(run: &mut Run, way: &Way, owner: &str, receipt: &Receipt) -> bool {
     let request = ShowOwner {
         owner: owner.to_owned(),
     };
-    let looked = async {
-        let desk = context.open().await?;
-        request.run(&desk).await
-    };
-    let access = match looked.await {
+    let access = match way.access(&request).await {
         Ok(access) => access,
-        Err(error) => {
-            let told =
-                format!("whether something came for {owner} meanwhile is not known: {error}");
+        Err(failure) => {
+            let why = failure.message();
+            let told = format!("whether something came for {owner} meanwhile is not known: {why}");
             run.screen.warn(&told);
             return false;
         }

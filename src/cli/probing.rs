@@ -10,7 +10,8 @@ use super::Run;
 use super::failure::Failure;
 use super::prompt;
 use super::reading::{Named, input, refuse_secrets};
-use crate::ops::{Context, ProbeWanted, Selector};
+use super::way::Way;
+use crate::ops::{ProbeWanted, Selector};
 use crate::probe::{Secret, Target};
 
 /// The least that an application is given to answer.
@@ -39,12 +40,12 @@ pub(super) struct ProbeArgs {
 
 impl ProbeArgs {
     /// Reads the flags; what is wrong with them is said before anything is connected to.
-    pub(super) fn target(&self, context: &Context) -> Result<Option<Target>, Failure> {
+    pub(super) fn target(&self, way: &Way) -> Result<Option<Target>, Failure> {
         let Some(url) = &self.probe else {
             return Ok(None);
         };
-        refuse_secrets(context, "--probe", Some(url))?;
-        refuse_secrets(context, "--probe-header", self.probe_header.as_deref())?;
+        refuse_secrets(way, "--probe", Some(url))?;
+        refuse_secrets(way, "--probe-header", self.probe_header.as_deref())?;
         let target = Target::new(
             url,
             self.probe_header.as_deref(),

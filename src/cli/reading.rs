@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::Run;
 use super::failure::Failure;
 use super::prompt;
-use crate::ops::{Context, Selector};
+use super::way::Way;
+use crate::ops::Selector;
 
 const SECRET_ON_ARGV: &str = "the secret is now in this shell's history and was visible in the process list; `-` reads it from standard input";
 
@@ -132,19 +133,15 @@ pub(super) async fn input(run: &Run) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// Warns of a secret that was typed on the command line, whatever becomes of the command.
-pub(super) fn warn_of_secrets(run: &mut Run, context: &Context, words: &[String]) {
-    if words.iter().any(|word| context.holds_secret(word)) {
+pub(super) fn warn_of_secrets(run: &mut Run, way: &Way, words: &[String]) {
+    if words.iter().any(|word| way.holds_secret(word)) {
         run.screen.warn(SECRET_ON_ARGV);
     }
 }
 
 /// Refuses a text that would be recorded with a secret in it.
-pub(super) fn refuse_secrets(
-    context: &Context,
-    name: &str,
-    text: Option<&str>,
-) -> Result<(), Failure> {
-    if !text.is_some_and(|text| context.holds_secret(text)) {
+pub(super) fn refuse_secrets(way: &Way, name: &str, text: Option<&str>) -> Result<(), Failure> {
+    if !text.is_some_and(|text| way.holds_secret(text)) {
         return Ok(());
     }
     Err(Failure::usage(

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Run;
 use super::batch::{BatchArgs, WantedRun, run_batches, tell_run};
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change_probing, check_unattended, only_plan,
+    Approval, ChangeArgs, Extent, Wanted, change_probing, check_unattended, check_way, only_plan,
     refuse_recorded_secrets, request, tell,
 };
 use super::core_dumps::NoCoreDumps;
@@ -19,9 +19,10 @@ use super::justify;
 use super::plan_file::{PlanFileArgs, check_plan_file, write_plan};
 use super::probing::ProbeArgs;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
+use super::way::Way;
 use super::when::{End, from_now};
 use crate::model::Action;
-use crate::ops::{Context, Ends, Filter, Kinds, Selector};
+use crate::ops::{Ends, Filter, Kinds, Selector};
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
@@ -63,6 +64,9 @@ pub(super) struct RemoveArgs {
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: SingleFormat,
 }
+
+/// What begins a run of batches.
+const BATCHES: &str = "--batch-size";
 
 impl RemoveArgs {
     /// What is asked for.
@@ -124,14 +128,26 @@ impl RemoveArgs {
         ))
     }
 
+    /// Refuses what goes to a database only.
+    fn check_way(&self, way: &Way) -> Result<(), Failure> {
+        check_way(way, &self.change)?;
+        if self.batch.batch_size.is_some() {
+            way.here(BATCHES)?;
+        }
+        if self.probe.probe.is_some() {
+            way.here("--probe")?;
+        }
+        Ok(())
+    }
+
     /// Refuses a secret where it would be told or recorded.
-    fn refuse_secrets(&self, context: &Context) -> Result<(), Failure> {
-        refuse_recorded_secrets(context, &self.change)?;
-        self.filter.refuse_secrets(context)?;
+    fn refuse_secrets(&self, way: &Way) -> Result<(), Failure> {
+        refuse_recorded_secrets(way, &self.change)?;
+        self.filter.refuse_secrets(way)?;
         self.selectors
             .iter()
             .filter(|word| word.starts_with("owner:"))
-            .try_for_each(|word| refuse_secrets(context, "owner:", Some(word)))
+            .try_for_each(|word| refuse_secrets(way, "owner:", Some(word)))
     }
 
     /// What the filter lets through; `None` where tokens are named one by one.
@@ -203,17 +219,18 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         Some(path) => check_plan_file(path, &args.change)?,
         None => check_unattended(run, &args.change, &approval, pasted)?,
     }
-    let context = run.connecting.context(&run.interrupt)?;
+    let way = run.connecting.way(&run.interrupt)?;
+    args.check_way(&way)?;
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
-    warn_of_secrets(run, &context, &args.selectors);
-    args.refuse_secrets(&context)?;
+    warn_of_secrets(run, &way, &args.selectors);
+    args.refuse_secrets(&way)?;
     match &args.plan.plan_file {
-        Some(_) => justify::check_given(&args.change, &context.policy)?,
-        None => justify::check(run, &args.change, &context.policy)?,
+        Some(_) => justify::check_given(&args.change, way.policy())?,
+        None => justify::check(run, &args.change, way.policy())?,
     }
-    let target = args.probe.target(&context)?;
+    let target = args.probe.target(&way)?;
     // While the secret itself is kept, which is else gone once it is read.
     let _secrecy = target.as_ref().map(|_| NoCoreDumps::begin());
     let named = match filtered {
@@ -237,22 +254,22 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         approval,
     };
     if let Some(path) = &args.plan.plan_file {
-        let proposal = only_plan(run, &args.change, &context, wanted).await?;
+        let proposal = only_plan(run, &args.change, &way, wanted).await?;
         return write_plan(run, path, &args, &proposal);
     }
     if let Some(size) = size {
         let approval = wanted.approval.clone();
-        let request = request(run, &args.change, &context, wanted).await?;
+        let request = request(run, &args.change, &way, wanted).await?;
         let wanted = WantedRun {
             request,
             size,
             pace: args.batch.pace.pace(),
             approval: &approval,
         };
-        let (exit, receipt) = run_batches(run, &args.change, &context, wanted).await?;
+        let (exit, receipt) = run_batches(run, &args.change, way.here(BATCHES)?, wanted).await?;
         return tell_run(run, args.output, exit, &receipt);
     }
-    let receipt = change_probing(run, &args.change, &context, wanted, probe).await?;
+    let receipt = change_probing(run, &args.change, &way, wanted, probe).await?;
     tell(run, args.output, &receipt)
 }
 

@@ -4,15 +4,17 @@ use clap::Args;
 
 use super::Run;
 use super::change::{
-    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, refuse_recorded_secrets, tell,
+    Approval, ChangeArgs, Extent, Wanted, change, check_unattended, check_way,
+    refuse_recorded_secrets, tell,
 };
 use super::exit::Exit;
 use super::failure::Failure;
 use super::format::SingleFormat;
 use super::justify;
 use super::reading::{Named, refuse_secrets, selectors, warn_of_secrets};
+use super::way::Way;
 use crate::model::Action;
-use crate::ops::{Context, MAX_ROWS, Restore};
+use crate::ops::{MAX_ROWS, Restore};
 
 /// What both commands have.
 #[derive(Debug, Args)]
@@ -57,13 +59,13 @@ pub(super) struct TokenRestoreArgs {
 /// Takes an operation back.
 pub(super) async fn restore(run: &mut Run, args: RestoreArgs) -> Result<Exit, Failure> {
     let RestoreArgs { operation, how } = args;
-    let context = prepare(run, &how, false)?;
-    refuse_secrets(&context, "the operation", Some(&operation))?;
+    let way = prepare(run, &how, false)?;
+    refuse_secrets(&way, "the operation", Some(&operation))?;
     let named = Named {
         selectors: Vec::new(),
         owner: None,
     };
-    finish(run, how, &context, named, Some(operation)).await
+    finish(run, how, &way, named, Some(operation)).await
 }
 
 /// Takes the latest operation on one token back, of which only that token and its companions.
@@ -75,11 +77,11 @@ pub(super) async fn restore_token(run: &mut Run, args: TokenRestoreArgs) -> Resu
     } = args;
     let words = [selector];
     let pasted = words.iter().any(|word| word == "-");
-    let context = prepare(run, &how, pasted)?;
-    warn_of_secrets(run, &context, &words);
-    refuse_secrets(&context, "--name", name.as_deref())?;
+    let way = prepare(run, &how, pasted)?;
+    warn_of_secrets(run, &way, &words);
+    refuse_secrets(&way, "--name", name.as_deref())?;
     for word in words.iter().filter(|word| word.starts_with("owner:")) {
-        refuse_secrets(&context, "owner:", Some(word))?;
+        refuse_secrets(&way, "owner:", Some(word))?;
     }
     let named = selectors(run, &words, name.as_ref()).await?;
     if named.selectors.len() != 1 {
@@ -88,25 +90,26 @@ pub(super) async fn restore_token(run: &mut Run, args: TokenRestoreArgs) -> Resu
             "run the command once for each, or `breakglass restore OPERATION` for all of one operation",
         ));
     }
-    finish(run, how, &context, named, None).await
+    finish(run, how, &way, named, None).await
 }
 
 /// Refuses what can be refused before anything is connected to.
-fn prepare(run: &mut Run, how: &HowArgs, pasted: bool) -> Result<Context, Failure> {
+fn prepare(run: &mut Run, how: &HowArgs, pasted: bool) -> Result<Way, Failure> {
     check_unattended(run, &how.change, &Approval::Word, pasted)?;
-    let context = run.connecting.context(&run.interrupt)?;
+    let way = run.connecting.way(&run.interrupt)?;
+    check_way(&way, &how.change)?;
     if run.connecting.shows_password() {
         run.screen.warn("a password on the command line is visible in the process list; use PGPASSWORD or a variable");
     }
-    refuse_recorded_secrets(&context, &how.change)?;
-    justify::check(run, &how.change, &context.policy)?;
-    Ok(context)
+    refuse_recorded_secrets(&way, &how.change)?;
+    justify::check(run, &how.change, way.policy())?;
+    Ok(way)
 }
 
 async fn finish(
     run: &mut Run,
     how: HowArgs,
-    context: &Context,
+    way: &Way,
     named: Named,
     operation: Option<String>,
 ) -> Result<Exit, Failure> {
@@ -122,6 +125,6 @@ async fn finish(
         extent: Extent::of(false, Some(how.max_rows)),
         approval: Approval::Word,
     };
-    let receipt = change(run, &how.change, context, wanted).await?;
+    let receipt = change(run, &how.change, way, wanted).await?;
     tell(run, how.output, &receipt)
 }

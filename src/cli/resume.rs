@@ -59,10 +59,11 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
             "say why, or leave it out: the run's own reason stands then",
         ));
     }
-    let context = run.connecting.context(&run.interrupt)?;
-    refuse_secrets(&context, "the operation", Some(&args.operation))?;
-    refuse_secrets(&context, "--reason", args.reason.as_deref())?;
-    refuse_secrets(&context, "--ticket", args.ticket.as_deref())?;
+    let way = run.connecting.way(&run.interrupt)?;
+    let context = way.here("`resume`")?;
+    refuse_secrets(&way, "the operation", Some(&args.operation))?;
+    refuse_secrets(&way, "--reason", args.reason.as_deref())?;
+    refuse_secrets(&way, "--ticket", args.ticket.as_deref())?;
     let request = Resume {
         id: args.operation.clone(),
         reason: args.reason.clone(),
@@ -72,7 +73,7 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         host: host_name(),
         caller: None,
     };
-    let begun = request.open(&context).await?;
+    let begun = request.open(context).await?;
     let pace = args.pace.pace();
     let complete = begun.progress().is_complete();
     let asks = !args.yes && !complete;

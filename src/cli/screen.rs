@@ -3,10 +3,11 @@
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, OnRecord};
 use super::terminal;
 use crate::db::Warnings;
-use crate::ops::{Error, Recording, Teller};
+use crate::model::{Candidates, Recorded};
+use crate::ops::Teller;
 use crate::view::{Clock, JsonError, blockers, candidates, visible};
 
 /// What the operator sees. A program that asked for JSON gets data on standard output, and on
@@ -173,39 +174,32 @@ fn tell_warnings(
 fn tell(out: &mut dyn Write, failure: &Failure, width: Option<u16>) -> io::Result<()> {
     writeln!(out, "error: {}", visible(&failure.message()))?;
     blockers(out, failure.blockers())?;
-    if let Some(Error::Ambiguous {
-        found,
+    if let Some(Candidates {
         as_of,
         records_use,
-        ..
-    }) = failure.error()
+        tokens,
+    }) = failure.candidates()
     {
-        candidates(
-            out,
-            found,
-            Clock {
-                as_of: *as_of,
-                records_use: *records_use,
-            },
-            width,
-        )?;
+        let clock = Clock { as_of, records_use };
+        candidates(out, &tokens, clock, width)?;
     }
     if let Some(hint) = failure.hint() {
         writeln!(out, "hint: {}", visible(&hint))?;
     }
-    if let Failure::Mutation(refusal) = failure {
-        let undone = !matches!(
-            refusal.error,
-            Error::OutcomeUnknown { .. } | Error::DoneAfterAll { .. }
-        );
+    if let Some(OnRecord {
+        operation,
+        recorded,
+        undone,
+    }) = failure.on_record()
+    {
         if undone && !failure.message().contains("nothing was changed") {
             writeln!(out, "nothing was changed")?;
         }
-        match &refusal.recording {
-            Recording::Recorded => writeln!(out, "recorded as {}", refusal.operation)?,
-            Recording::NotWanted => {}
-            Recording::Impossible(why) => writeln!(out, "nothing was recorded: {}", visible(why))?,
-            Recording::Unknown(why) => {
+        match recorded {
+            Recorded::Recorded => writeln!(out, "recorded as {operation}")?,
+            Recorded::NotWanted => {}
+            Recorded::Impossible(why) => writeln!(out, "nothing was recorded: {}", visible(why))?,
+            Recorded::Unknown(why) => {
                 writeln!(
                     out,
                     "whether it is on record is not known: {}",

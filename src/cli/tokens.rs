@@ -1,7 +1,6 @@
 //! `tokens ls` and `tokens show`.
 
 use std::io::Write as _;
-use std::pin::pin;
 
 use clap::{Args, ValueEnum};
 use futures_util::{Stream, StreamExt as _};
@@ -14,7 +13,7 @@ use super::format::{Format, SingleFormat};
 use super::reading::{selectors, warn_of_secrets};
 use crate::adapter::SortKey;
 use crate::model::{ShownDocument, Token};
-use crate::ops::{Desk, Error, Kinds, ListTokens, ShowToken};
+use crate::ops::{Kinds, ListTokens, ShowToken};
 use crate::view::{self, Clock, Column, CsvWriter, ListWriter};
 
 /// What a list is sorted by
@@ -71,18 +70,12 @@ pub(super) struct ShowArgs {
 
 /// Lists tokens.
 pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
-    args.filter.refuse_secrets(&context)?;
-    let desk = context.open().await?;
-    run.warn_of_cluster(&desk.session);
+    let way = run.connecting.way(&run.interrupt)?;
+    args.filter.refuse_secrets(&way)?;
+    let opened = way.open(run).await?;
     let filter = args.filter.filter(Kinds::Default);
-    let kinds = filter.kinds.names(&desk.bound)?;
-    let details: Vec<String> = desk.bound.detail_names();
-    let columns = columns(
-        args,
-        &details,
-        kinds.as_ref().is_none_or(|kinds| kinds.len() > 1),
-    )?;
+    let has_several = opened.has_several(&filter.kinds)?;
+    let columns = columns(args, &opened.details(), has_several)?;
     let (sort, largest_first) = match args.sort {
         Sort::Key => (SortKey::Key, false),
         Sort::Name => (SortKey::Label, false),
@@ -98,21 +91,20 @@ pub(super) async fn list(run: &mut Run, args: &ListArgs) -> Result<Exit, Failure
         limit: (args.limit > 0).then_some(args.limit),
         after: None,
     };
-    let tokens = pin!(request.run(&desk).await?);
     let mut limited = Limited {
-        tokens,
+        tokens: opened.list(&request).await?,
         left: request.limit,
         truncated: false,
     };
     let written = match args.output {
-        Format::Table => table(run, &desk, &mut limited, &columns).await,
+        Format::Table => table(run, opened.clock(), &mut limited, &columns).await,
         Format::Json => json(run, &mut limited).await,
         Format::Jsonl => jsonl(run, &mut limited).await,
         Format::Csv => csv(run, &mut limited, columns).await,
     };
     // Who reads has gone away; the server would go on until it has something to say.
     if let Err(Failure::Output(_)) = written {
-        desk.session.abandon().await;
+        opened.abandon().await;
     }
     let written = written?;
     if limited.truncated && args.output != Format::Json {
@@ -148,8 +140,8 @@ struct Limited<S> {
     truncated: bool,
 }
 
-impl<S: Stream<Item = Result<Token, Error>> + Unpin> Limited<S> {
-    async fn next(&mut self) -> Result<Option<Token>, Error> {
+impl<S: Stream<Item = Result<Token, Failure>> + Unpin> Limited<S> {
+    async fn next(&mut self) -> Result<Option<Token>, Failure> {
         let Some(token) = self.tokens.next().await.transpose()? else {
             return Ok(None);
         };
@@ -169,12 +161,12 @@ impl<S: Stream<Item = Result<Token, Error>> + Unpin> Limited<S> {
 
 async fn table<S>(
     run: &Run,
-    desk: &Desk,
+    clock: Clock,
     tokens: &mut Limited<S>,
     columns: &[Column],
 ) -> Result<usize, Failure>
 where
-    S: Stream<Item = Result<Token, Error>> + Unpin,
+    S: Stream<Item = Result<Token, Failure>> + Unpin,
 {
     let mut collected = Vec::new();
     while let Some(token) = tokens.next().await? {
@@ -186,23 +178,14 @@ where
         return Ok(0);
     }
     let mut out = run.screen.data();
-    view::tokens_table(
-        &mut out,
-        &collected,
-        columns,
-        Clock {
-            as_of: desk.identity.as_of,
-            records_use: desk.bound.records_use(),
-        },
-        run.screen.width(),
-    )?;
+    view::tokens_table(&mut out, &collected, columns, clock, run.screen.width())?;
     out.flush()?;
     Ok(collected.len())
 }
 
 async fn json<S>(run: &Run, tokens: &mut Limited<S>) -> Result<usize, Failure>
 where
-    S: Stream<Item = Result<Token, Error>> + Unpin,
+    S: Stream<Item = Result<Token, Failure>> + Unpin,
 {
     let mut out = run.screen.data();
     let mut list = ListWriter::begin(&mut out, "tokens")?;
@@ -218,7 +201,7 @@ where
 
 async fn jsonl<S>(run: &Run, tokens: &mut Limited<S>) -> Result<usize, Failure>
 where
-    S: Stream<Item = Result<Token, Error>> + Unpin,
+    S: Stream<Item = Result<Token, Failure>> + Unpin,
 {
     let mut out = run.screen.data();
     let mut written = 0;
@@ -232,7 +215,7 @@ where
 
 async fn csv<S>(run: &Run, tokens: &mut Limited<S>, columns: Vec<Column>) -> Result<usize, Failure>
 where
-    S: Stream<Item = Result<Token, Error>> + Unpin,
+    S: Stream<Item = Result<Token, Failure>> + Unpin,
 {
     let mut out = CsvWriter::begin(run.screen.data(), columns, run.screen.is_terminal())?;
     let mut written = 0;
@@ -246,8 +229,8 @@ where
 
 /// Shows one token.
 pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure> {
-    let context = run.connecting.context(&run.interrupt)?;
-    warn_of_secrets(run, &context, std::slice::from_ref(&args.selector));
+    let way = run.connecting.way(&run.interrupt)?;
+    warn_of_secrets(run, &way, std::slice::from_ref(&args.selector));
     let named = selectors(
         run,
         std::slice::from_ref(&args.selector),
@@ -260,23 +243,15 @@ pub(super) async fn show(run: &mut Run, args: &ShowArgs) -> Result<Exit, Failure
             "see `breakglass tokens ls`",
         ));
     };
-    let desk = context.open().await?;
-    run.warn_of_cluster(&desk.session);
+    let opened = way.open(run).await?;
     let request = ShowToken {
         selector: selector.clone(),
         owner: named.owner,
     };
-    let shown = request.run(&desk).await?;
+    let shown = opened.show(request).await?;
     let mut out = run.screen.data();
     match args.output {
-        SingleFormat::Table => view::token(
-            &mut out,
-            &shown,
-            Clock {
-                as_of: desk.identity.as_of,
-                records_use: desk.bound.records_use(),
-            },
-        )?,
+        SingleFormat::Table => view::token(&mut out, &shown, opened.clock())?,
         SingleFormat::Json => view::document(&mut out, &ShownDocument::from(shown))?,
     }
     out.flush()?;

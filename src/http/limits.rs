@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 
 use super::app::App;
 use super::problem::Refused;
+use crate::model::Class;
 
 /// When to come again where there is no place.
 const SOON: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub(super) async fn limited(State(app): State<App>, request: Request, next: Next
             ),
         )
         .hint("a change that was begun goes on: ask again with the same Idempotency-Key")
+        .class(Class::Unknown)
         .into_response(),
     }
 }

@@ -4,6 +4,7 @@
 //! A handler builds the same request structs as the command line and calls the same operations, so
 //! the two cannot differ. What crosses the wire are the types of [`crate::model`].
 
+mod account;
 mod app;
 mod caller;
 mod carry;

@@ -13,6 +13,9 @@ use crate::ops::{Error, Refusal};
 /// The media type of a problem document.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Codes of what is over by itself.
+const PASSING: [&str; 3] = ["no_connection", "connection_lost", "shutdown"];
+
 /// A request that was not done: the document, and what else the answer's head says.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -106,6 +109,12 @@ impl Refused {
         self
     }
 
+    /// Another class than the status says.
+    pub(super) fn class(mut self, class: Class) -> Self {
+        self.problem.class = class;
+        self
+    }
+
     /// When to come again.
     pub(super) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -150,7 +159,8 @@ impl From<&Error> for Refused {
             }
             _ => {}
         }
-        if problem.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
+        // Coming again helps against an outage, and not against a standby or a schema that is not there.
+        if PASSING.contains(&code) {
             refused.retry_after = Some(Duration::from_secs(1));
         }
         refused

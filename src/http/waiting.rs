@@ -76,13 +76,22 @@ impl Waiting {
         Ok(Some(waiting.content.proposal))
     }
 
-    /// The newest plan of this digest that the caller had made.
+    /// The plan of this digest that the caller had made under the same key, else the newest: a dry run of
+    /// the same rows has the same digest.
     pub(super) async fn find(
         context: &Context,
         caller: &Caller,
-        digest: &str,
+        (digest, ticket): (&str, &Ticket),
     ) -> Result<Self, Refused> {
-        let found = find(context, caller, Some(digest.to_owned()), None).await?;
+        let named = Some(digest.to_owned());
+        let own = match ticket.is_given {
+            true => find(context, caller, named.clone(), Some(ticket.id)).await?,
+            false => None,
+        };
+        let found = match own {
+            Some(own) => Some(own),
+            None => find(context, caller, named, None).await?,
+        };
         found.ok_or_else(|| {
             Refused::not_found("no_such_plan", format!("no plan `{digest}` waits"))
                 .hint("plan again: it was applied or declined, is over, or somebody else's")

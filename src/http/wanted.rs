@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::account;
 use super::app::App;
 use super::caller::Caller;
 use super::problem::Refused;
@@ -16,11 +17,9 @@ use crate::model::wire::{
 };
 use crate::model::{self, Action, PlanFile};
 use crate::ops::{
-    Context, Ends, Filter, FromFile, Kinds, Moment, Request, Restore, Selector, Swept,
+    Context, Ends, Error, Filter, FromFile, Kinds, Moment, PlanError, Request, Restore, Selector,
+    Swept,
 };
-
-/// What a dry run says where nothing else does: nothing of it stays.
-const DRY_RUN: &str = "dry run";
 
 /// Which tokens, and what is to become of them.
 #[derive(Debug)]
@@ -106,6 +105,10 @@ impl Wanted {
         let mut action = action;
         let mut ends_at = ends(at, in_ms.map(Duration::from_millis))?;
         if let Some(file) = plan_file {
+            let file = file.unedited().map_err(|error| {
+                let name = "the body".to_owned();
+                Refused::from(Error::Plan(PlanError::File { name, error }))
+            })?;
             if action != file.action {
                 return Err(Refused::usage("`action` is another than the plan file's"));
             }
@@ -165,14 +168,11 @@ impl Wanted {
             leave_companions,
             sender,
         } = change;
-        let reason = match reason.filter(|reason| !reason.trim().is_empty()) {
-            Some(reason) => reason,
-            None if dry_run => DRY_RUN.to_owned(),
-            None => {
-                return Err(Refused::usage("nothing says why")
-                    .hint("send a `reason` in the body, or the header X-Breakglass-Reason"));
-            }
-        };
+        let given = reason.filter(|reason| !reason.trim().is_empty());
+        let reason = given.ok_or_else(|| {
+            Refused::usage("nothing says why")
+                .hint("send a `reason` in the body, or the header X-Breakglass-Reason")
+        })?;
         self.refuse_secrets(
             app.context(),
             [Some(&reason), ticket.as_ref(), app_actor.as_ref()],
@@ -200,7 +200,7 @@ impl Wanted {
             dry_run,
             application_audit: !no_app_audit,
             app_actor,
-            os_user: caller.os_user().or(os_user),
+            os_user: caller.os_user(os_user),
             host,
             caller: Some(caller.on_record(digest)),
         })
@@ -241,7 +241,9 @@ fn of_file(change: &mut ChangeRequest, file: &PlanFile) {
         change.ticket.clone_from(&file.ticket);
     }
     change.no_app_audit |= !file.application_audit;
-    change.app_actor.clone_from(&file.app_actor);
+    if change.app_actor.is_none() && !change.no_app_audit {
+        change.app_actor.clone_from(&file.app_actor);
+    }
     change.leave_companions = file.leaves_companions;
 }
 
@@ -339,11 +341,17 @@ fn moment(name: &str, text: Option<String>) -> Result<Option<Moment>, Refused> {
         })
 }
 
-/// The caller in the words of the record, for what is not a change.
 impl Caller {
-    /// The user of this machine that calls, where the kernel tells.
-    fn os_user(&self) -> Option<String> {
-        self.uid().map(|uid| format!("uid {uid}"))
+    /// The user that calls: where the kernel tells, the one that it tells, and what else the client says.
+    fn os_user(&self, said: Option<String>) -> Option<String> {
+        let Some(uid) = self.uid() else {
+            return said;
+        };
+        let name = account::name(uid);
+        Some(match said {
+            Some(said) if said != name => format!("{name}, says {said}"),
+            _ => name,
+        })
     }
 }
 

@@ -17,6 +17,8 @@ pub struct About {
     pub principal: String,
     /// Which database it is, in one line.
     pub identity: String,
+    /// The role that reads there.
+    pub role: String,
     /// The database's clock.
     pub as_of: DateTime<Utc>,
     /// The adapter that fits it.

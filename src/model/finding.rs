@@ -256,6 +256,9 @@ pub struct Ability {
 pub struct Diagnosis {
     /// The number of the JSON interface.
     pub schema: u32,
+    /// Which database, in one line.
+    #[serde(default)]
+    pub identity: String,
     /// Which database.
     pub database: DatabaseIdentity,
     /// The role that looked.

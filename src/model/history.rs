@@ -1,5 +1,6 @@
 //! One operation with everything that is recorded of it.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +34,9 @@ pub struct History {
 pub struct HistoryDocument {
     /// The JSON interface's number, [`JSON_SCHEMA`].
     pub schema: u32,
+    /// The database's clock, where a server tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
     /// The operation.
     #[serde(flatten)]
     pub history: History,
@@ -40,7 +44,10 @@ pub struct HistoryDocument {
 
 impl From<History> for HistoryDocument {
     fn from(history: History) -> Self {
-        let schema = JSON_SCHEMA;
-        Self { schema, history }
+        Self {
+            schema: JSON_SCHEMA,
+            as_of: None,
+            history,
+        }
     }
 }

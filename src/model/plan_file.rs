@@ -182,6 +182,28 @@ impl PlanFile {
         Ok(plan)
     }
 
+    /// The same, where it says what its digest stands for: one that came as a part of something else.
+    ///
+    /// # Errors
+    ///
+    /// When it was edited, has another schema number, or holds no plan.
+    pub fn unedited(self) -> Result<Self, PlanFileError> {
+        if self.plan_file != PLAN_FILE_SCHEMA {
+            return Err(PlanFileError::Schema {
+                found: self.plan_file.to_string(),
+                tool_version: Some(self.tool_version),
+            });
+        }
+        let found = digest(self.rest());
+        if self.digest != found {
+            let told = self.digest;
+            return Err(PlanFileError::Edited { told, found });
+        }
+        let checked = self.check();
+        checked.map_err(|why| PlanFileError::Content(why.to_owned()))?;
+        Ok(self)
+    }
+
     /// What the types alone cannot say.
     fn check(&self) -> Result<(), &'static str> {
         if !matches!(self.action, Action::Expire | Action::Delete) {

@@ -32,6 +32,7 @@ impl TellAbout {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             principal: self.principal,
             identity: identity.line(),
+            role: identity.role.clone(),
             as_of: identity.as_of,
             adapter: PlannedAdapter {
                 name: adapter.name.clone(),

@@ -50,7 +50,11 @@ impl FindTokens {
         }
         // It says what is wrong with a secret, and finds the row of a good one.
         let resolved = resolve(desk, &[selector], self.owner.as_deref(), usize::MAX).await?;
-        Ok(resolved.rows.into_iter().map(|(row, _)| row.token).collect())
+        Ok(resolved
+            .rows
+            .into_iter()
+            .map(|(row, _)| row.token)
+            .collect())
     }
 
     async fn labelled(&self, desk: &Desk) -> Result<Vec<Token>, Error> {

@@ -69,9 +69,10 @@ fn so_does_what_reads() {
     });
     sends(|| async {
         let context = given::<Context>();
-        let (session, _identity) = context.connect().await?;
-        let all = given::<ListOperations>().run(&session).await?;
-        let one = given::<ShowOperation>().run(&session).await?;
+        let (session, identity) = context.connect().await?;
+        let log = context.log(&session, &identity).await?;
+        let all = given::<ListOperations>().run(&log).await?;
+        let one = given::<ShowOperation>().run(&log).await?;
         Ok::<_, Error>((all, one))
     });
     sends(|| async { given::<Doctor>().run(&given::<Context>()).await });

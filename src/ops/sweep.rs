@@ -118,16 +118,7 @@ impl Sweep {
                             None => (HitVerdict::Unknown, None),
                         };
                         let token = found.map(|found| found.row.token);
-                        let key = token.as_ref().map(|token| token.key.as_str());
-                        Hit {
-                            verdict,
-                            key: key.or(secret.key()).map(str::to_owned),
-                            last_four: secret.last_four(),
-                            verified,
-                            token,
-                            occurrences: secret.occurrences(),
-                            places: secret.places(self.input.as_deref()),
-                        }
+                        secret.hit(self.input.as_deref(), verdict, verified, token)
                     });
                     Ok::<_, Error>(stream::iter(hits.map(Ok).collect::<Vec<_>>()))
                 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::finder::Finder;
 use super::place::Around;
 use crate::adapter::{SecretParts, SecretShape};
-use crate::model::{Place, Side, hex};
+use crate::model::{Hit, HitVerdict, Place, Side, Token, hex};
 
 /// No place comes next.
 const NONE: u32 = u32::MAX;
@@ -253,6 +253,27 @@ impl Secret<'_> {
     #[must_use]
     pub fn occurrences(&self) -> u64 {
         self.entry.occurrences
+    }
+
+    /// The same with what it is worth; `input` is the file that was read.
+    #[must_use]
+    pub fn hit(
+        &self,
+        input: Option<&str>,
+        verdict: HitVerdict,
+        verified: Option<bool>,
+        token: Option<Token>,
+    ) -> Hit {
+        let key = token.as_ref().map(|token| token.key.as_str());
+        Hit {
+            verdict,
+            key: key.or(self.key()).map(str::to_owned),
+            last_four: self.last_four(),
+            verified,
+            token,
+            occurrences: self.occurrences(),
+            places: self.places(input),
+        }
     }
 
     /// Where, as far as that was kept; `input` is the file that was read.

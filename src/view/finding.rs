@@ -14,6 +14,7 @@ use crate::model::{Ability, Diagnosis, Finding, Fitness, Severity};
 pub fn diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, width: Option<u16>) -> io::Result<()> {
     let Diagnosis {
         schema: _,
+        identity: _,
         database: _,
         role,
         adapter,

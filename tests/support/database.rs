@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use super::cluster::{runtime, shared_cluster};
 use super::run::{Invocation, breakglass};
 use super::template::{self, Template};
+use super::via::Servers;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ pub(crate) struct TestDatabase {
     roles: Mutex<Vec<String>>,
     /// Whether there is somebody else's server to clean up.
     is_shared: bool,
+    /// What stands before it, where the suite is run that way.
+    servers: Servers,
 }
 
 impl TestDatabase {
@@ -120,11 +123,17 @@ impl TestDatabase {
             server_version: cluster.binaries().version().to_owned(),
             roles: Mutex::default(),
             is_shared: false,
+            servers: Servers::of_this_test(),
         }
+    }
+
+    pub(super) fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// Ends its connections, so that it can be copied.
     pub(super) fn close(&self) {
+        self.servers.stop();
         self.pool.close();
     }
 
@@ -250,6 +259,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        self.servers.stop();
         self.pool.close();
         // A test that has failed already must not abort the others.
         if !self.is_shared || thread::panicking() {

@@ -28,6 +28,7 @@ pub(crate) mod standby;
 pub(crate) mod state;
 pub(crate) mod template;
 pub(crate) mod terminal;
+mod via;
 
 pub(crate) use cluster::{foreign_cluster, private_cluster, private_cluster_with_logins};
 pub(crate) use coderd::Coderd;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::TestDatabase;
 use super::terminal::Terminal;
+use super::via;
 
 /// The longest that a program may run.
 pub(super) const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -192,12 +193,22 @@ impl Invocation<'_> {
         arguments
     }
 
+    /// The arguments with which it goes to a server before its database, where it does.
+    fn via(&self, settled: &[String]) -> Option<Vec<String>> {
+        let is_ours = self.program == env!("CARGO_BIN_EXE_breakglass");
+        let database = self.database.filter(|_| is_ours)?;
+        via::arguments(database, &self.role, settled, &self.environment)
+    }
+
     /// What is run, and the HOME that it is given.
     pub(super) fn command(&self) -> (Command, TempDir) {
         let home = TempDir::with_prefix("breakglass-home-").expect("/tmp is writable");
         let mut command = Command::new(&self.program);
+        let arguments = self.settled();
+        let via = self.via(&arguments);
+        let database = self.database.filter(|_| via.is_none());
         command
-            .args(self.settled())
+            .args(via.unwrap_or(arguments))
             .env_clear()
             .current_dir(home.path());
         if let Some(path) = std::env::var_os("PATH") {
@@ -208,7 +219,7 @@ impl Invocation<'_> {
             .env("COLUMNS", "120")
             .env("NO_COLOR", "1")
             .env("TZ", "UTC");
-        if let Some(database) = self.database {
+        if let Some(database) = database {
             command.env("BREAKGLASS_DATABASE_URL", database.conninfo(&self.role));
         }
         for (name, value) in &self.environment {

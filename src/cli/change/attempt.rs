@@ -7,6 +7,7 @@ use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::prompt;
 use crate::cli::unblock::unblock;
+use crate::cli::way::{Prepared, Way};
 use crate::db::{self, Installed};
 use crate::model::Receipt;
 use crate::ops::{Context, Error, Install, Planned, Request};
@@ -44,17 +45,19 @@ async fn plan_once(run: &Run, context: &Context, request: Request) -> Result<Pla
 pub(super) async fn plan(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     request: Request,
-) -> Result<Planned, Failure> {
-    let refused = match (
+) -> Result<Prepared, Failure> {
+    let Way::Here(context) = way else {
+        return way.plan(request).await;
+    };
+    let (refused, how) = match (
         plan_once(run, context, request.clone()).await,
         args.cancel_blocker,
     ) {
         (Err(Failure::Mutation(refused)), Some(how)) => (refused, how),
-        (ended, _) => return ended,
+        (ended, _) => return ended.map(Prepared::from),
     };
-    let (refused, how) = refused;
     let Error::Locked(locked) = &refused.error else {
         return Err(refused.into());
     };
@@ -65,19 +68,24 @@ pub(super) async fn plan(
         id: Uuid::now_v7(),
         ..request
     };
-    plan_once(run, context, again).await
+    plan_once(run, context, again).await.map(Prepared::from)
 }
 
 /// Carries it out; where a lock does not come, and whoever holds it may be ended, once more.
 pub(super) async fn carry_out(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
-    mut planned: Planned,
+    way: &Way,
+    prepared: Prepared,
 ) -> Result<Receipt, Failure> {
+    let mut planned = match prepared {
+        Prepared::Here(planned) => planned,
+        Prepared::There(plan) => return plan.carry_out().await,
+    };
     let error = match (planned.attempt().await, args.cancel_blocker) {
         (Ok(receipt), _) => return Ok(receipt),
         (Err(Error::Locked(locked)), Some(how)) => {
+            let context = way.here("--cancel-blocker")?;
             match unblock(run, how, context, planned.request(), &locked).await {
                 Ok(true) => match planned.attempt().await {
                     Ok(receipt) => return Ok(receipt),

@@ -18,15 +18,16 @@ use super::failure::Failure;
 use super::justify::{Justification, justify};
 use super::reading::Named;
 use super::unblock::Unblock;
+use super::way::{Prepared, Way};
 use crate::adapter::parse_window;
 use crate::model::{Action, Proposal, Receipt};
-use crate::ops::{Context, Ends, Planned, ProbeWanted, Request, Restore};
+use crate::ops::{Ends, ProbeWanted, Request, Restore};
 
 pub(super) use approve::Approval;
 pub(super) use approve_run::approve_run;
 pub(super) use extent::Extent;
 pub(super) use tell::{ended, tell};
-pub(super) use unattended::{check_unattended, refuse_recorded_secrets};
+pub(super) use unattended::{check_unattended, check_way, refuse_recorded_secrets};
 
 /// How a change is justified, asked about and carried out.
 #[derive(Clone, Debug, Args)]
@@ -84,49 +85,49 @@ pub(super) struct Wanted {
 pub(super) async fn change(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     wanted: Wanted,
 ) -> Result<Receipt, Failure> {
-    change_probing(run, args, context, wanted, None).await
+    change_probing(run, args, way, wanted, None).await
 }
 
 /// The same, and the application is asked before and after, where that is wanted.
 pub(super) async fn change_probing(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     wanted: Wanted,
     probe: Option<ProbeWanted>,
 ) -> Result<Receipt, Failure> {
     let approval = wanted.approval.clone();
-    let mut planned = plan(run, args, context, wanted).await?;
-    if let Some(probe) = probe
+    let mut prepared = plan(run, args, way, wanted).await?;
+    if let (Some(probe), Prepared::Here(planned)) = (probe, &mut prepared)
         && let Err(error) = planned.ask_first(probe).await
     {
-        return Err(planned.decline(error).await.into());
+        return Err(prepared.decline(error).await);
     }
-    approved(run, args, context, planned, &approval).await
+    approved(run, args, way, prepared, &approval).await
 }
 
 /// Plans what was named, from the reason to the rows.
 async fn plan(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     wanted: Wanted,
-) -> Result<Planned, Failure> {
-    let request = request(run, args, context, wanted).await?;
-    attempt::plan(run, args, context, request).await
+) -> Result<Prepared, Failure> {
+    let request = request(run, args, way, wanted).await?;
+    attempt::plan(run, args, way, request).await
 }
 
 /// The request, with its reason and ticket from flags or asked for.
 pub(super) async fn request(
     run: &Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     wanted: Wanted,
 ) -> Result<Request, Failure> {
-    let Justification { reason, ticket } = justify(run, args, context).await?;
+    let Justification { reason, ticket } = justify(run, args, way).await?;
     Ok(Request {
         id: Uuid::now_v7(),
         parent: None,
@@ -155,7 +156,7 @@ pub(super) async fn request(
 pub(super) async fn only_plan(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
+    way: &Way,
     wanted: Wanted,
 ) -> Result<Proposal, Failure> {
     let args = ChangeArgs {
@@ -163,8 +164,10 @@ pub(super) async fn only_plan(
         ..args.clone()
     };
     let approval = wanted.approval.clone();
-    let proposal = plan(run, &args, context, wanted).await?.proposal();
+    let prepared = plan(run, &args, way, wanted).await?;
+    let proposal = prepared.proposal();
     approve::show(run, &args, &proposal, &approval);
+    prepared.let_go().await;
     Ok(proposal)
 }
 
@@ -172,18 +175,18 @@ pub(super) async fn only_plan(
 pub(super) async fn approved(
     run: &mut Run,
     args: &ChangeArgs,
-    context: &Context,
-    planned: Planned,
+    way: &Way,
+    prepared: Prepared,
     approval: &Approval,
 ) -> Result<Receipt, Failure> {
-    let proposal = planned.proposal();
+    let proposal = prepared.proposal();
     approve::show(run, args, &proposal, approval);
     let refusal = approve::ask(run, args, &proposal, approval).await?;
     // As large as the plan itself.
     drop(proposal);
     if let Some(error) = refusal {
         // Saying no is on record.
-        return Err(planned.decline(error).await.into());
+        return Err(prepared.decline(error).await);
     }
-    attempt::carry_out(run, args, context, planned).await
+    attempt::carry_out(run, args, way, prepared).await
 }

@@ -1,20 +1,33 @@
 //! What is refused before anything is connected to.
 
+use std::time::Duration;
+
 use super::{Approval, ChangeArgs};
 use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::reading::refuse_secrets;
 use crate::cli::unblock::Unblock;
-use crate::ops::Context;
+use crate::cli::way::Way;
+
+/// How long a server watches for one request at most: its client waits for the answer meanwhile.
+const FAR_WATCH: Duration = Duration::from_mins(1);
 
 /// Refuses flags that would be sent or recorded with a secret in them.
-pub(in crate::cli) fn refuse_recorded_secrets(
-    context: &Context,
-    args: &ChangeArgs,
-) -> Result<(), Failure> {
-    refuse_secrets(context, "--reason", args.reason.as_deref())?;
-    refuse_secrets(context, "--ticket", args.ticket.as_deref())?;
-    refuse_secrets(context, "--app-actor", args.app_actor.as_deref())
+pub(in crate::cli) fn refuse_recorded_secrets(way: &Way, args: &ChangeArgs) -> Result<(), Failure> {
+    refuse_secrets(way, "--reason", args.reason.as_deref())?;
+    refuse_secrets(way, "--ticket", args.ticket.as_deref())?;
+    refuse_secrets(way, "--app-actor", args.app_actor.as_deref())
+}
+
+/// Refuses what goes to a database only, before anything is sent.
+pub(in crate::cli) fn check_way(way: &Way, args: &ChangeArgs) -> Result<(), Failure> {
+    if args.cancel_blocker.is_some() {
+        way.here("--cancel-blocker")?;
+    }
+    if args.settle.is_some_and(|settle| settle > FAR_WATCH) {
+        way.here("--settle of more than a minute")?;
+    }
+    Ok(())
 }
 
 /// Without a terminal everything that would be asked must be said, before anything is touched.

@@ -4,7 +4,6 @@ mod read;
 mod told;
 
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
@@ -19,11 +18,11 @@ use super::format::Format;
 use super::justify;
 use super::reading::{Named, warn_of_secrets};
 use super::unblock::Unblock;
-use crate::adapter::parse_window;
+use super::way::{Opened, Way};
+use crate::adapter::{SecretShape, parse_window};
 use crate::model::{Action, HitVerdict, Receipt, SweepHead, SweepSummary};
-use crate::ops::{Context, Desk, Error, Selector, Sweep, Swept};
+use crate::ops::{Error, Selector, Sweep, Swept};
 use crate::scan::{self, Options};
-
 use read::read;
 use told::Told;
 
@@ -166,49 +165,40 @@ impl SweepArgs {
 /// Sweeps a leak.
 pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failure> {
     let kill = args.kill();
-    if let Some(kill) = &kill {
-        let pasted = args.file == "-";
-        change::check_unattended(run, &kill.change, &kill.approval, pasted)?;
-    }
-    let context = run.connecting.context(&run.interrupt)?;
-    warn_of_secrets(run, &context, std::slice::from_ref(&args.file));
-    if let Some(kill) = &kill {
-        change::refuse_recorded_secrets(&context, &kill.change)?;
-        justify::check(run, &kill.change, &context.policy)?;
-    }
-    let desk = open(&context).await?;
-    run.warn_of_cluster(&desk.session);
-    let shape = desk.secret_shape();
-    let shape = shape.ok_or_else(|| Error::NoSecretShape(desk.bound.adapter.name.clone()))?;
+    let way = prepare(run, &args, kill.as_ref())?;
+    let opened = open(run, &way).await?;
+    let adapter = opened.adapter()?;
+    let shape = SecretShape::of(adapter);
+    let shape = shape.ok_or_else(|| Error::NoSecretShape(adapter.name.clone()))?;
     let input = (args.file != "-").then(|| scan::masked(&args.file, &shape));
     let dumps = NoCoreDumps::begin();
-    let (leak, format) = read(run, &args, input.as_deref(), &desk.bound.adapter).await?;
+    let (leak, format) = read(run, &args, input.as_deref(), adapter).await?;
     drop(dumps);
     // Whoever pipes in a build may take longer than a proxy lets a connection sleep.
-    let desk = if desk.session.is_closed() {
-        open(&context).await?
+    let opened = if opened.is_closed() {
+        open(run, &way).await?
     } else {
-        desk
+        opened
     };
     let mut told = Told::begin(run, &args, kill.is_some())?;
     let sweep = Sweep { leak, input };
-    let judged = judge(&desk, &sweep, &mut told).await;
+    let judged = judge(&opened, &sweep, &mut told).await;
     // Who reads has gone away; the server would go on until it has something to say.
     if let Err(Failure::Output(_)) = judged {
-        desk.session.abandon().await;
+        opened.abandon().await;
     }
     let (summary, swept) = judged?;
     let head = SweepHead {
         input: sweep.input.clone(),
         format: format.as_str().to_owned(),
-        adapter: desk.bound.adapter.name.clone(),
+        adapter: opened.adapter_name().to_owned(),
         summary,
     };
-    told.summary(run, &head, &desk)?;
-    drop(desk);
+    told.summary(run, &head, &opened)?;
+    drop(opened);
     drop(sweep);
     let receipt = match kill {
-        Some(kill) => match end(run, &context, kill, swept).await {
+        Some(kill) => match end(run, &way, kill, swept).await {
             Ok(receipt) => receipt,
             Err(failure) => {
                 // Whatever became of it, what was written is a whole document.
@@ -238,15 +228,31 @@ pub(super) async fn sweep(run: &mut Run, args: SweepArgs) -> Result<Exit, Failur
     }
 }
 
-async fn open(context: &Context) -> Result<Desk, Failure> {
-    let desk = context.open().await?;
-    desk.check_visible()?;
-    Ok(desk)
+/// Refuses what can be refused before anything is connected to.
+fn prepare(run: &mut Run, args: &SweepArgs, kill: Option<&Kill>) -> Result<Way, Failure> {
+    if let Some(kill) = kill {
+        let pasted = args.file == "-";
+        change::check_unattended(run, &kill.change, &kill.approval, pasted)?;
+    }
+    let way = run.connecting.way(&run.interrupt)?;
+    warn_of_secrets(run, &way, std::slice::from_ref(&args.file));
+    if let Some(kill) = kill {
+        change::check_way(&way, &kill.change)?;
+        change::refuse_recorded_secrets(&way, &kill.change)?;
+        justify::check(run, &kill.change, way.policy())?;
+    }
+    Ok(way)
+}
+
+async fn open(run: &mut Run, way: &Way) -> Result<Opened, Failure> {
+    let opened = way.open(run).await?;
+    opened.check_visible()?;
+    Ok(opened)
 }
 
 /// Judges every secret and writes it; keeps which are alive.
 async fn judge(
-    desk: &Desk,
+    opened: &Opened,
     sweep: &Sweep,
     told: &mut Told<'_>,
 ) -> Result<(SweepSummary, Swept), Failure> {
@@ -261,7 +267,7 @@ async fn judge(
         candidates: leak.len(),
         chosen: Vec::new(),
     };
-    let mut hits = pin!(sweep.run(desk)?);
+    let mut hits = opened.judge(sweep)?;
     let mut number = 0;
     while let Some(hit) = hits.try_next().await? {
         summary.count(&hit);
@@ -279,7 +285,7 @@ async fn judge(
 /// Kills what was chosen, by the way of `tokens rm`.
 async fn end(
     run: &mut Run,
-    context: &Context,
+    way: &Way,
     kill: Kill,
     swept: Swept,
 ) -> Result<Option<Receipt>, Failure> {
@@ -312,7 +318,5 @@ async fn end(
         extent,
         approval,
     };
-    change::change(run, &change, context, wanted)
-        .await
-        .map(Some)
+    change::change(run, &change, way, wanted).await.map(Some)
 }

@@ -6,9 +6,8 @@ use super::SweepArgs;
 use crate::cli::Run;
 use crate::cli::failure::Failure;
 use crate::cli::format::Format;
-use crate::model::SweepHead;
-use crate::model::{Hit, Receipt, SweepSummary};
-use crate::ops::Desk;
+use crate::cli::way::Opened;
+use crate::model::{Hit, Receipt, SweepHead, SweepSummary};
 use crate::view::{SweepStyle, SweepWriter};
 
 /// What is written, to whoever still reads it.
@@ -59,7 +58,7 @@ impl Told<'_> {
         &mut self,
         run: &mut Run,
         head: &SweepHead,
-        desk: &Desk,
+        opened: &Opened,
     ) -> Result<(), Failure> {
         let left_out = match &mut self.writer {
             Some(writer) => {
@@ -84,7 +83,8 @@ impl Told<'_> {
         if summary.not_verified > 0 {
             run.screen.warn(&format!(
                 "{} of them could not be compared: role {} may not read the stored hash",
-                summary.not_verified, desk.identity.role
+                summary.not_verified,
+                opened.role()
             ));
         }
         Ok(())

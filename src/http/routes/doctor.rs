@@ -2,25 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use crate::http::app::App;
 use crate::http::caller::Caller;
 use crate::http::extract::Query;
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
+use crate::model::wire::DoctorQuery;
 use crate::model::{Diagnosis, Problem};
 use crate::ops::Doctor;
-
-/// What must be possible.
-#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct DoctorQuery {
-    /// Deletes must be possible too.
-    delete: bool,
-}
 
 /// Looks for everything that would make a change fail or lie, and changes nothing
 #[utoipa::path(get, path = "/v1/doctor", tag = "doctor", params(DoctorQuery),
@@ -35,6 +25,5 @@ pub(super) async fn examine(
         delete: query.delete,
     };
     let context = app.context_of(&caller).await?;
-    let (_line, diagnosis) = doctor.run(&context).await?;
-    Ok(Json(diagnosis))
+    Ok(Json(doctor.run(&context).await?))
 }

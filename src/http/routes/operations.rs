@@ -90,13 +90,16 @@ pub(super) async fn show(
     let request = ShowOperation { id };
     let log = context.log(&session, &identity).await?;
     let history = request.run(&log).await?;
-    Ok(Json(history.into()))
+    Ok(Json(HistoryDocument {
+        as_of: Some(identity.as_of),
+        ..history.into()
+    }))
 }
 
 /// Puts back what an operation set, as an operation of its own
 #[utoipa::path(post, path = "/v1/operations/{id}/restore", tag = "operations",
     params(("id" = String, Path, description = "the operation's id, or the beginning of it")),
-    request_body = Option<RestoreRequest>,
+    request_body = RestoreRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn restore(
     State(app): State<App>,

@@ -80,7 +80,7 @@ async fn applied(
     ticket: Ticket,
 ) -> Result<Receipt, Refused> {
     let context = app.context_of(&caller).await?;
-    let waiting = Waiting::find(&context, &caller, &digest).await?;
+    let waiting = Waiting::find(&context, &caller, (&digest, &ticket)).await?;
     caller.must(Permission::of(waiting.action()))?;
     let taken = waiting.take(&context).await?;
     let planned = taken.planned(&context, &caller, &ticket).await?;
@@ -98,7 +98,7 @@ pub(super) async fn decline(
     body: Body<DeclineRequest>,
 ) -> Result<Json<Problem>, Refused> {
     let context = app.context_of(&caller).await?;
-    let waiting = Waiting::find(&context, &caller, &digest).await?;
+    let waiting = Waiting::find(&context, &caller, (&digest, &body.ticket)).await?;
     let action = waiting.action();
     caller.must(Permission::of(action))?;
     let taken = waiting.take(&context).await?;

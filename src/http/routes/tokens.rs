@@ -13,7 +13,7 @@ use crate::http::log::About;
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::{self, Wanted};
-use crate::model::wire::{ChangeRequest, ExpireRequest, LookupRequest, TokenQuery};
+use crate::model::wire::{ChangeRequest, DeleteRequest, ExpireRequest, LookupRequest, TokenQuery};
 use crate::model::{Action, Cursor, Problem, Receipt, ShownDocument, TokenPage};
 use crate::ops::{Kinds, ListTokens, Selector, ShowToken};
 
@@ -94,7 +94,7 @@ async fn shown(
 
 /// Makes a token stop working, and keeps its row
 #[utoipa::path(post, path = "/v1/tokens/{key}/expire", tag = "tokens", params(("key" = String, Path)),
-    request_body = Option<ExpireRequest>,
+    request_body = ExpireRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn expire(
     State(app): State<App>,
@@ -117,13 +117,13 @@ pub(super) async fn expire(
 
 /// Removes a token's row for good
 #[utoipa::path(delete, path = "/v1/tokens/{key}", tag = "tokens", params(("key" = String, Path)),
-    request_body = Option<ChangeRequest>,
+    request_body = DeleteRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
     Path(key): Path<String>,
-    body: Body<ChangeRequest>,
+    body: Body<DeleteRequest>,
 ) -> Result<Response, Refused> {
     let wanted = Wanted::one(Action::Delete, &key);
     changed(
@@ -131,7 +131,7 @@ pub(super) async fn delete(
         &caller,
         wanted,
         body.ticket,
-        (body.value, body.reason),
+        (body.value.change, body.reason),
     )
     .await
 }

@@ -58,13 +58,13 @@ impl Scope {
 }
 
 impl Doctor {
-    /// Connects and looks. Returns the database on one line for a person, and what was found.
+    /// Connects and looks.
     ///
     /// # Errors
     ///
     /// When there is no connection, or it breaks, or `--adapter` names none. What the role may not
     /// look at is a finding.
-    pub async fn run(self, context: &Context) -> Result<(String, Diagnosis), Error> {
+    pub async fn run(self, context: &Context) -> Result<Diagnosis, Error> {
         // Which cluster answers is a finding here, and nothing is written.
         let session = context.database.of_any_cluster().session().await?;
         let (before, begun) = (SystemTime::now(), Instant::now());
@@ -113,10 +113,7 @@ impl Doctor {
         let abilities = self
             .inspect(&session, &identity, bound.as_ref(), &mut findings)
             .await?;
-        Ok((
-            identity.line(),
-            diagnosis(identity, bound.as_ref(), abilities, findings),
-        ))
+        Ok(diagnosis(identity, bound.as_ref(), abilities, findings))
     }
 
     /// The part that looks at tables, breakglass's and the application's.
@@ -250,6 +247,7 @@ fn diagnosis(
         .any(|finding| finding.severity == Severity::Blocks);
     Diagnosis {
         schema: JSON_SCHEMA,
+        identity: identity.line(),
         database: identity.database,
         role: identity.role,
         adapter: bound.map(|bound| bound.adapter.name.clone()),

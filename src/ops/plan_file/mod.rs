@@ -50,6 +50,12 @@ impl FromFile {
         &self.plan
     }
 
+    /// The plan, and the digest that it must have.
+    #[must_use]
+    pub fn into_parts(self) -> (PlanFile, Option<String>) {
+        (Arc::unwrap_or_clone(self.plan), self.pinned)
+    }
+
     /// How it is told and recorded: who planned what.
     pub(super) fn describe(&self) -> String {
         let PlanFile {
