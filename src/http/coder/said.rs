@@ -20,6 +20,10 @@ const PLACE: &str = "/api/v2";
 /// What coderd answers for anything that is not there, or not there for the caller.
 const NOT_FOUND: &str = "Resource not found or you do not have access to this resource";
 
+/// The message is all that the command line shows of a 401.
+const NOBODY: &str = "nobody is known by this session token, or it has expired: here CODER_SESSION_TOKEN is a \
+                      token of the principals of `breakglass serve`";
+
 /// Says it in Coder's words, on Coder's paths.
 pub(in crate::http) async fn said(request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -44,7 +48,6 @@ pub(in crate::http) async fn said(request: Request, next: Next) -> Response {
 
 fn in_coders_words(problem: &Problem) -> types::Response {
     let Problem {
-        status,
         detail,
         code,
         hint,
@@ -52,22 +55,20 @@ fn in_coders_words(problem: &Problem) -> types::Response {
         candidates,
         ..
     } = problem;
-    let is_absent = matches!(code.as_str(), "no_such_token" | "no_such_owner");
     let mut more = format!("breakglass: {code}");
-    let mut message = detail.clone();
-    if is_absent {
+    let message = match code.as_str() {
         // The same for what is not there and for what is not there for the caller.
-        NOT_FOUND.clone_into(&mut message);
-    } else {
-        let operation = operation.map(|id| format!(", operation {id}"));
-        let hint = hint
-            .as_ref()
-            .filter(|_| *status != StatusCode::UNAUTHORIZED.as_u16());
-        let hint = hint.map(|hint| format!("\nhint: {hint}"));
-        more.extend([operation, hint].into_iter().flatten());
-    }
+        "no_such_token" | "no_such_owner" => NOT_FOUND,
+        "unauthenticated" => NOBODY,
+        _ => {
+            let operation = operation.map(|id| format!(", operation {id}"));
+            let hint = hint.as_ref().map(|hint| format!("\nhint: {hint}"));
+            more.extend([operation, hint].into_iter().flatten());
+            detail
+        }
+    };
     types::Response {
-        message,
+        message: message.to_owned(),
         detail: more,
         validations: candidates.as_ref().map(could_be).unwrap_or_default(),
     }
