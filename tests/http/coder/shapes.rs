@@ -112,7 +112,7 @@ fn releases_with_other_columns_are_shown_alike() {
         let principals = &PRINCIPALS.replace("ci-runner", "mira");
         let serving = Server::on(&database, principals).looking_once().start();
         let id = database.value(
-            "select id from api_keys as k join users as u on u.id = k.user_id \
+            "select k.id from api_keys as k join users as u on u.id = k.user_id \
              where username = 'mira' and token_name = 'ci'",
         );
         let found = key(&serving, &id);
