@@ -203,7 +203,7 @@ fn diagnose(conninfo: &str, identifier: &str) -> Diagnosis {
         },
         ..library::context(database.pinned_to(Some(identifier.to_owned())))
     };
-    let (_line, diagnosis) = runtime()
+    let diagnosis = runtime()
         .block_on(Doctor::default().run(&context))
         .expect("there is a connection");
     diagnosis

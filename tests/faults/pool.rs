@@ -398,7 +398,7 @@ fn a_pool_is_held_against_the_pin() {
                 "{error}"
             );
             // Whoever is asked what is wrong says it.
-            let (_, diagnosis) = Doctor::default().run(&wrong).await.expect("it looks");
+            let diagnosis = Doctor::default().run(&wrong).await.expect("it looks");
             assert_eq!(diagnosis.verdict, Fitness::Unfit);
             let codes = diagnosis.findings.iter().map(|finding| finding.code);
             assert!(codes.into_iter().any(|code| code == Code::OtherCluster));
