@@ -2,6 +2,7 @@
 //!
 //! - `cli/`: the real binary, by what it prints, how it ends and what it leaves in the database.
 //! - `database/`: what lies below the command line, and the fixtures themselves.
+//! - `http/`: `breakglass serve`, by what it answers and what it leaves in the database.
 //! - `faults/`: the wire cut and the server killed, and the one direction of the imports.
 //! - `ops/`: the library's operations, called as a server calls them.
 //! - `support/`: the server, the databases, running the binary, looking at rows.

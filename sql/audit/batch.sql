@@ -5,6 +5,7 @@ select b.keys,
        o.planned   as planned,
        o.changed   as changed,
        o.unchanged as unchanged,
+       o.companions_changed as companions_changed,
        exists (select from breakglass.observation as s where s.operation_id = o.id)
        and not exists (select from breakglass.observation as s
                         where s.operation_id = o.id and s.verdict = 'unknown') as observed

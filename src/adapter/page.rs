@@ -82,32 +82,32 @@ impl Statements<'_> {
         Ok(render("tokens/list.sql", &context)?)
     }
 
-    /// The same with what a cursor holds of each row and, if it is not the first page, from `after`
-    /// a row on.
+    /// The same with what a cursor holds of each row: the first page.
     ///
     /// # Errors
     ///
     /// When the adapter cannot be rendered.
-    pub fn page(
-        &self,
-        sort: SortKey,
-        descending: bool,
-        after: bool,
-    ) -> Result<String, RenderError> {
+    pub fn first_page(&self, sort: SortKey, descending: bool) -> Result<String, RenderError> {
+        self.page(sort, descending, Value::from(false))
+    }
+
+    /// The same, beyond the row that a cursor names.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter cannot be rendered.
+    pub fn page_after(&self, sort: SortKey, descending: bool) -> Result<String, RenderError> {
+        let after = self.after(self.sorted(sort).as_ref(), descending);
+        self.page(sort, descending, after)
+    }
+
+    fn page(&self, sort: SortKey, descending: bool, after: Value) -> Result<String, RenderError> {
         let mut context = self.context()?;
         context.insert("order", self.order(sort, descending).into());
-        let sorted = self.sorted(sort);
-        let text = sorted.as_ref().map(|sorted| sorted.column.clone());
-        let text = text.unwrap_or_else(|| Sql::text("null"));
-        context.insert("sorted", text.into());
-        context.insert(
-            "after",
-            if after {
-                self.after(sorted.as_ref(), descending)
-            } else {
-                Value::from(false)
-            },
-        );
+        let sorted = self.sorted(sort).map(|sorted| sorted.column);
+        let sorted = sorted.unwrap_or_else(|| Sql::text("null"));
+        context.insert("sorted", sorted.into());
+        context.insert("after", after);
         Ok(render("tokens/list.sql", &context)?)
     }
 

@@ -4,6 +4,7 @@
 //! for and nobody gave is an error, never an empty string.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -60,7 +61,17 @@ pub(crate) mod install {
     pub(crate) const GRANT_COLUMNS: &str = include_str!("../../sql/install/grant_columns.sql");
 }
 
-fn environment() -> Result<Environment<'static>, Error> {
+/// The engine, which reads all templates once: reading them takes longer than filling one in.
+fn environment() -> Result<&'static Environment<'static>, Error> {
+    static READ: OnceLock<Environment<'static>> = OnceLock::new();
+    if let Some(environment) = READ.get() {
+        return Ok(environment);
+    }
+    let environment = read()?;
+    Ok(READ.get_or_init(|| environment))
+}
+
+fn read() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);

@@ -33,6 +33,9 @@ pub(super) struct ApplyArgs {
     /// The key of a token that may be deleted without asking; once for each
     #[arg(long, value_name = "KEY")]
     pub(super) confirm: Vec<String>,
+    /// Change exactly N tokens, or nothing
+    #[arg(long, value_name = "N")]
+    pub(super) expect: Option<usize>,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     /// How to write the receipt
@@ -50,11 +53,15 @@ fn parse_digest(text: &str) -> Result<String, &'static str> {
 }
 
 impl ApplyArgs {
-    /// How the operator says yes. A digest that is pinned names the whole of a delete, more than the
-    /// keys do.
-    fn approval(&self, action: Action) -> Approval {
-        match action {
-            Action::Delete if self.digest.is_some() && self.change.yes => Approval::Word,
+    /// How the operator says yes. A digest that is pinned names the whole of the plan, more than the
+    /// keys of a delete do, or the number of what a filter led to.
+    fn approval(&self, plan: &PlanFile) -> Approval {
+        let is_pinned = self.digest.is_some() && self.change.yes;
+        match plan.action {
+            _ if is_pinned => Approval::Word,
+            _ if plan.filtered && self.confirm.is_empty() => Approval::Count {
+                expected: self.expect.is_some(),
+            },
             action => Approval::of(action, &self.confirm),
         }
     }
@@ -63,9 +70,10 @@ impl ApplyArgs {
 /// Carries out a plan.
 pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Failure> {
     let plan = read(run, &args.file).await?;
-    let approval = args.approval(plan.action);
+    let approval = args.approval(&plan);
     take_over(&mut args.change, &plan);
     check_delete(run, &args, &plan, &approval)?;
+    check_number(run, &args, &approval)?;
     check_unattended(run, &args.change, &approval, false)?;
     let mut way = run.connecting.way(&run.interrupt)?;
     check_way(&way, &args.change)?;
@@ -82,7 +90,7 @@ pub(super) async fn apply(run: &mut Run, mut args: ApplyArgs) -> Result<Exit, Fa
             selectors: vec![Selector::FromFile(FromFile::new(plan, args.digest.clone()))],
             owner: None,
         },
-        expect: None,
+        expect: args.expect,
         approval,
     };
     let receipt = change(run, &args.change, &way, wanted).await?;
@@ -119,6 +127,20 @@ fn check_delete(
     Err(Failure::usage(
         "the plan deletes, which needs more than --yes without a terminal",
         "add `--digest DIGEST --yes` with the digest that was approved, or `--confirm KEY` once for each token",
+    ))
+}
+
+/// Without a terminal what a filter led to is approved by the digest, or by its number.
+fn check_number(run: &Run, args: &ApplyArgs, approval: &Approval) -> Result<(), Failure> {
+    let Approval::Count { expected } = approval else {
+        return Ok(());
+    };
+    if (*expected && args.change.yes) || args.change.dry_run || run.screen.can_ask() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "a filter made the plan, which needs more than --yes without a terminal",
+        "add `--digest DIGEST --yes` with the digest that was approved, or `--expect N --yes`",
     ))
 }
 

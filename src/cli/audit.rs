@@ -36,7 +36,7 @@ pub(super) struct AuditListArgs {
     /// Before a time, or so long ago
     #[arg(long, value_name = "TIME|DURATION")]
     pub(super) until: Option<When>,
-    /// Only of this database role, operating system's user or application's user
+    /// Only of this database role, HTTP principal, operating system's user or application's user
     #[arg(long, value_name = "NAME")]
     pub(super) actor: Option<String>,
     /// Only this action

@@ -38,21 +38,26 @@ impl Bar {
     }
 
     fn write(&mut self, line: &RunLine) {
-        let passing = matches!(
-            line.event,
-            RunEvent::Batch { .. } | RunEvent::Lag { .. } | RunEvent::Reconnect { .. }
-        );
-        let last = line.done.is_complete();
-        if passing && !last && self.told.is_some_and(|told| told.elapsed() < PACE) {
+        if !self.is_due(line) {
             return;
-        }
-        if passing {
-            self.told = Some(Instant::now());
         }
         let mut out = io::stderr().lock();
         let _heard = view::line(&mut out, line)
             .and_then(|()| out.flush())
             .is_ok();
+    }
+
+    /// Whether a line is told: all are, but those that only say that it goes on, and come too often.
+    fn is_due(&mut self, line: &RunLine) -> bool {
+        let passing = matches!(line.event, RunEvent::Batch { .. });
+        let last = line.done.is_complete();
+        if passing && !last && self.told.is_some_and(|told| told.elapsed() < PACE) {
+            return false;
+        }
+        if passing {
+            self.told = Some(Instant::now());
+        }
+        true
     }
 }
 
@@ -114,4 +119,51 @@ fn words(line: &RunLine) -> String {
 /// Writing to a String cannot fail.
 fn add(words: &mut String, text: fmt::Arguments<'_>) {
     let _written = fmt::Write::write_fmt(words, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::Bar;
+    use crate::model::{JSON_SCHEMA, RunEvent, RunLine, RunProgress};
+
+    fn line(event: RunEvent) -> RunLine {
+        RunLine {
+            schema: JSON_SCHEMA,
+            operation: None,
+            event,
+            done: RunProgress {
+                batches: 9,
+                ..RunProgress::default()
+            },
+            tokens_per_second: None,
+            eta_seconds: None,
+        }
+    }
+
+    #[test]
+    fn what_a_run_waits_for_is_always_told_and_that_it_goes_on_is_not() {
+        let mut bar = Bar {
+            bar: None,
+            told: None,
+        };
+        let batch = || RunEvent::Batch {
+            batch: 1,
+            by: Uuid::nil(),
+        };
+        assert!(bar.is_due(&line(batch())));
+        assert!(!bar.is_due(&line(batch())));
+        for _each in 0..2 {
+            let error = "the connection broke".to_owned();
+            assert!(bar.is_due(&line(RunEvent::Reconnect { error })));
+            let behind = RunEvent::Lag {
+                standby: "one".to_owned(),
+                lag_seconds: 9.0,
+                max_lag_seconds: 1.0,
+            };
+            assert!(bar.is_due(&line(behind)));
+        }
+        assert!(!bar.is_due(&line(batch())));
+    }
 }

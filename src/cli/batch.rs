@@ -141,7 +141,12 @@ pub(super) async fn carry_on(
         run.screen.note(&format!("hint: {advice}"));
     }
     if let Some(resume) = &receipt.resume {
-        run.screen.note(&format!("hint: `{resume}` does the rest"));
+        let what = if receipt.run.is_complete() {
+            "looks at all of them again"
+        } else {
+            "does the rest"
+        };
+        run.screen.note(&format!("hint: `{resume}` {what}"));
     }
     Ok((ended(&receipt, error.as_ref()), receipt))
 }
@@ -177,7 +182,13 @@ fn ended(receipt: &RunReceipt, error: Option<&Error>) -> Exit {
     }
     let dead = !matches!(
         receipt.verdict,
-        Some(Verdict::Resurrected | Verdict::Unknown | Verdict::Accepted | Verdict::Changed)
+        Some(
+            Verdict::Resurrected
+                | Verdict::Unknown
+                | Verdict::Accepted
+                | Verdict::Changed
+                | Verdict::Restored
+        )
     );
     if receipt.run.is_complete() && dead {
         Exit::Done

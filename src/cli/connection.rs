@@ -182,6 +182,7 @@ impl Connecting {
                 ..policy
             },
             scope: Scope::default(),
+            detected: None,
         })
     }
 

@@ -9,7 +9,7 @@ use crate::config;
 use crate::db::conninfo::ConninfoError;
 use crate::db::{self, UnderWay};
 use crate::model::{Blocker, Candidates, Problem, Recorded};
-use crate::ops::{Error, Refusal, causes};
+use crate::ops::{Error, NotResumed, Refusal, causes};
 
 use super::exit::Exit;
 
@@ -277,6 +277,15 @@ impl From<Error> for Failure {
 impl From<db::Error> for Failure {
     fn from(error: db::Error) -> Self {
         Self::from(Error::from(error))
+    }
+}
+
+impl From<NotResumed> for Failure {
+    fn from(error: NotResumed) -> Self {
+        match error {
+            NotResumed::Nothing(error) => error.into(),
+            NotResumed::Refused(refusal) => refusal.into(),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `owners show` and `owners cut`: everything that lets somebody in.
 
-use std::collections::HashSet;
 use std::io::Write as _;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -16,8 +15,7 @@ use super::failure::Failure;
 use super::format::{Format, SingleFormat};
 use super::justify;
 use super::reading::{Named, refuse_secrets};
-use super::way::Way;
-use crate::model::{AccessDocument, Action, Outcome, Receipt};
+use crate::model::{AccessDocument, Action};
 use crate::ops::{MAX_ROWS, Selector, ShowOwner};
 use crate::view;
 
@@ -127,52 +125,5 @@ async fn cut(run: &mut Run, args: OwnerCutArgs) -> Result<Exit, Failure> {
         approval,
     };
     let receipt = change(run, &args.change, &way, wanted).await?;
-    let told = tell(run, args.output, &receipt)?;
-    if receipt.operation.outcome == Outcome::Planned {
-        return Ok(told);
-    }
-    let shut = look_again(run, &way, &args.owner, &receipt).await;
-    Ok(if shut || told != Exit::Done {
-        told
-    } else {
-        Exit::NotConfirmed
-    })
-}
-
-/// Whether nothing came for the owner after the plan. What was planned was read back already.
-async fn look_again(run: &mut Run, way: &Way, owner: &str, receipt: &Receipt) -> bool {
-    let request = ShowOwner {
-        owner: owner.to_owned(),
-    };
-    let access = match way.access(&request).await {
-        Ok(access) => access,
-        Err(failure) => {
-            let why = failure.message();
-            let told = format!("whether something came for {owner} meanwhile is not known: {why}");
-            run.screen.warn(&told);
-            return false;
-        }
-    };
-    let changed = receipt.changes.iter().map(|change| change.key.as_str());
-    let unchanged = receipt.unchanged.iter().map(|token| token.key.as_str());
-    let planned: HashSet<&str> = changed.chain(unchanged).collect();
-    let came: Vec<String> = access
-        .credentials()
-        .filter(|credential| !planned.contains(credential.token.key.as_str()))
-        .map(|credential| format!("{} {}", credential.token.kind, credential.token.key))
-        .collect();
-    if came.is_empty() {
-        return true;
-    }
-    let first = came.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = came.len().saturating_sub(5);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    run.screen.warn(&format!(
-        "{owner} is not shut out: {first}{more} came after the plan; run the command again"
-    ));
-    false
+    tell(run, args.output, &receipt)
 }

@@ -40,6 +40,19 @@ pub(super) struct PlanFileArgs {
     pub(super) valid_for: Option<Duration>,
 }
 
+impl PlanFileArgs {
+    /// Refuses a validity of no plan: clap does not, where another flag keeps the plan out.
+    pub(super) fn check_validity(&self) -> Result<(), Failure> {
+        if self.valid_for.is_some() && self.plan_file.is_none() {
+            return Err(Failure::usage(
+                "--valid-for goes with --plan-file, and nothing is written down",
+                "add `--plan-file FILE`, or leave it out",
+            ));
+        }
+        Ok(())
+    }
+}
+
 fn parse_validity(text: &str) -> Result<Duration, &'static str> {
     let duration =
         humantime::parse_duration(text).map_err(|_why| "give a duration such as 15m, 1h, 2days")?;

@@ -209,6 +209,7 @@ pub(super) async fn remove(run: &mut Run, args: RemoveArgs) -> Result<Exit, Fail
         run.screen
             .note("note: `delete` without --delete expires: the row stays");
     }
+    args.plan.check_validity()?;
     let action = args.action();
     let filtered = args.filtered()?;
     args.check_probe(filtered.is_some())?;

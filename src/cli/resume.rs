@@ -82,14 +82,20 @@ pub(super) async fn resume(run: &mut Run, args: ResumeArgs) -> Result<Exit, Fail
         view::banner(out, &left.proposal, paints)?;
         view::run_left(out, &left)
     });
-    if complete {
+    if begun.is_over() {
         run.screen
             .note("the run is done: there is nothing left to do");
         return tell_run(run, args.output, Exit::Done, &begun.nothing_left());
     }
-    begun.check_lag(&pace).await?;
+    if complete {
+        run.screen.note(
+            "the run is done, and it is not on record that all of it was seen dead: looking again",
+        );
+    } else if let Err(error) = begun.check_lag(&pace).await {
+        return Err(begun.decline(error).await.into());
+    }
     if asks && !prompt::confirm(&run.interrupt, "go on?").await? {
-        return Err(ops::Error::Declined.into());
+        return Err(begun.decline(ops::Error::Declined).await.into());
     }
     let (exit, receipt) = carry_on(run, begun, pace).await?;
     tell_run(run, args.output, exit, &receipt)

@@ -81,7 +81,8 @@ impl<'a> Change<'a> {
         parameters: &[Parameter<'_>],
     ) -> Result<Self, Error> {
         session.may_write()?;
-        let rows = match run(session, shown, isolation, statement, parameters).await {
+        let ran = run(session, shown, isolation, statement, parameters).await;
+        let rows = match session.noticed(ran) {
             Ok(rows) => rows,
             Err(error) if error.is_unanswered() => return Err(error),
             Err(error) => {
@@ -103,7 +104,7 @@ impl<'a> Change<'a> {
         let deadline = session.limits.deadline();
         let client = &session.wire()?.client;
         let answer = session.within(deadline, client.query_typed(statement, parameters));
-        match session.interruptible(answer).await {
+        match session.noticed(session.interruptible(answer).await) {
             Ok(rows) => Ok(Self {
                 session,
                 row: only(rows)?,
@@ -130,8 +131,8 @@ impl<'a> Change<'a> {
     /// [`CommitError::Aborted`] when the server refused, [`CommitError::Unknown`] when its answer
     /// was lost.
     pub async fn commit(self, proof: Recorded) -> Result<(), CommitError> {
-        // It was made for this very statement, and is spent.
-        drop(proof);
+        // It was made of this statement's answer, and is spent.
+        let Recorded { .. } = proof;
         let session = self.session;
         // Held by the session that ran the statement, so it was sent nothing yet.
         let wire = session.wire().map_err(CommitError::Aborted)?;

@@ -2,6 +2,7 @@
 //! session.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::conninfo::{Settings, SslMode};
 use super::interrupt::Interrupt;
@@ -25,6 +26,8 @@ pub struct Database {
     interrupt: Interrupt,
     pinned: Option<String>,
     pool: Option<Pool>,
+    /// See [`Database::surprises`].
+    surprises: Arc<AtomicUsize>,
 }
 
 impl Database {
@@ -42,6 +45,7 @@ impl Database {
             interrupt,
             pinned: None,
             pool: None,
+            surprises: Arc::default(),
         }
     }
 
@@ -111,6 +115,18 @@ impl Database {
     #[must_use]
     pub fn pool_status(&self) -> Option<PoolStatus> {
         self.pool.as_ref().map(Pool::status)
+    }
+
+    /// How often the server has said of something that a statement took for granted that it is not
+    /// there, or may not be done. What was learnt of the catalogue before that may be over.
+    #[must_use]
+    pub fn surprises(&self) -> usize {
+        self.surprises.load(Ordering::Relaxed)
+    }
+
+    /// Where its sessions count them.
+    pub(super) fn count_surprises(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.surprises)
     }
 
     /// A session: on a new connection or, where there is a pool, one of those, for who holds none

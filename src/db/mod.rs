@@ -23,6 +23,7 @@ mod pool;
 mod recorded;
 mod session;
 mod sqlstate;
+mod stream;
 pub mod tls;
 mod warnings;
 mod wire;

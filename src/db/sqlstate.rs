@@ -175,6 +175,13 @@ impl Error {
         )
     }
 
+    /// Whether the catalogue is not as the statement took it to be: something is not there, or may
+    /// not be done (class 42, 3F).
+    #[must_use]
+    pub(super) fn is_surprise(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code.starts_with("42") || error.code.starts_with("3F"))
+    }
+
     /// Whether a text could not be read as a value of its type (class 22).
     #[must_use]
     pub fn is_unreadable_value(&self) -> bool {

@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::metrics::Metrics;
 use super::principals::{FileError, Principals};
 use super::problem::Refused;
-use super::{limits, log, routes};
+use super::{coder, limits, log, routes};
 use crate::db::Interrupt;
 use crate::ops::{Context, Scope};
 
@@ -107,13 +107,13 @@ impl App {
     }
 
     /// Everything that is answered.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::all()
             .layer(DefaultBodyLimit::max(self.0.limits.body_bytes))
             .layer(from_fn_with_state(self.clone(), limits::limited))
             .layer(from_fn(limits::unharmed))
             .layer(from_fn_with_state(self.clone(), log::logged))
+            .layer(from_fn(coder::said))
             .with_state(self.clone())
     }
 

@@ -78,7 +78,10 @@ impl FromRequestParts<App> for CoderCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
         let session = parts.headers.get(CODER_SESSION);
-        let session = session.and_then(|value| value.to_str().ok());
+        // Without a token Coder's clients send an empty one.
+        let session = session
+            .and_then(|value| value.to_str().ok())
+            .filter(|text| !text.is_empty());
         let bearer = session.map(BearerToken::received).or_else(|| bearer(parts));
         known(parts, app, bearer).map(Self)
     }

@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::app::App;
 use super::caller::Caller;
-use super::principals::Exhausted;
+use super::principals::{Exhausted, Permission};
 use super::problem::Refused;
+use super::wanted::Wanted;
+use crate::model::wire::ChangeRequest;
 use crate::model::{Action, Outcome, Receipt};
 use crate::ops::{Error, FindOperation, Planned, Retell};
 
@@ -66,6 +68,38 @@ impl App {
             self.metrics().operation(&receipt.operation);
         }
         ended
+    }
+
+    /// Plans a change and carries it out, as one operation.
+    ///
+    /// # Errors
+    ///
+    /// When the principal may not, or it was refused or failed.
+    pub(super) async fn change(
+        &self,
+        caller: &Caller,
+        wanted: Wanted,
+        ticket: Ticket,
+        change: ChangeRequest,
+    ) -> Result<Receipt, Refused> {
+        let action = wanted.action;
+        caller.must(Permission::of(action))?;
+        let request = wanted.request(self, caller, (ticket.id, ticket.digest.clone()), change)?;
+        let (own, by) = (self.clone(), caller.clone());
+        let work = move || -> Work {
+            Box::pin(async move {
+                let context = own.context_of(&by).await?;
+                let planned = match request.plan(&context).await {
+                    Ok(planned) => planned,
+                    Err(refusal) => {
+                        own.count_refusal(action, &refusal.error);
+                        return Err(refusal.into());
+                    }
+                };
+                own.carry_out(&by, planned).await
+            })
+        };
+        self.once(caller, ticket, work).await
     }
 
     /// How the first request with this key ended; `None` where there was none.

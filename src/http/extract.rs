@@ -44,7 +44,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let request = Request::from_parts(parts, body);
         let bytes = bytes(request, state).await?;
-        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let is_nothing = matches!(bytes.trim_ascii(), b"" | b"null");
+        let text: &[u8] = if is_nothing { b"{}" } else { &bytes };
         if !is_json && !bytes.is_empty() {
             return Err(Refused::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -66,7 +66,6 @@ mod tests {
 
     use super::unharmed;
 
-    #[expect(clippy::unused_async, reason = "a handler is")]
     async fn fails() -> &'static str {
         panic!("a defect")
     }

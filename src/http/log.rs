@@ -51,10 +51,10 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
     let status = response.status().as_u16();
     app.metrics()
         .answered(method.as_str(), &route, status, took);
-    let told = response.extensions_mut().remove::<Told>();
+    let told = response.extensions().get::<Told>().cloned();
     let told = told.map(|Told(problem)| problem);
     let about = response.extensions().get::<About>().map(|About(id)| *id);
-    let operation = about.or(told.as_ref().and_then(|told| told.operation));
+    let operation = about.or(told.as_ref().and_then(|problem| problem.operation));
     tracing::info!(
         request_id = %id,
         peer = peer.as_deref(),
@@ -62,7 +62,7 @@ pub(super) async fn logged(State(app): State<App>, mut request: Request, next: N
         method = method.as_str(),
         route,
         status,
-        code = told.as_ref().map(|told| told.code.as_str()),
+        code = told.as_ref().map(|problem| problem.code.as_str()),
         operation = operation.map(tracing::field::display),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "answered"

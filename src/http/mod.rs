@@ -8,6 +8,7 @@ mod account;
 mod app;
 mod caller;
 mod carry;
+mod coder;
 mod extract;
 mod keys;
 mod limits;

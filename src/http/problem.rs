@@ -211,6 +211,6 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The problem that an answer is about, before it is its body.
+/// The problem that an answer is about.
 #[derive(Clone, Debug)]
 pub(super) struct Told(pub(super) Box<Problem>);

@@ -8,7 +8,8 @@ use crate::model::Class;
 pub(super) fn status(code: &str, class: Class) -> StatusCode {
     match code {
         "no_such_token" | "no_such_owner" | "no_such_operation" | "nothing_matches"
-        | "nothing_of_owner" | "no_owners" => StatusCode::NOT_FOUND,
+        | "nothing_of_owner" | "no_owners" | "not_a_secret" | "damaged_secret" | "wrong_secret"
+        | "unknown_kind" | "cursor" => StatusCode::NOT_FOUND,
         "ambiguous"
         | "ambiguous_owner"
         | "ambiguous_operation"

@@ -84,9 +84,10 @@ impl Waiting {
         (digest, ticket): (&str, &Ticket),
     ) -> Result<Self, Refused> {
         let named = Some(digest.to_owned());
-        let own = match ticket.is_given {
-            true => find(context, caller, named.clone(), Some(ticket.id)).await?,
-            false => None,
+        let own = if ticket.is_given {
+            find(context, caller, named.clone(), Some(ticket.id)).await?
+        } else {
+            None
         };
         let found = match own {
             Some(own) => Some(own),

@@ -21,9 +21,6 @@ use crate::ops::{
     Swept,
 };
 
-/// What a dry run says where nothing else does: nothing of it stays.
-const DRY_RUN: &str = "dry run";
-
 /// Which tokens, and what is to become of them.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -126,17 +123,7 @@ impl Wanted {
                 "`restore` goes with the action `restore`, and with no other",
             ));
         }
-        let mut ways = ways.into_iter();
-        let selectors = match (ways.next(), ways.next(), restores) {
-            (Some(selectors), None, false) => selectors,
-            (None, None, true) => Vec::new(),
-            (None, _, _) => return Err(Refused::usage("no token is named")),
-            (Some(_), _, _) => {
-                return Err(Refused::usage(
-                    "tokens are named in more than one way: by `tokens`, `filter`, `everything_of`, `swept`, `plan_file` or `restore.operation`",
-                ));
-            }
-        };
+        let selectors = only_way(ways, restores)?;
         let wanted = Self {
             action,
             selectors,
@@ -171,14 +158,11 @@ impl Wanted {
             leave_companions,
             sender,
         } = change;
-        let reason = match reason.filter(|reason| !reason.trim().is_empty()) {
-            Some(reason) => reason,
-            None if dry_run => DRY_RUN.to_owned(),
-            None => {
-                return Err(Refused::usage("nothing says why")
-                    .hint("send a `reason` in the body, or the header X-Breakglass-Reason"));
-            }
-        };
+        let given = reason.filter(|reason| !reason.trim().is_empty());
+        let reason = given.ok_or_else(|| {
+            Refused::usage("nothing says why")
+                .hint("send a `reason` in the body, or the header X-Breakglass-Reason")
+        })?;
         self.refuse_secrets(
             app.context(),
             [Some(&reason), ticket.as_ref(), app_actor.as_ref()],
@@ -251,6 +235,19 @@ fn of_file(change: &mut ChangeRequest, file: &PlanFile) {
         change.app_actor.clone_from(&file.app_actor);
     }
     change.leave_companions = file.leaves_companions;
+}
+
+/// The one way in which tokens are named; those of an operation that is taken back name themselves.
+fn only_way(ways: Vec<Vec<Selector>>, restores: bool) -> Result<Vec<Selector>, Refused> {
+    let mut ways = ways.into_iter();
+    match (ways.next(), ways.next(), restores) {
+        (Some(selectors), None, false) => Ok(selectors),
+        (None, None, true) => Ok(Vec::new()),
+        (None, _, _) => Err(Refused::usage("no token is named")),
+        (Some(_), _, _) => Err(Refused::usage(
+            "tokens are named in more than one way: by `tokens`, `filter`, `everything_of`, `swept`, `plan_file` or `restore.operation`",
+        )),
+    }
 }
 
 fn selector(named: NamedToken) -> Selector {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Operation, Outcome, Verdict};
+use super::{Operation, Outcome, TokenVerdict, Verdict};
 
 /// A batch that was tried and is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -46,6 +46,9 @@ pub struct RunProgress {
     pub tokens_unchanged: i64,
     /// Of these: tokens whose rows were not there any more when their batch came.
     pub tokens_gone: i64,
+    /// Companion rows, refresh tokens and the like, that died with them.
+    #[serde(default)]
+    pub companions_changed: i64,
 }
 
 /// What goes on in a run.
@@ -129,8 +132,11 @@ pub struct RunReceipt {
     /// How often all were looked at then.
     #[serde(default)]
     pub looks: u32,
-    /// Tokens that were seen alive then; the first of them.
+    /// Tokens that were seen alive then, unless a restore on record took them back.
     pub alive: Vec<String>,
+    /// The same and those, each with what lives of it: the token, or which companion.
+    #[serde(default)]
+    pub survivors: Vec<TokenVerdict>,
     /// What to type next where some were.
     #[serde(default)]
     pub advice: Option<String>,

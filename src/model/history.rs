@@ -15,8 +15,8 @@ pub struct History {
     pub changes: Vec<Change>,
     /// What was seen afterwards.
     pub observations: Vec<Observation>,
-    /// The operations that it caused, such as re-applies, the oldest first; empty for the beginning
-    /// of a run, whose batches `run` and `failed` sum up.
+    /// The operations that it caused, such as re-applies, the oldest first; for the beginning of a run
+    /// also those that its batches caused, without the batches: `run` and `failed` sum those up.
     pub caused: Vec<Operation>,
     /// Which session it signalled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +27,10 @@ pub struct History {
     /// The batches of the run that were tried and are not done; `None` for what is no run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Vec<FailedBatch>>,
+    /// Tokens of the run of which the last that was seen is not that they are dead, by their keys;
+    /// `None` for what is no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<Vec<Observation>>,
 }
 
 /// The same as a document of its own.

@@ -49,7 +49,7 @@ pub use plan_file::{
 pub use probe::{HeaderTemplate, ProbeReport, ProbeVerdict};
 pub use problem::{Candidates, Class, Problem, Recorded};
 pub use proposal::{KindCount, PlanOrigin, Proposal, RunLeft, RunProposal};
-pub use receipt::{DeadRow, Receipt, RowNote, TakenBack};
+pub use receipt::{CameMeanwhile, DeadRow, Receipt, RowNote, TakenBack};
 pub use settled::{Reapplied, Settled, TokenVerdict};
 pub use shown::{Shown, ShownDocument};
 pub use sweep::{Hit, HitVerdict, Place, Side, SweepDocument, SweepHead, SweepSummary};

@@ -391,7 +391,8 @@ pub enum Verdict {
     Accepted,
     /// Read back, and it ends when it was to.
     Scheduled,
-    /// Read back after a restore, and as it was put back.
+    /// Read back after a restore, and as it was put back; after a kill: alive, because a restore on
+    /// record took it back.
     Restored,
     /// Read back after a restore, and otherwise.
     Changed,

@@ -42,6 +42,9 @@ pub struct PlanFile {
     pub ends_at: Option<DateTime<Utc>>,
     /// How the tokens were named, without any secret.
     pub selector: String,
+    /// Whether a filter led to them: then their number has to be said, as it would have been at once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub filtered: bool,
     /// Why, where that was said.
     pub reason: Option<String>,
     /// The ticket that asked for it.
@@ -58,6 +61,15 @@ pub struct PlanFile {
     pub leaves_companions: bool,
     /// For a delete: what the catalogue says it takes along.
     pub cascades: Vec<Cascade>,
+}
+
+/// A plan of named tokens is as it was before there was anything to tell.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_false(filtered: &bool) -> bool {
+    !*filtered
 }
 
 /// Who planned, as told by the client, and the role that read the rows.

@@ -51,6 +51,9 @@ pub struct Proposal {
     pub warnings: Vec<Finding>,
     /// What the application said to the secret, where it was asked.
     pub probed: Option<String>,
+    /// Whether a filter or an owner led to the rows, so that their number has to be said.
+    #[serde(default)]
+    pub filtered: bool,
     /// What lists the rows, where a filter named them.
     pub list_command: Option<String>,
     /// The plan file that it came from, if it did.
@@ -208,6 +211,7 @@ impl Proposal {
             adapter: self.adapter.clone(),
             action: *action,
             ends_at: *ends_at,
+            filtered: self.filtered,
             selector: without_digests(selector),
             reason,
             ticket,

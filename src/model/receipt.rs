@@ -40,6 +40,28 @@ pub struct Receipt {
     /// For a restore: what was taken back, and what could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_back: Option<TakenBack>,
+    /// For what an owner leads to: what lets the owner in all the same, since it came after the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_meanwhile: Option<CameMeanwhile>,
+}
+
+/// What a second look at an owner saw, after the commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CameMeanwhile {
+    /// Whom it is about, as named.
+    pub owner: String,
+    /// What lets the owner in and was not in the plan.
+    pub tokens: Vec<Token>,
+    /// Why that is not known.
+    pub unseen: Option<String>,
+}
+
+impl CameMeanwhile {
+    /// Whether the owner is seen to be shut out.
+    #[must_use]
+    pub fn is_shut_out(&self) -> bool {
+        self.tokens.is_empty() && self.unseen.is_none()
+    }
 }
 
 /// The operation that a restore takes back, and what is particular about its rows.

@@ -12,11 +12,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Database(error) => database_code(error),
-            Self::Detect(detect::Error::None(_)) => "no_adapter",
-            Self::Detect(detect::Error::Several(_)) => "several_adapters",
-            Self::Detect(detect::Error::Refused { .. }) => "refused_by_adapter",
-            Self::Detect(detect::Error::Unknown(_)) => "unknown_adapter",
-            Self::Detect(detect::Error::Misfit { .. }) => "adapter_misfit",
+            Self::Detect(error) | Self::DetectFor { error, .. } => detect_code(error),
             Self::Load(_) | Self::Render(_) => "bad_adapter",
             Self::NoSuchToken(_) => "no_such_token",
             Self::Ambiguous { .. } => "ambiguous",
@@ -43,7 +39,7 @@ impl Error {
             Self::StandbyLags { .. } => "standby_lags",
             Self::Expected { .. } => "unexpected_count",
             Self::Unmet(_) => "unmet_rule",
-            Self::TooManyRows { .. } => "too_many_rows",
+            Self::TooManyRows { .. } | Self::TooManyLeft { .. } => "too_many_rows",
             Self::OverMaxRows { .. } => "over_max_rows",
             Self::OverAllowance { .. } => "over_allowance",
             Self::OnlyDelete { .. } => "only_delete",
@@ -101,7 +97,7 @@ impl Error {
             )),
             Self::Probe(error) => error.hint().map(str::to_owned),
             Self::Unfit(findings) => unfit_hint(findings),
-            Self::Unrestorable(error) => error.hint().map(str::to_owned),
+            Self::Unrestorable(error) => error.hint(),
             Self::Locked(locked) => Some(locked_hint(locked)),
             Self::OutcomeUnknown { operation, .. } => Some(format!(
                 "run `breakglass audit show {operation}` when the database answers again: \
@@ -112,6 +108,11 @@ impl Error {
                 "see what it did with `breakglass audit show {operation}`, and whether the token \
                  is dead with `breakglass tokens show`"
             )),
+            Self::DetectFor { adapter, .. }
+            | Self::RunElsewhere {
+                adapter: Some(adapter),
+                ..
+            } => Some(adapter_hint(adapter)),
             other => other.constant_hint().map(str::to_owned),
         }
     }
@@ -139,10 +140,6 @@ impl Error {
             Self::NoSuchOwner(_) => {
                 "give the owner's login, email or id as `breakglass tokens ls -c owner,email,owner_id` shows it"
             }
-            Self::Cursor(_) => {
-                "hand back `next` of the page before, and ask for the same order; without a cursor the list begins anew"
-            }
-            Self::PageSize { .. } => "say how many with `limit`",
             Self::NothingOfOwner(_) => "`breakglass owners show OWNER` tells what is out of reach",
             Self::NoOwners(_) => "add an [owner] section to the adapter's file",
             Self::NotASecret { .. } => "give a name or key as an argument; `-` reads a secret",
@@ -150,23 +147,11 @@ impl Error {
                 "run `breakglass init --operator-role ROLE --allow-secret-check`, or name the token by key"
             }
             Self::NoSecretShape(_) => "add a [secret] section to the adapter's file",
-            Self::TooManyRows { .. } => {
-                "name fewer tokens, or change the target's `max_rows`; no flag raises it"
-            }
-            Self::NoFilter => "leave --batch-size out, or say which by a filter",
-            Self::BoundCaller => "change fewer tokens at a time, each time in one transaction",
-            Self::TooManyBatches { .. } => "give a larger --batch-size",
-            Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
-            Self::RunElsewhere { .. } => "connect to where it belongs",
-            Self::LagNotTold { .. } => "run `grant pg_monitor to ROLE`, or leave --max-lag out",
-            Self::StandbyLags { .. } => {
-                "find out why it does not catch up, or allow it more with --max-lag"
-            }
-            Self::OverMaxRows { .. } => {
-                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
-            }
             Self::OnlyDelete { .. } => "add `--delete` to remove the row for good",
             Self::NoLaterEnd { .. } => "leave `--at` and `--in` out: an expire ends it now",
+            Self::EndPassed { written: true, .. } => {
+                "plan again, with another `--at` or `--in`, or without to end it now"
+            }
             Self::EndPassed { .. } => "leave `--at` and `--in` out to end it now",
             Self::EndTooFar => "leave it as it is, or give an earlier one",
             Self::NotInstalled(Installed::Newer(_)) => "use the newer breakglass that installed it",
@@ -188,8 +173,68 @@ impl Error {
             Self::NoSuchOperation(_) => "see `breakglass audit ls`",
             Self::AmbiguousOperation(_) => "give more of the id",
             Self::NotCommitted(_) => "run the command again",
-            _ => return None,
+            _ => return self.hint_on_many(),
         };
         Some(hint)
     }
+
+    /// Those on how many tokens there are, and on runs of batches.
+    fn hint_on_many(&self) -> Option<&'static str> {
+        let hint = match self {
+            Self::TooManyRows { restores: true, .. } => {
+                "put back a batch (`breakglass audit ls --batches`) or a token (`breakglass tokens restore`) at a time, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::TooManyRows { .. } => {
+                "name fewer tokens, or change the target's `max_rows`; no flag raises it"
+            }
+            Self::TooManyLeft { .. } => {
+                "change the target's `max_rows`, which no flag raises, or name fewer tokens in operations of their own"
+            }
+            Self::NoFilter => "leave --batch-size out, or say which by a filter",
+            Self::TooManyBatches { .. } => "give a larger --batch-size",
+            Self::NotARun { .. } => "see `breakglass audit ls --outcome begun`",
+            Self::RunElsewhere { adapter: None, .. } => "connect to where it belongs",
+            Self::LagNotTold { .. } => "run `grant pg_monitor to ROLE`, or leave --max-lag out",
+            Self::StandbyLags { .. } => {
+                "find out why it does not catch up, or allow it more with --max-lag"
+            }
+            Self::OverMaxRows { .. } => {
+                "go in batches with `--batch-size N`, each a transaction of its own, or raise --max-rows"
+            }
+            _ => return self.callers_hint(),
+        };
+        Some(hint)
+    }
+
+    /// The hints of what only a server's callers can do wrong.
+    fn callers_hint(&self) -> Option<&'static str> {
+        match self {
+            Self::BoundCaller => {
+                Some("change fewer tokens at a time, each time in one transaction")
+            }
+            Self::Cursor(_) => Some(
+                "hand back `next` of the page before, and ask for the same order; without a cursor the list begins anew",
+            ),
+            Self::PageSize { .. } => Some("say how many with `limit`"),
+            _ => None,
+        }
+    }
+}
+
+/// The word for programs where no adapter was chosen.
+fn detect_code(error: &detect::Error) -> &'static str {
+    match error {
+        detect::Error::None(_) => "no_adapter",
+        detect::Error::Several(_) => "several_adapters",
+        detect::Error::Refused { .. } => "refused_by_adapter",
+        detect::Error::Unknown(_) => "unknown_adapter",
+        detect::Error::Misfit { .. } => "adapter_misfit",
+    }
+}
+
+/// Which adapter to name, where the record says which it was.
+pub(super) fn adapter_hint(adapter: &str) -> String {
+    format!(
+        "name it with `--adapter {adapter}`; one of your own needs its file too: `--adapter-file FILE`"
+    )
 }

@@ -25,6 +25,11 @@ const CHANGES: &str = include_str!("../../sql/audit/changes.sql");
 const SIGNAL: &str = include_str!("../../sql/audit/signal.sql");
 const CAUSED: &str = include_str!("../../sql/audit/caused.sql");
 const OBSERVATIONS: &str = include_str!("../../sql/audit/observations.sql");
+const CAUSED_BY_RUN: &str = include_str!("../../sql/audit/caused_by_run.sql");
+const SURVIVORS: &str = include_str!("../../sql/audit/survivors.sql");
+
+/// So many operations that a run caused, and tokens of it that were not seen dead, are told at most.
+const OF_RUN: i64 = 10_000;
 
 /// What operations are sorted by, in a cursor: when they were, and their ids where that is equal.
 const ORDER: &str = "occurred_at";
@@ -36,7 +41,7 @@ pub struct ListOperations {
     pub since: Option<DateTime<Utc>>,
     /// Before.
     pub until: Option<DateTime<Utc>>,
-    /// Database role, operating system's user or the application's.
+    /// Database role, HTTP principal, operating system's user or the application's.
     pub actor: Option<String>,
     /// What it did.
     pub action: Option<Deed>,
@@ -44,6 +49,8 @@ pub struct ListOperations {
     pub outcome: Option<Outcome>,
     /// Key or label of a row that it changed.
     pub token: Option<String>,
+    /// Tables and keys of rows that must die with that token: what changed them names no token.
+    pub companions: Vec<(String, String)>,
     /// Key or login of such a row's owner.
     pub owner: Option<String>,
     /// Also the batches of runs that were done. They are always among those that changed a token.
@@ -82,6 +89,7 @@ impl ListOperations {
         let batches = self.batches || self.token.is_some() || self.owner.is_some();
         let (time, id) = self.place()?.unzip();
         let scope = log.parameters();
+        let (tables, keys) = columns(&self.companions);
         let mut parameters = scope.after(&[
             (&self.since, Type::TIMESTAMPTZ),
             (&self.until, Type::TIMESTAMPTZ),
@@ -92,6 +100,8 @@ impl ListOperations {
             (&self.owner, Type::TEXT),
             (&limit, Type::INT8),
             (&batches, Type::BOOL),
+            (&tables, Type::TEXT_ARRAY),
+            (&keys, Type::TEXT_ARRAY),
         ]);
         parameters.extend([(&time as &_, Type::TIMESTAMPTZ), (&id as &_, Type::UUID)]);
         let list = with_columns(LIST);
@@ -189,14 +199,20 @@ impl History {
         let by_id: [db::Parameter<'_>; 1] = [(&operation.id, Type::UUID)];
         let changes = session.read(CHANGES, &by_id).await?;
         let observations = observations_of(session, operation.id).await?;
-        // A run may have caused a hundred thousand, and its own summary tells of its batches.
-        let caused = match operation.outcome {
-            Outcome::Begun => Vec::new(),
-            _ => {
-                let scope = log.parameters();
-                let caused = with_columns(CAUSED);
-                session.read(&caused, &scope.after(&by_id)).await?
-            }
+        // A run may have a hundred thousand batches, and its own summary tells of those. Nobody finds
+        // one who is bound.
+        let of_run: [db::Parameter<'_>; 2] = [(&operation.id, Type::UUID), (&OF_RUN, Type::INT8)];
+        let (caused, survivors) = if operation.outcome == Outcome::Begun {
+            let survivors = session.read(SURVIVORS, &of_run).await?;
+            let survivors = survivors.iter().map(observation_of);
+            (
+                session.read(&with_columns(CAUSED_BY_RUN), &of_run).await?,
+                Some(survivors.collect::<Result<_, _>>()?),
+            )
+        } else {
+            let scope = log.parameters();
+            let caused = with_columns(CAUSED);
+            (session.read(&caused, &scope.after(&by_id)).await?, None)
         };
         let signal = match operation.action {
             Deed::CancelBlocker => session.read(SIGNAL, &by_id).await?,
@@ -211,6 +227,7 @@ impl History {
             observations: log.tell_of(&operation, &changes, observations),
             changes,
             caused: operations(log, &caused)?,
+            survivors,
             signal: signal.first().map(signal_of).transpose()?,
             failed: run.as_ref().map(RunState::failures),
             run: run.map(|run| run.progress().clone()),
@@ -261,20 +278,39 @@ impl FindOperation {
     }
 }
 
-/// The latest operation that changed a row of a table. What was applied again is part of what it was
-/// applied for, so that one is found instead.
+/// That no adapter fits, with the one that an operation on record was done with.
+pub(super) fn detect_for(error: Error, operation: &Operation) -> Error {
+    match (error, &operation.adapter) {
+        (Error::Detect(error), Some(adapter)) => Error::DetectFor {
+            error,
+            operation: operation.id,
+            adapter: adapter.clone(),
+        },
+        (error, _) => error,
+    }
+}
+
+/// Tables and keys, each for itself.
+fn columns(rows: &[(String, String)]) -> (Vec<&str>, Vec<&str>) {
+    let rows = rows.iter();
+    rows.map(|(relation, key)| (relation.as_str(), key.as_str()))
+        .unzip()
+}
+
+/// The latest operation that changed one of some rows, each by its table and key. What was applied again
+/// is part of what it was applied for, so that one is found instead.
 ///
 /// # Errors
 ///
 /// When the log cannot be read.
 pub(super) async fn latest_of(
     log: &Log<'_>,
-    relation: &str,
-    key: &str,
+    rows: &[(String, String)],
 ) -> Result<Option<Operation>, Error> {
     let latest = with_columns(LATEST);
     let scope = log.parameters();
-    let parameters = scope.after(&[(&relation, Type::TEXT), (&key, Type::TEXT)]);
+    let (tables, keys) = columns(rows);
+    let parameters = scope.after(&[(&tables, Type::TEXT_ARRAY), (&keys, Type::TEXT_ARRAY)]);
     let rows = log.session.read(&latest, &parameters).await?;
     Ok(rows.first().map(operation_of).transpose()?)
 }

@@ -9,13 +9,14 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::applied::{changes_of, operation_of};
+use super::came_meanwhile;
 use super::desk::Desk;
 use super::error::{Error, Refusal};
 use super::explain::{explain, other_cascades};
 use super::planned::Planned;
 use super::record::{Fenced, WithoutEffect};
 use super::restore;
-use super::settle::settle;
+use super::settle::{look_after_probe, settle};
 use super::watch::watched;
 use crate::db::{
     self, Change, CommitError, Identity, Isolation, Kind, Recorded, UnderWay, Unrecorded,
@@ -65,12 +66,20 @@ impl Planned {
         let interrupt = self.desk.database.interrupt().clone();
         // The application is asked for longer than the database is.
         let _committed = interrupt.begin(UnderWay::Committed(operation.id));
-        let asking = self.ask_on(&interrupt, committed);
-        let seen = self.look_back(operation.id).await;
-        let probe = self.asked(asking, operation.id).await;
+        let asking = self.ask_on(&interrupt, committed, operation.outcome);
+        let mut seen = self.look_back(operation.id).await;
+        let mut probe = self.asked(asking, operation.id).await;
+        if let Some(report) = probe.as_mut().filter(|report| report.is_unconfirmed()) {
+            seen = look_after_probe(self, operation.id, seen, report).await;
+        }
+        let came_meanwhile = self.came_meanwhile().await;
+        if let Some(advice) = came_meanwhile.as_ref().and_then(came_meanwhile::advice) {
+            seen.1.advice.get_or_insert(advice);
+        }
         Ok(Receipt {
             unreached: self.left_alive(&operation, committed - begun),
             probe,
+            came_meanwhile,
             ..self.receipt(operation, changes, Some(seen))
         })
     }
@@ -191,6 +200,7 @@ impl Planned {
             taken_back,
             unreached: Vec::new(),
             probe: None,
+            came_meanwhile: None,
             target: self.policy.target.clone(),
             environment: self
                 .policy

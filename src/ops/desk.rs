@@ -1,5 +1,7 @@
 //! Where an operation works: the database it found, and the adapter that fits it.
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -7,6 +9,7 @@ use crate::adapter::{Adapter, Bound, Choice, SecretShape, Statements, detect};
 use crate::db::{self, Database, Identity, Session, catalogue};
 
 use super::constants::taken;
+use super::detected::Detected;
 use super::doctor::hidden;
 use super::error::{Error, Refusal};
 use super::policy::Policy;
@@ -27,6 +30,8 @@ pub struct Context {
     pub policy: Policy,
     /// Which tokens there are for the caller.
     pub scope: Scope,
+    /// The adapter that was found to fit, for a server; a command looks for itself.
+    pub detected: Option<Detected>,
 }
 
 /// A session on a database that is known, with the adapter that fits it.
@@ -39,7 +44,7 @@ pub struct Desk {
     /// Which database it is.
     pub identity: Identity,
     /// The adapter.
-    pub bound: Bound,
+    pub bound: Arc<Bound>,
     /// Which tokens there are for the caller.
     pub scope: Scope,
 }
@@ -52,12 +57,12 @@ impl Context {
     /// When there is no connection, or not exactly one adapter fits.
     pub async fn open(&self) -> Result<Desk, Error> {
         let (session, identity) = self.connect().await?;
-        let bound = self.detect(&session).await?;
+        let bound = self.detect(&session, &identity).await?;
         Ok(self.desk(session, identity, bound))
     }
 
     /// Puts together what was found.
-    pub(super) fn desk(&self, session: Session, identity: Identity, bound: Bound) -> Desk {
+    pub(super) fn desk(&self, session: Session, identity: Identity, bound: Arc<Bound>) -> Desk {
         let database = self.database.clone();
         Desk {
             database,
@@ -106,12 +111,34 @@ impl Context {
         adapters.any(|adapter| SecretShape::of(adapter).is_some_and(|shape| shape.is_in(text)))
     }
 
+    /// Chooses the adapter that fits the database of a session, or knows which one did just now.
+    ///
+    /// # Errors
+    ///
+    /// When not exactly one does.
+    pub async fn detect(
+        &self,
+        session: &Session,
+        identity: &Identity,
+    ) -> Result<Arc<Bound>, Error> {
+        let Some(detected) = &self.detected else {
+            return Ok(Arc::new(self.detect_anew(session).await?));
+        };
+        let surprises = self.database.surprises();
+        if let Some(bound) = detected.get(identity, surprises) {
+            return Ok(bound);
+        }
+        let bound = Arc::new(self.detect_anew(session).await?);
+        detected.put(identity, surprises, &bound);
+        Ok(bound)
+    }
+
     /// Chooses the adapter that fits the database of a session.
     ///
     /// # Errors
     ///
     /// When not exactly one does.
-    pub async fn detect(&self, session: &Session) -> Result<Bound, Error> {
+    pub(super) async fn detect_anew(&self, session: &Session) -> Result<Bound, Error> {
         let catalogue = catalogue(session, &detect::tables(&self.adapters)).await?;
         let bound = detect::choose(&self.adapters, &catalogue, &self.choice)?;
         Ok(taken(session, bound).await??)

@@ -28,6 +28,16 @@ pub enum Error {
     /// No adapter could be chosen.
     #[error(transparent)]
     Detect(#[from] detect::Error),
+    /// No adapter could be chosen for an operation on record, which says with which it was done.
+    #[error("{error}; operation {operation} was done with adapter `{adapter}`")]
+    DetectFor {
+        /// Why.
+        error: detect::Error,
+        /// The operation.
+        operation: Uuid,
+        /// Its adapter.
+        adapter: String,
+    },
     /// An adapter could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -170,6 +180,8 @@ pub enum Error {
         there: String,
         /// Where we are.
         here: String,
+        /// The run's adapter, where nothing but that is another one.
+        adapter: Option<String>,
     },
     /// The lag of the standbys cannot be seen.
     #[error(
@@ -207,6 +219,18 @@ pub enum Error {
         planned: usize,
         /// Whether there are more, which were not read.
         cut: bool,
+        /// How many there may be.
+        most: usize,
+        /// The target.
+        target: String,
+        /// Whether they were to be put back.
+        restores: bool,
+    },
+    /// More tokens of a run are left than the target allows.
+    #[error("the run has {left} tokens left, and target `{target}` allows {most} in one operation")]
+    TooManyLeft {
+        /// How many are left.
+        left: usize,
         /// How many there may be.
         most: usize,
         /// The target.
@@ -257,6 +281,8 @@ pub enum Error {
         end: DateTime<Utc>,
         /// The database's clock.
         as_of: DateTime<Utc>,
+        /// Whether a plan file asks for it.
+        written: bool,
     },
     /// An end that no time can hold.
     #[error("that end is later than any that a database can hold and a client read")]
@@ -411,7 +437,11 @@ impl Error {
             | Self::NotKept { .. }
             | Self::Cursor(_)
             | Self::PageSize { .. }
-            | Self::Detect(detect::Error::Unknown(_)) => Class::Usage,
+            | Self::Detect(detect::Error::Unknown(_))
+            | Self::DetectFor {
+                error: detect::Error::Unknown(_),
+                ..
+            } => Class::Usage,
             Self::Plan(error) if error.is_usage() => Class::Usage,
             Self::OutcomeUnknown { .. } => Class::Unknown,
             Self::DoneAfterAll { .. } => Class::NotConfirmed,

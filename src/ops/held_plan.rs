@@ -34,8 +34,8 @@ use crate::model::{
 /// or compare by other rules.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A plan that is held. It never holds a secret, nor what tokens were named by; the record of it says
-/// as much of that as the audit log does.
+/// A plan that is held. It never holds a secret, nor what tokens were named by, but for an owner; the
+/// record of it says as much of that as the audit log does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPlan {
@@ -53,7 +53,7 @@ pub struct HeldPlan {
     columns: Columns,
 }
 
-/// A request without its selectors, all but a plan file.
+/// A request without its selectors, all but a plan file and an owner.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeldRequest {
@@ -63,6 +63,8 @@ struct HeldRequest {
     restore: Option<Restore>,
     ends_at: Option<DateTime<Utc>>,
     file: Option<plan_file::Held>,
+    /// Whose everything it is about: what came for the owner meanwhile is looked for afterwards.
+    owner_to_cut: Option<String>,
     owner: Option<String>,
     expect: Option<usize>,
     max_rows: usize,
@@ -111,6 +113,7 @@ impl From<&Request> for HeldRequest {
             // Fixed when it was planned.
             ends_at: request.end(),
             file: request.file_to_apply().map(FromFile::hold),
+            owner_to_cut: request.owner_to_cut().cloned(),
             owner: owner.clone(),
             expect: *expect,
             max_rows: *max_rows,
@@ -137,6 +140,7 @@ impl From<HeldRequest> for Request {
             restore,
             ends_at,
             file,
+            owner_to_cut,
             owner,
             expect,
             max_rows,
@@ -152,6 +156,7 @@ impl From<HeldRequest> for Request {
             caller,
         } = held;
         let file = file.map(|file| Selector::FromFile(file.take_up()));
+        let owner_to_cut = owner_to_cut.map(Selector::Owner);
         Self {
             id,
             parent,
@@ -159,7 +164,7 @@ impl From<HeldRequest> for Request {
             action,
             restore,
             ends_at: ends_at.map(Ends::At),
-            selectors: file.into_iter().collect(),
+            selectors: file.into_iter().chain(owner_to_cut).collect(),
             owner,
             expect,
             max_rows,
@@ -309,9 +314,11 @@ impl HeldPlan {
         };
         let context = Context {
             choice,
+            // Of another choice.
+            detected: None,
             ..context.clone()
         };
-        let bound = context.detect(&session).await?;
+        let bound = context.detect(&session, &identity).await?;
         let desk = context.desk(session, identity, bound);
         self.adapter.check_chosen(&desk.bound)?;
         if let Some(file) = request.file_to_apply() {

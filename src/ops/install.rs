@@ -208,7 +208,7 @@ impl Install {
         context: &Context,
         session: &Session,
     ) -> Result<(Option<Bound>, Vec<ForeignKey>), Error> {
-        match (context.detect(session).await, &self.role) {
+        match (context.detect_anew(session).await, &self.role) {
             (Ok(bound), Some(_)) => {
                 let references = referencing(session, &bound.token).await?;
                 Ok((Some(bound), references))

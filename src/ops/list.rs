@@ -57,7 +57,8 @@ impl ListTokens {
     }
 
     /// Reads one page of it: `limit` tokens at most, which must be said, and where the next one begins.
-    /// The pages of a list that nobody writes to, put together, are the list.
+    /// The pages of a list that nobody writes to, put together, are the list. By key a page is read from
+    /// the key's index; any other order is sorted anew for each.
     ///
     /// # Errors
     ///
@@ -114,7 +115,11 @@ impl ListTokens {
         let after = self.after.as_ref();
         let after = after.map(|cursor| Place::read(cursor, sort.as_str(), descending));
         let after = after.transpose()?;
-        let statement = desk.statements().page(sort, descending, after.is_some())?;
+        let statements = desk.statements();
+        let statement = match after {
+            Some(_) => statements.page_after(sort, descending)?,
+            None => statements.first_page(sort, descending)?,
+        };
         let mut values = self.values(desk)?;
         if let Some(Place { value, key, .. }) = after {
             values.push((Box::new(key), Type::TEXT));

@@ -59,7 +59,8 @@ impl Context {
         let bounds = if self.scope.is_open() {
             None
         } else {
-            Bounds::of(&self.scope, &self.detect(session).await?)
+            let bound = self.detect(session, identity).await?;
+            Bounds::of(&self.scope, &bound)
         };
         Ok(Log {
             session,

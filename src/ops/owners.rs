@@ -81,6 +81,24 @@ impl ShowOwner {
     }
 }
 
+/// A request for the owners that a word may mean.
+#[derive(Clone, Debug)]
+pub struct FindOwners {
+    /// Key, login or email.
+    pub word: String,
+}
+
+impl FindOwners {
+    /// Runs it; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter knows no owners, or the database refuses.
+    pub async fn run(&self, desk: &Desk) -> Result<Vec<OwnerRow>, Error> {
+        watched(&desk.database, &desk.session, find_owners(desk, &self.word)).await
+    }
+}
+
 /// The one owner that a word means.
 ///
 /// # Errors
@@ -88,26 +106,7 @@ impl ShowOwner {
 /// When there is none, or more than one: a login may be somebody else's address, and names are
 /// used again.
 pub(super) async fn find_owner(desk: &Desk, name: &str) -> Result<OwnerRow, Error> {
-    if desk.bound.adapter.owner.is_none() {
-        return Err(Error::NoOwners(desk.bound.adapter.name.clone()));
-    }
-    let mut found = Vec::new();
-    if let Some(statement) = desk.statements().owners_find()? {
-        let parameters: [db::Parameter<'_>; 3] = [
-            (&name, Type::TEXT),
-            (&CANDIDATES, Type::INT8),
-            (&desk.scope.owner, Type::TEXT),
-        ];
-        for row in desk.session.read(&statement, &parameters).await? {
-            let id = row.try_get("id").map_err(db::Error::from)?;
-            let login = row.try_get("login").map_err(db::Error::from)?;
-            let email = row.try_get("email").map_err(db::Error::from)?;
-            found.push(OwnerRow {
-                owner: Owner { id, login, email },
-                details: object(&row, "details")?,
-            });
-        }
-    }
+    let mut found = find_owners(desk, name).await?;
     if found.len() > 1 {
         return Err(Error::AmbiguousOwner {
             owner: name.to_owned(),
@@ -129,6 +128,31 @@ pub(super) async fn find_owner(desk: &Desk, name: &str) -> Result<OwnerRow, Erro
             details: Map::new(),
         })
         .ok_or_else(|| Error::NoSuchOwner(name.to_owned()))
+}
+
+/// The owners whose rows are there that a word may mean.
+async fn find_owners(desk: &Desk, name: &str) -> Result<Vec<OwnerRow>, Error> {
+    if desk.bound.adapter.owner.is_none() {
+        return Err(Error::NoOwners(desk.bound.adapter.name.clone()));
+    }
+    let mut found = Vec::new();
+    if let Some(statement) = desk.statements().owners_find()? {
+        let parameters: [db::Parameter<'_>; 3] = [
+            (&name, Type::TEXT),
+            (&CANDIDATES, Type::INT8),
+            (&desk.scope.owner, Type::TEXT),
+        ];
+        for row in desk.session.read(&statement, &parameters).await? {
+            let id = row.try_get("id").map_err(db::Error::from)?;
+            let login = row.try_get("login").map_err(db::Error::from)?;
+            let email = row.try_get("email").map_err(db::Error::from)?;
+            found.push(OwnerRow {
+                owner: Owner { id, login, email },
+                details: object(&row, "details")?,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// The rows that let an owner in, in key order, so many of them at most.

@@ -1,7 +1,10 @@
 //! From a request to the exact rows that it will change, read without a lock.
 
+use std::sync::Arc;
+
 use super::actor::find_actor;
 use super::assemble::{Found, assemble, left_by, statement};
+use super::audit::{ShowOperation, detect_for};
 use super::desk::{Context, Desk};
 use super::doctor::before_write;
 use super::error::{Error, Refusal};
@@ -105,12 +108,29 @@ impl Request {
         context: &Context,
         session: &Session,
         identity: &Identity,
-    ) -> Result<Bound, Error> {
+    ) -> Result<Arc<Bound>, Error> {
         if let Some(file) = self.file_to_apply() {
             file.check_database(identity)?;
             file.plan().adapter.check_known(&context.adapters)?;
         }
-        context.detect(session).await
+        let error = match context.detect(session, identity).await {
+            Err(error @ Error::Detect(_)) => error,
+            found => return found,
+        };
+        let Some(id) = self.taken_back() else {
+            return Err(error);
+        };
+        // The record knows which one it was.
+        let log = context.log(session, identity).await;
+        match (ShowOperation { id }).only(&log?).await {
+            Ok(operation) => Err(detect_for(error, &operation)),
+            Err(_unknown) => Err(error),
+        }
+    }
+
+    /// The operation that a restore names.
+    fn taken_back(&self) -> Option<String> {
+        self.restore.as_ref()?.operation.clone()
     }
 
     /// How the selectors may be told where no adapter says what is a secret.
@@ -129,7 +149,14 @@ impl Request {
         known: &mut Known,
     ) -> Result<Resolved, Error> {
         let most = policy.max_rows.unwrap_or(usize::MAX).min(self.max_rows);
-        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await?;
+        let resolved = resolve(desk, &self.selectors, self.owner.as_deref(), most).await;
+        let resolved = match (resolved, self.selectors.as_slice(), self.expect) {
+            // Nothing of a leak is alive: that is a number too.
+            (Err(Error::NoSuchToken(_)), [Selector::Swept(_)], Some(expected)) => {
+                return Err(Error::Expected { expected, found: 0 });
+            }
+            (resolved, _, _) => resolved?,
+        };
         known.selector = self.told(resolved.selector.clone());
         self.check_size(policy, resolved.rows.len(), resolved.cut)?;
         self.check_expected(resolved.rows.len())?;
@@ -138,7 +165,8 @@ impl Request {
 
     /// How the targets were named, with what else decides over the rows.
     fn told(&self, selector: String) -> String {
-        if self.leave_companions {
+        // What a plan file tells of itself ends with it already.
+        if self.leave_companions && self.file_to_apply().is_none() {
             format!("{selector}{NO_COMPANIONS}")
         } else {
             selector
@@ -151,7 +179,16 @@ impl Request {
         if let Some(file) = self.file_to_apply() {
             file.check(desk)?;
         }
+        let is_written = self.file_to_apply().is_some();
         self.fix_end(desk.identity.as_of)
+            .map_err(|error| match error {
+                Error::EndPassed { end, as_of, .. } => Error::EndPassed {
+                    end,
+                    as_of,
+                    written: is_written,
+                },
+                error => error,
+            })
     }
 
     /// What a record says of it, whatever becomes of it.
@@ -162,6 +199,10 @@ impl Request {
             [Selector::Filtered(filter)] => Some(list_command(&describe_filter(desk, filter))),
             _ => None,
         };
+        known.filtered = matches!(
+            self.selectors.as_slice(),
+            [Selector::Filtered(_) | Selector::Owner(_)]
+        );
     }
 
     async fn find(
@@ -176,7 +217,9 @@ impl Request {
         }
         let (statement, references) = self.statement(desk, known, written).await?;
         let (plan, left) = if let Some(file) = self.file_to_apply() {
-            self.check_size(policy, file.plan().tokens.len(), false)?;
+            let planned = file.plan().tokens.len();
+            self.check_size(policy, planned, false)?;
+            self.check_expected(planned)?;
             let plan = file.over_rows(desk, &references).await?;
             let left = left_by(desk, &plan).await?;
             (plan, left)

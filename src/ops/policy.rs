@@ -95,6 +95,9 @@ pub enum Unmet {
         /// The target.
         target: String,
     },
+    /// What is not as it must be was given when a run was begun.
+    #[error("{0}; it is the one that the run was begun with")]
+    OfRun(Box<Self>),
 }
 
 impl Unmet {
@@ -112,6 +115,12 @@ impl Unmet {
             Self::ShortReason { .. } => {
                 "say more of why: the record is worth as much as its reason".to_owned()
             }
+            Self::OfRun(unmet) => match unmet.as_ref() {
+                Self::NoTicket { .. } | Self::Ticket { .. } => {
+                    "give one with `--ticket TICKET`: it replaces the run's".to_owned()
+                }
+                _ => "give another one with `--reason TEXT`: it replaces the run's".to_owned(),
+            },
         }
     }
 }

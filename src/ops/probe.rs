@@ -189,11 +189,16 @@ impl Planned {
     }
 
     /// Begins to ask, at once after the COMMIT and beside everything that follows it.
-    pub(super) fn ask_on(&self, interrupt: &Interrupt, committed: Instant) -> Asking {
+    pub(super) fn ask_on(
+        &self,
+        interrupt: &Interrupt,
+        committed: Instant,
+        outcome: Outcome,
+    ) -> Asking {
         Asking(self.probing.as_ref().map(|probing| {
             let (probe, limit) = (probing.probe.clone(), probing.limit);
             let interrupt = interrupt.clone();
-            let news = probing.news();
+            let news = probing.news(outcome);
             tokio::spawn(async move {
                 probe
                     .until_refused(committed, limit, interrupt.raised(), news)

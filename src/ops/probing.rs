@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::model::{ProbeReport, ProbeVerdict, SecretCheck, Unreached};
+use crate::model::{Outcome, ProbeReport, ProbeVerdict, SecretCheck, Unreached};
 use crate::probe::{Answer, Probe, Watched};
 
 /// How long is asked where nothing else is said, besides what the adapter's caches last.
@@ -60,8 +60,13 @@ pub(super) fn patience(caches: &[Unreached]) -> Duration {
 impl Probing {
     /// What is told while it is asked on: at first that the change stands, and what may be in the
     /// way, so that whoever waits can do something about it.
-    pub(super) fn news(&self) -> impl Fn(&Answer, Duration) + Send + use<> {
+    pub(super) fn news(&self, outcome: Outcome) -> impl Fn(&Answer, Duration) + Send + use<> {
         let is_first = AtomicBool::new(true);
+        let stands = if outcome == Outcome::Unchanged {
+            "nothing had to be changed"
+        } else {
+            "the change stands"
+        };
         let (teller, limit) = (self.teller.clone(), self.limit);
         let caches = self.caches.clone();
         move |answer, at| {
@@ -71,7 +76,7 @@ impl Probing {
                 return;
             }
             teller.tell(&format!(
-                "the change stands; probe: {told}; asking on for up to {}, Ctrl-C ends only that",
+                "{stands}; probe: {told}; asking on for up to {}, Ctrl-C ends only that",
                 humantime::format_duration(limit)
             ));
             for cache in caches.iter().filter(|_| answer.is_accepted()) {

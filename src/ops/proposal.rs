@@ -26,6 +26,7 @@ impl Planned {
             still_works: self.still_works(),
             warnings: self.known.warnings.clone(),
             probed: self.probed(),
+            filtered: self.known.filtered,
             list_command: self.known.list_command.clone(),
             origin: self
                 .request

@@ -85,6 +85,8 @@ pub(super) struct Known {
     pub(super) warnings: Vec<Finding>,
     /// What lists the rows, where a filter named them; shown, not recorded.
     pub(super) list_command: Option<String>,
+    /// Whether a filter or an owner led to the rows; shown, not recorded.
+    pub(super) filtered: bool,
 }
 
 impl Request {
@@ -92,6 +94,14 @@ impl Request {
     pub(super) fn file_to_apply(&self) -> Option<&FromFile> {
         match self.selectors.as_slice() {
             [Selector::FromFile(file)] => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Whose everything it is about, as named.
+    pub(super) fn owner_to_cut(&self) -> Option<&String> {
+        match self.selectors.as_slice() {
+            [Selector::Owner(owner)] => Some(owner),
             _ => None,
         }
     }
@@ -108,6 +118,7 @@ impl Request {
             secret_verified,
             warnings: _,
             list_command: _,
+            filtered: _,
         } = known;
         let database = &identity.database;
         let record = json!({

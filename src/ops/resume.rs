@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use super::audit::ShowOperation;
+use super::audit::{ShowOperation, detect_for};
 use super::batch::{Run, RunState};
 use super::desk::Context;
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::log::Log;
 use super::plan::NO_COMPANIONS;
 use super::planned::Planned;
+use super::policy::{Policy, Unmet};
 use super::request::{Known, MAX_ROWS, Request};
 use super::schedule::Ends;
 use super::watch::watched;
+use crate::db;
 use crate::model::{Action, ApplicationAudit, Caller, Deed, Operation, Outcome};
 
 /// A request to go on with a run.
@@ -38,8 +40,21 @@ impl Resume {
     ///
     /// # Errors
     ///
-    /// When it is no run, or one of another database or adapter, or something is in the way.
-    pub async fn open(self, context: &Context) -> Result<Run, Error> {
+    /// When it is no run, or one of another database or adapter, or something is in the way. What the
+    /// target forbids is on record.
+    pub async fn open(self, context: &Context) -> Result<Run, NotResumed> {
+        let own = Own {
+            reason: self.reason.is_none(),
+            ticket: self.ticket.is_none(),
+        };
+        let run = self.find(context).await?;
+        if let Err(error) = check_rules(&run, &context.policy, own) {
+            return Err(NotResumed::Refused(run.decline(error).await));
+        }
+        Ok(run)
+    }
+
+    async fn find(self, context: &Context) -> Result<Run, Error> {
         context.scope.check_run()?;
         let (session, identity) = context.connect().await?;
         session.may_write()?;
@@ -62,7 +77,8 @@ impl Resume {
                 });
             }
         };
-        let bound = context.detect(&session).await?;
+        let bound = context.detect(&session, &identity).await;
+        let bound = bound.map_err(|error| detect_for(error, &operation))?;
         let desk = context.desk(session, identity, bound);
         check_place(
             &operation,
@@ -70,7 +86,6 @@ impl Resume {
             &desk.bound.adapter.name,
         )?;
         let request = self.request(&operation, action);
-        request.check_rules(&context.policy)?;
         let mut known = Known::default();
         let preparing = request.prepare(&desk, &mut known);
         let (statement, references) = watched(&desk.database, &desk.session, preparing).await?;
@@ -120,6 +135,62 @@ impl Resume {
     }
 }
 
+/// Why a run is not gone on with.
+#[derive(Debug)]
+pub enum NotResumed {
+    /// There is none to go on with here.
+    Nothing(Error),
+    /// There is, and it is refused.
+    Refused(Box<Refusal>),
+}
+
+impl From<Error> for NotResumed {
+    fn from(error: Error) -> Self {
+        Self::Nothing(error)
+    }
+}
+
+impl From<db::Error> for NotResumed {
+    fn from(error: db::Error) -> Self {
+        Self::Nothing(error.into())
+    }
+}
+
+/// What a resume takes over from its run.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    reason: bool,
+    ticket: bool,
+}
+
+/// Refuses what the target demands otherwise: also what it did not demand when the run was begun, and
+/// more tokens than one operation may change, which was not asked of a run before.
+fn check_rules(run: &Run, policy: &Policy, own: Own) -> Result<(), Error> {
+    let request = run.request();
+    let reason = policy.check_reason(&request.reason);
+    if let Err(unmet) = reason.and_then(|()| policy.check_ticket(request.ticket.as_deref())) {
+        let is_own = match &unmet {
+            Unmet::NoTicket { .. } | Unmet::Ticket { .. } => own.ticket,
+            Unmet::Reason { .. } | Unmet::ShortReason { .. } | Unmet::OfRun(_) => own.reason,
+        };
+        return Err(if is_own {
+            Unmet::OfRun(Box::new(unmet)).into()
+        } else {
+            unmet.into()
+        });
+    }
+    let progress = run.progress();
+    let left = usize::try_from(progress.tokens - progress.tokens_done).unwrap_or_default();
+    match policy.max_rows {
+        Some(most) if policy.is_too_large(left) => Err(Error::TooManyLeft {
+            left,
+            most,
+            target: policy.target.clone().unwrap_or_default(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a run of another database, which a copy of this one has in its log too, and of another
 /// adapter, which would find other rows by the same keys.
 fn check_place(
@@ -140,11 +211,13 @@ fn check_place(
         _ => false,
     };
     let run_adapter = run.adapter.as_deref().unwrap_or_default();
-    if other_cluster || there.name != here.name || run_adapter != adapter {
+    let is_here = !other_cluster && there.name == here.name;
+    if !is_here || run_adapter != adapter {
         return Err(Error::RunElsewhere {
             run: run.id,
             there: place(run_adapter, there),
             here: place(adapter, here),
+            adapter: is_here.then(|| run_adapter.to_owned()),
         });
     }
     Ok(())

@@ -47,7 +47,11 @@ impl Ends {
         let time = time.filter(|time| *time < LAST).ok_or(Error::EndTooFar)?;
         let time = time.trunc_subsecs(0);
         if time <= as_of {
-            return Err(Error::EndPassed { end: time, as_of });
+            return Err(Error::EndPassed {
+                end: time,
+                as_of,
+                written: false,
+            });
         }
         Ok(time)
     }

@@ -69,9 +69,13 @@ fn so_does_what_reads() {
     });
     sends(|| async {
         let context = given::<Context>();
-        let (session, _identity) = context.connect().await?;
-        let all = given::<ListOperations>().run(&session).await?;
-        let one = given::<ShowOperation>().run(&session).await?;
+        let (session, identity) = context.connect().await?;
+        let mut list = given::<ListOperations>();
+        let looking = list.and_companions(&context, session, identity.clone());
+        let session = looking.await?;
+        let log = context.log(&session, &identity).await?;
+        let all = list.run(&log).await?;
+        let one = given::<ShowOperation>().run(&log).await?;
         Ok::<_, Error>((all, one))
     });
     sends(|| async { given::<Doctor>().run(&given::<Context>()).await });

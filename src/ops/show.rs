@@ -2,13 +2,13 @@
 
 use super::assemble::companions;
 use super::audit::ListOperations;
-use super::desk::Desk;
+use super::desk::{Context, Desk};
 use super::error::Error;
 use super::resolve::resolve;
 use super::selector::Selector;
 use super::watch::watched;
-use crate::db::{Installed, installed};
-use crate::model::{Action, Shown};
+use crate::db::{Identity, Installed, Session, installed};
+use crate::model::{Action, CompanionRow, Shown};
 
 /// A request to show one token.
 #[derive(Clone, Debug)]
@@ -21,6 +21,55 @@ pub struct ShowToken {
 
 /// How many operations of a token's past are shown.
 const HISTORY: u32 = 20;
+
+/// Rows by table and key.
+fn named(companions: &[CompanionRow]) -> Vec<(String, String)> {
+    let rows = companions.iter();
+    rows.map(|row| (row.relation.clone(), row.key.clone()))
+        .collect()
+}
+
+impl ListOperations {
+    /// Looks for what must die with the token that is asked about, where an adapter fits: an operation
+    /// that ended nothing but that names no token. What is not there any more cannot be found so.
+    ///
+    /// # Errors
+    ///
+    /// When the operator interrupts; a log can be read where an application cannot.
+    pub async fn and_companions(
+        &mut self,
+        context: &Context,
+        session: Session,
+        identity: Identity,
+    ) -> Result<Session, Error> {
+        let Some(token) = self.token.clone() else {
+            return Ok(session);
+        };
+        let bound = match context.detect(&session, &identity).await {
+            Ok(bound) => bound,
+            Err(Error::Database(error)) if error.is_interruption() => return Err(error.into()),
+            Err(_no_application) => return Ok(session),
+        };
+        let desk = context.desk(session, identity, bound);
+        let selectors = [Selector::parse(&token)];
+        let keys = match resolve(&desk, &selectors, None, usize::MAX).await {
+            Ok(resolved) => resolved
+                .rows
+                .into_iter()
+                .map(|(row, _check)| row.token.key)
+                .collect(),
+            Err(Error::Ambiguous { found, .. }) => {
+                found.into_iter().map(|token| token.key).collect()
+            }
+            // The token may be gone while what belonged to it is there.
+            Err(_no_such_token) => vec![token],
+        };
+        if let Ok(found) = companions(&desk, &keys).await {
+            self.companions = named(&found);
+        }
+        Ok(desk.session)
+    }
+}
 
 impl ShowToken {
     /// Runs it.
@@ -50,6 +99,7 @@ impl ShowToken {
             Ok(Installed::Current | Installed::Newer(_)) => {
                 let past = ListOperations {
                     token: Some(token.key.clone()),
+                    companions: named(&companions),
                     limit: Some(HISTORY),
                     ..ListOperations::default()
                 };

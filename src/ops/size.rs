@@ -47,6 +47,7 @@ fn check_target(policy: &Policy, planned: usize, cut: bool) -> Result<(), Error>
             cut,
             most: policy.max_rows.unwrap_or_default(),
             target: policy.target.clone().unwrap_or_default(),
+            restores: false,
         });
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use super::advice::adapter_hint;
+
 /// Why nothing is put back.
 #[derive(Debug, thiserror::Error)]
 pub enum Unrestorable {
@@ -19,6 +21,14 @@ pub enum Unrestorable {
     /// Columns are not what they were, or not such as may be written.
     #[error("cannot be put back: {}", first_few(.0))]
     OtherColumns(Vec<String>),
+    /// The columns are not those of this adapter, and the operation was done with another one.
+    #[error("cannot be put back with this adapter, it was done with `{adapter}`: {}", first_few(.columns))]
+    OtherAdapter {
+        /// What is wrong with each.
+        columns: Vec<String>,
+        /// The adapter that it was done with.
+        adapter: String,
+    },
     /// Rows changed since the operation.
     #[error("changed since: {}", first_few(.differences))]
     ChangedSince {
@@ -50,7 +60,7 @@ impl Unrestorable {
         match self {
             Self::Nothing { .. } => "not_restorable",
             Self::NeverChanged(_) => "never_changed",
-            Self::OtherColumns(_) => "other_columns",
+            Self::OtherColumns(_) | Self::OtherAdapter { .. } => "other_columns",
             Self::ChangedSince { .. } => "changed_since",
             Self::AllGone(_) => "all_gone",
             Self::TooMany { .. } => "too_many_to_restore",
@@ -58,7 +68,14 @@ impl Unrestorable {
     }
 
     /// What to type next.
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    pub(super) fn hint(&self) -> Option<String> {
+        if let Self::OtherAdapter { adapter, .. } = self {
+            return Some(adapter_hint(adapter));
+        }
+        self.constant_hint().map(str::to_owned)
+    }
+
+    fn constant_hint(&self) -> Option<&'static str> {
         match self {
             Self::NeverChanged(_) => Some("see `breakglass audit ls --token KEY`"),
             Self::ChangedSince {
@@ -76,12 +93,12 @@ impl Unrestorable {
                 "what stood there is in `breakglass audit show`; the application has to make a new token",
             ),
             Self::TooMany { batches: true, .. } => {
-                Some("restore it batch by batch: `breakglass audit show` lists them")
+                Some("restore it batch by batch: `breakglass audit ls --batches` lists them")
             }
             Self::TooMany { batches: false, .. } => {
                 Some("`--max-rows N` puts back more in one transaction")
             }
-            Self::Nothing { .. } | Self::OtherColumns(_) => None,
+            Self::Nothing { .. } | Self::OtherColumns(_) | Self::OtherAdapter { .. } => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::column::shown_key;
 use super::escape::visible;
 use super::operations::actor;
 use super::plan::{foot_lines, short};
@@ -9,10 +10,10 @@ use super::time::zoned;
 use super::unreached::others_left;
 use crate::model::{
     Action, Deed, FailedBatch, Operation, Outcome, Proposal, RunLeft, RunProgress, RunProposal,
-    RunReceipt, Verdict,
+    RunReceipt, TokenVerdict, Verdict,
 };
 
-/// So many failed batches are told one by one; the rest is counted.
+/// So many failed batches, and tokens that live, are told one by one; the rest is counted.
 const SHOWN: usize = 20;
 
 /// Writes what a run will do, to how many tokens of which kinds, where, and what it will break.
@@ -115,7 +116,8 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         verdict: _,
         watched_for_ms: _,
         looks: _,
-        alive,
+        alive: _,
+        survivors,
         advice: _,
         still_works,
         stopped,
@@ -141,14 +143,29 @@ pub fn run_receipt(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> 
         writeln!(out, "stopped: {}", visible(why))?;
     }
     seen(out, receipt)?;
-    for key in alive {
-        writeln!(out, "alive: {}", visible(key))?;
-    }
+    alive(out, survivors)?;
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
     }
     writeln!(out, "recorded as {} and its batches", operation.id)?;
     others_left(out, still_works, &[])
+}
+
+/// Writes which tokens live, and why where that is known.
+fn alive(out: &mut dyn Write, survivors: &[TokenVerdict]) -> io::Result<()> {
+    for survivor in survivors.iter().take(SHOWN) {
+        let TokenVerdict {
+            key,
+            verdict: _,
+            detail,
+        } = survivor;
+        let line = format!("alive: {}: {detail}", shown_key(key));
+        writeln!(out, "{}", visible(&line))?;
+    }
+    if survivors.len() > SHOWN {
+        writeln!(out, "… and {} more", survivors.len() - SHOWN)?;
+    }
+    Ok(())
 }
 
 /// What was seen of the tokens afterwards.
@@ -161,6 +178,9 @@ fn seen(out: &mut dyn Write, receipt: &RunReceipt) -> io::Result<()> {
         }
         Some(Verdict::Unknown | Verdict::Accepted) => {
             "changed, but not all could be read back, so they are not confirmed dead"
+        }
+        Some(Verdict::Restored) => {
+            "read back on fresh connections: some are NOT DEAD, taken back by a restore on record"
         }
         Some(Verdict::Scheduled) => {
             "read back on fresh connections: they end as set, alive until then"
@@ -195,6 +215,7 @@ pub(super) fn progress(out: &mut dyn Write, run: &RunProgress, deed: Deed) -> io
         tokens_changed,
         tokens_unchanged,
         tokens_gone,
+        companions_changed,
     } = run;
     writeln!(
         out,
@@ -206,6 +227,11 @@ pub(super) fn progress(out: &mut dyn Write, run: &RunProgress, deed: Deed) -> io
     }
     if *tokens_gone > 0 {
         parts.push(format!("{tokens_gone} gone before their batch came"));
+    }
+    if *companions_changed > 0 {
+        parts.push(format!(
+            "and {companions_changed} of what must die with them"
+        ));
     }
     writeln!(out, "{tokens_done} of {all} tokens: {}", parts.join(", "))
 }

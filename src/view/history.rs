@@ -9,9 +9,12 @@ use super::escape::visible;
 use super::operations::actor;
 use super::time::{Clock, zoned};
 use crate::model::{
-    Caller, Change, DatabaseIdentity, FailedBatch, History, Operation, RunProgress, SignalRecord,
-    SignalResult,
+    Caller, Change, DatabaseIdentity, FailedBatch, History, Observation, Operation, RunProgress,
+    SignalRecord, SignalResult,
 };
+
+/// So many operations that one caused, and tokens of a run that live, are told one by one.
+const SHOWN: usize = 50;
 
 /// Writes one operation with everything that is recorded of it.
 ///
@@ -27,6 +30,7 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         signal,
         run,
         failed,
+        survivors,
     } = history;
     for (name, value) in fields(operation, clock) {
         if let Some(value) = value {
@@ -56,16 +60,42 @@ pub fn operation(out: &mut dyn Write, history: &History, clock: Clock) -> io::Re
         );
         field(out, "seen", &text)?;
     }
-    for operation in caused {
+    for operation in caused.iter().take(SHOWN) {
         field(out, "caused", &caused_line(operation, clock))?;
     }
+    more(out, caused.len())?;
     if let Some(signal) = signal {
         write_signal(out, signal, clock)?;
     }
     if let Some(run) = run {
+        write_survivors(out, survivors.as_deref().unwrap_or_default(), clock)?;
         write_run(out, operation, run, failed.as_deref().unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// Tokens of a run that were not seen dead at last.
+fn write_survivors(out: &mut dyn Write, survivors: &[Observation], clock: Clock) -> io::Result<()> {
+    for survivor in survivors.iter().take(SHOWN) {
+        let Observation {
+            observed_at,
+            key,
+            verdict,
+            detail,
+        } = survivor;
+        let when = clock.full(*observed_at);
+        let text = format!("{when} {key}: {} ({detail})", verdict.as_str());
+        field(out, "not seen dead", &text)?;
+    }
+    more(out, survivors.len())
+}
+
+/// How many there are besides those that were told.
+fn more(out: &mut dyn Write, all: usize) -> io::Result<()> {
+    match all.saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => field(out, "", &format!("… and {more} more: `-o json` has them")),
+    }
 }
 
 /// How far a run has come, in the fields' form.

@@ -8,7 +8,9 @@ use super::restore;
 use super::settled;
 use super::time::{Clock, zoned};
 use super::unreached::{left_alive, others_left, probed};
-use crate::model::{ApplicationAudit, Change, Deed, Operation, Outcome, Receipt, State, Token};
+use crate::model::{
+    ApplicationAudit, CameMeanwhile, Change, Deed, Operation, Outcome, Receipt, State, Token,
+};
 
 /// Rows that are told one by one at most; of more than that only the first few are.
 const SHOWN: usize = 50;
@@ -29,6 +31,7 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         settled: told,
         still_works,
         taken_back,
+        came_meanwhile,
         unreached: left,
         probe,
         target: _,
@@ -47,15 +50,19 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
         writeln!(out, "{}", visible(&unchanged_line(operation, token)))?;
     }
     if unchanged.len() > SHOWN {
-        let why = match operation.ends_at {
-            None => "already dead",
-            Some(_) => "over by then anyway",
+        let why = match (operation.action, operation.ends_at) {
+            (Deed::Restore, _) => "already as before",
+            (_, None) => "already dead",
+            (_, Some(_)) => "over by then anyway",
         };
         writeln!(out, "… {} {why} in all", unchanged.len())?;
     }
     settled::write(out, operation.action, *verdict, told)?;
     if let Some(report) = probe {
         probed(out, report)?;
+    }
+    if let Some(came) = came_meanwhile {
+        not_shut_out(out, came)?;
     }
     if operation.outcome == Outcome::Planned {
         return writeln!(out, "dry run: rolled back, nothing was changed or recorded");
@@ -75,6 +82,31 @@ pub fn receipt(out: &mut dyn Write, receipt: &Receipt) -> io::Result<()> {
     writeln!(out, "recorded as {} at {when}{secret}{audit}", operation.id)?;
     left_alive(out, left)?;
     others_left(out, still_works, left)
+}
+
+/// Writes what lets an owner in all the same.
+fn not_shut_out(out: &mut dyn Write, came: &CameMeanwhile) -> io::Result<()> {
+    let CameMeanwhile {
+        owner: _,
+        tokens,
+        unseen,
+    } = came;
+    if let Some(why) = unseen {
+        let line = format!("what came after the plan could not be looked for: {why}");
+        writeln!(out, "{}", visible(&line))?;
+    }
+    for token in tokens.iter().take(FIRST) {
+        let line = format!(
+            "came after the plan: {} {}",
+            token.kind,
+            shown_key(&token.key)
+        );
+        writeln!(out, "{}", visible(&line))?;
+    }
+    match tokens.len().saturating_sub(FIRST) {
+        0 => Ok(()),
+        more => writeln!(out, "… and {more} more that came after the plan"),
+    }
 }
 
 fn unchanged_line(operation: &Operation, token: &Token) -> String {

@@ -48,8 +48,13 @@ pub(super) fn head(
     }
     let unchanged = plan.tokens.len() - plan.changes();
     if unchanged > 0 {
+        let left = if unchanged == 1 {
+            "left as it is"
+        } else {
+            "left as they are"
+        };
         let unchanged = counted(unchanged, "token");
-        writeln!(out, "{unchanged} already as before, left as it is")?;
+        writeln!(out, "{unchanged} already as before, {left}")?;
     }
     Ok(())
 }

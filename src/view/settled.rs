@@ -57,6 +57,9 @@ pub(super) fn write(
             "changed, but THE APPLICATION STILL TAKES IT, so it is not confirmed dead".to_owned()
         }
         Some(Verdict::Scheduled) => format!("{read_back}: ends as set, alive until then"),
+        Some(Verdict::Restored) if action != Deed::Restore => {
+            format!("{read_back}: NOT DEAD, taken back by a restore on record")
+        }
         Some(Verdict::Restored) if *watched_for_ms > 0 => format!(
             "{read_back}: as it was put back, at each of {looks} looks over {}",
             seconds(*watched_for_ms)

@@ -1,4 +1,8 @@
 //! Who says yes to a plan, and what stands for it.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a helper that finds no value fails its test"
+)]
 
 use super::plan_file::Plan;
 use super::remove::{Before, REASON, coder};
@@ -191,4 +195,90 @@ fn on_a_terminal_a_reason_that_nobody_gave_is_asked_for_and_a_key_is_typed() {
     terminal.finish().code(0);
     assert!(!database.has_token(seed::HOT));
     assert_eq!(database.operation()["reason"], "because");
+}
+
+/// A plan that a filter made, of so many tokens.
+fn filtered(database: &TestDatabase) -> (Plan, usize) {
+    let plan = Plan::nowhere();
+    let words = ["--owner", "grace", "--reason", REASON];
+    plan.make(database, &words).run().success();
+    let tokens = plan.json()["tokens"].as_array().map_or(0, Vec::len);
+    assert!(tokens > 1);
+    assert_eq!(plan.json()["filtered"], true);
+    (plan, tokens)
+}
+
+#[test]
+fn what_a_filter_planned_wants_its_digest_or_its_number() {
+    let database = coder();
+    let (plan, tokens) = filtered(&database);
+    let before = Before::of(&database);
+    let more = "error: a filter made the plan, which needs more than --yes without a terminal\n\
+                hint: add `--digest DIGEST --yes` with the digest that was approved, or `--expect N --yes`";
+    is_usage(&database, &plan, &["--yes"], more);
+    is_usage(&database, &plan, &["--expect", &tokens.to_string()], more);
+    is_usage(&database, &plan, &["--digest", &plan.digest()], more);
+    before.is_all(&database);
+    let other = (tokens + 1).to_string();
+    let told = format!("--expect says {other}, but the number of tokens that match is {tokens}");
+    let output = plan.apply(&database, &["--yes", "--expect", &other]).run();
+    output.code(1).says(&told);
+    before.plus(&database, "refused", &told);
+    let number = tokens.to_string();
+    let output = plan.apply(&database, &["--yes", "--expect", &number]).run();
+    output.success();
+    assert_eq!(database.operations().len(), 2);
+}
+
+#[test]
+fn the_digest_of_what_a_filter_planned_is_enough() {
+    let database = coder();
+    let (plan, tokens) = filtered(&database);
+    let digest = plan.digest();
+    let output = plan.apply(&database, &["--yes", "--digest", &digest]).run();
+    output.success();
+    assert_eq!(database.operation()["planned"], tokens);
+}
+
+#[test]
+fn a_person_types_the_number_of_what_a_filter_planned() {
+    let database = coder();
+    let (plan, tokens) = filtered(&database);
+    // As with a filter at once, --yes alone is not a yes to a number.
+    for (words, typed, code) in [
+        (&["--yes"][..], "y".to_owned(), 1),
+        (&[], tokens.to_string(), 0),
+    ] {
+        let mut terminal = plan.apply(&database, words).on_terminal(200);
+        terminal.expect("type the number");
+        terminal.send_line(&typed);
+        terminal.finish().code(code);
+    }
+    let outcomes = "select string_agg(outcome, ' ' order by occurred_at) from breakglass.operation";
+    assert_eq!(database.value(outcomes), "refused applied");
+}
+
+/// The selector of the file ends with it already.
+#[test]
+fn what_a_plan_leaves_alone_is_told_once() {
+    let database = coder();
+    let plan = Plan::nowhere();
+    let words = [seed::OAUTH, "--no-companions", "--reason", REASON];
+    plan.make(&database, &words).run().success();
+    plan.apply(&database, &["--yes"]).run().success();
+    let operation = database.operation();
+    let selector = operation["selector"].as_str().unwrap_or_default();
+    assert_eq!(selector.matches("--no-companions").count(), 1, "{selector}");
+}
+
+#[test]
+fn a_validity_of_nothing_written_down_is_a_usage_error() {
+    let database = coder();
+    let words = ["tokens", "rm", "build-cache", "--yes", "--reason", REASON];
+    let output = database
+        .breakglass()
+        .args(words)
+        .args(["--valid-for", "1h"]);
+    output.run().code(2).says("--valid-for");
+    assert!(database.is_alive(seed::HOT));
 }

@@ -162,6 +162,7 @@ fn a_plan_whose_end_has_passed_is_refused() {
         .run()
         .code(1)
         .says("is not in the future: the database's clock says 20")
+        .says("hint: plan again, with another `--at` or `--in`")
         .says("nothing was changed");
     let operation = before.plus(&database, "refused", "is not in the future");
     assert_eq!(operation["plan_digest"], plan.digest());

@@ -8,7 +8,7 @@ use crate::support::run::Output;
 use crate::support::seed::HOT;
 use crate::support::{Invocation, Template, TestDatabase};
 
-fn coder(tokens: usize) -> TestDatabase {
+pub(super) fn coder(tokens: usize) -> TestDatabase {
     let database =
         TestDatabase::prepared("coder_installed_for_runs", Template::Coder, |database| {
             database.breakglass().arg("init").run().success();
@@ -18,7 +18,7 @@ fn coder(tokens: usize) -> TestDatabase {
 }
 
 /// `tokens rm` of all bulk tokens in batches of 100.
-fn rm(database: &TestDatabase, tokens: usize) -> Invocation<'_> {
+pub(super) fn rm(database: &TestDatabase, tokens: usize) -> Invocation<'_> {
     database
         .breakglass()
         .args(["tokens", "rm", "--name", "bulk-*", "--batch-size", "100"])
@@ -26,11 +26,11 @@ fn rm(database: &TestDatabase, tokens: usize) -> Invocation<'_> {
         .arg(tokens.to_string())
 }
 
-fn resume<'a>(database: &'a TestDatabase, run: &str) -> Invocation<'a> {
+pub(super) fn resume<'a>(database: &'a TestDatabase, run: &str) -> Invocation<'a> {
     database.breakglass().args(["resume", run, "--yes"])
 }
 
-fn run_of(database: &TestDatabase) -> String {
+pub(super) fn run_of(database: &TestDatabase) -> String {
     database.value("select id from breakglass.operation where outcome = 'begun'")
 }
 
@@ -43,7 +43,7 @@ fn tried(database: &TestDatabase) -> String {
 }
 
 /// Makes the row with a key refuse its update.
-fn forbid(database: &TestDatabase, key: &str) {
+pub(super) fn forbid(database: &TestDatabase, key: &str) {
     database.execute(&format!(
         "create function no() returns trigger language plpgsql as $$
          begin raise exception 'not this one'; end $$;
@@ -52,7 +52,7 @@ fn forbid(database: &TestDatabase, key: &str) {
     ));
 }
 
-fn allow(database: &TestDatabase) {
+pub(super) fn allow(database: &TestDatabase) {
     database.execute("drop function no() cascade");
 }
 
@@ -122,7 +122,8 @@ fn a_run_takes_what_a_filter_lets_through_batch_by_batch() {
     assert_each_once(&database, 250);
     assert_eq!((database.bulk_alive(), database.others()), (0, others));
     assert!(database.is_alive(HOT));
-    assert_eq!(database.observations().len(), 250);
+    // One a token, and what the last look came to.
+    assert_eq!(database.observations().len(), 251);
 
     let lines = progress(&output);
     assert_eq!(lines[0]["progress"], "begin");
@@ -594,7 +595,8 @@ fn a_run_is_watched_over_the_settle_window_at_its_end() {
         "hint: run `breakglass tokens rm id:b000000001 --reason 'leak, INC-7'` again, or, if they come back once more, \
          `breakglass tokens rm id:b000000001 --delete --confirm b000000001 --reason 'leak, INC-7'`",
     );
-    let told = "some are ALIVE AGAIN, something wrote them back\nalive: b000000001\n";
+    let told = "some are ALIVE AGAIN, something wrote them back\n\
+                alive: b000000001: active at the end of the run\n";
     assert!(output.stdout.contains(told), "{output}");
     // However often it was seen.
     let seen = "select string_agg(verdict || ' ' || detail, ', ' order by id) from breakglass.observation where key = 'b000000001'";

@@ -203,8 +203,7 @@ fn diagnose(conninfo: &str, identifier: &str) -> Diagnosis {
         },
         ..library::context(database.pinned_to(Some(identifier.to_owned())))
     };
-    let diagnosis = runtime()
+    runtime()
         .block_on(Doctor::default().run(&context))
-        .expect("there is a connection");
-    diagnosis
+        .expect("there is a connection")
 }

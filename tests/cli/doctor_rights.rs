@@ -265,6 +265,43 @@ fn somebody_may_do_more_than_add_to_the_log() {
     }
 }
 
+/// Plans that wait are no part of the log: they are there to be deleted, and not to be changed.
+#[test]
+fn somebody_may_do_more_to_a_plan_that_waits_than_add_it_and_take_it_away() {
+    let (database, alice) = coder();
+    let other = database.login_role("application");
+    database.execute(&format!("grant delete on breakglass.plan to {other}"));
+    assert!(as_role(&database, &alice).is_empty());
+    database.execute(&format!("grant update on breakglass.plan to {other}"));
+    let found = as_role(&database, &alice);
+    let finding = only(&found, "log_writable", "warns", "breakglass.plan");
+    tells(
+        &finding,
+        "what",
+        &format!("{other} may update on breakglass.plan"),
+    );
+    tells(&finding, "why", "a plan that waits is to be what was shown");
+}
+
+#[test]
+fn without_the_table_of_plans_tokens_are_killed_all_the_same() {
+    for (privilege, told) in [
+        ("delete", "delete on breakglass.plan"),
+        ("insert (content)", "insert (content) on breakglass.plan"),
+        ("select", "select on breakglass.plan"),
+    ] {
+        let revoke = format!("revoke {privilege} on breakglass.plan from OPERATORS");
+        let (database, alice) = without(&[], &revoke);
+        let found = as_role(&database, &alice);
+        let finding = only(&found, "missing_privilege", "warns", "breakglass.plan");
+        tells(&finding, "what", told);
+        tells(&finding, "why", "tokens are killed without it");
+        let rm = ["tokens", "rm", "build-cache", "--yes", "--reason", "why"];
+        let output = database.breakglass().as_role(&alice).args(rm).run();
+        output.success().never_says("breakglass.plan");
+    }
+}
+
 #[test]
 fn default_privileges_would_open_the_next_table() {
     for place in ["", " in schema breakglass"] {

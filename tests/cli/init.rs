@@ -131,7 +131,7 @@ fn six_at_once_install_once() {
     );
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "3"
+        "4"
     );
 }
 
@@ -166,7 +166,7 @@ fn many_that_meet_by_chance_are_safe_too() {
     }
     assert_eq!(
         database.value("select count(*) from breakglass.schema_history"),
-        "3"
+        "4"
     );
 }
 

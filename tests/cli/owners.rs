@@ -276,7 +276,8 @@ fn whoever_gets_in_meanwhile_is_told_and_not_touched() {
     let transcript = terminal.finish();
     transcript
         .code(5)
-        .says("warning: grace is not shut out: oauth newcomer01 came after the plan; run the command again");
+        .says("came after the plan: oauth newcomer01")
+        .says("hint: grace is not shut out: oauth newcomer01 came after the plan; run the command again");
     assert_eq!(closure(&database, "grace"), ["newcomer01"]);
     assert_eq!(database.operation()["outcome"], "applied");
     cut_expecting(&database, &["grace"], 1).run().success();

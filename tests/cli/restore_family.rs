@@ -184,7 +184,7 @@ fn a_run_of_more_rows_than_a_transaction_takes_is_told_to_be_restored_batch_by_b
     output
         .code(1)
         .says(&error)
-        .says("hint: restore it batch by batch: `breakglass audit show` lists them");
+        .says("hint: restore it batch by batch: `breakglass audit ls --batches` lists them");
     before.plus(&database, "refused", &error);
 }
 
@@ -244,4 +244,41 @@ fn more_tokens_than_max_rows_are_not_put_back_at_once() {
         [seed::HOT, seed::RELEASE].map(|key| database.token_row(key)),
         rows
     );
+}
+
+#[test]
+fn tokens_that_are_as_before_are_not_told_dead() {
+    let database = coder();
+    database.add_tokens(60);
+    let rm = [
+        "tokens", "rm", "--name", "bulk-*", "--expect", "60", "--yes",
+    ];
+    let rm = database.breakglass().args(rm).args(["--reason", "x"]);
+    rm.run().success();
+    let expired = super::restore::latest(&database);
+    restore(&database, &[&expired]).run().success();
+    let output = restore(&database, &[&expired]).run();
+    output
+        .success()
+        .says("60 tokens already as before, left as they are\n")
+        .never_says("already dead");
+    assert!(
+        output.stdout.contains("\n… 60 already as before in all\n"),
+        "{output}"
+    );
+}
+
+/// What a target allows in one operation holds for a restore, and the way round it is another one.
+#[test]
+fn more_tokens_than_a_target_allows_are_put_back_one_by_one() {
+    let database = coder();
+    let expired = expire(&database, &["build-cache", "release"]);
+    let file = crate::support::config::File::on(&database, "max_rows = 1");
+    let command = file.breakglass().args(["restore", &expired, "--yes"]);
+    let command = command.args(["--reason", "x", "--target", "prod"]);
+    command
+        .run()
+        .code(1)
+        .says("the plan has 2 tokens, and target `prod` allows 1 in one operation")
+        .says("hint: put back a batch (`breakglass audit ls --batches`) or a token (`breakglass tokens restore`) at a time");
 }

@@ -53,7 +53,19 @@ fn a_row_that_changed_since_is_refused_with_the_difference() {
     assert_eq!(told["error"]["code"], "changed_since");
     assert_eq!(
         told["error"]["hint"],
-        "somebody else wrote there: `--force` puts back only the columns that are as they were left"
+        "look at it with `breakglass tokens show`: every column that was set is otherwise now"
+    );
+}
+
+/// Where it would write something it is offered.
+#[test]
+fn force_is_offered_where_another_row_is_as_it_was_left() {
+    let database = coder();
+    let expired = expire(&database, &["build-cache", "release"]);
+    set_end(&database, seed::HOT, "'2031-01-02 03:04:05+00'");
+    let output = restore(&database, &[&expired]).run();
+    output.code(1).says(
+        "hint: somebody else wrote there: `--force` puts back only the columns that are as they were left",
     );
 }
 

@@ -1,4 +1,8 @@
 //! Plans that wait to be applied: who finds them, until when, and who may do what to their table.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails the test that called it"
+)]
 
 use std::time::Duration;
 

@@ -15,15 +15,12 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("config", &["db", "model", "ops"]),
     ("view", &["adapter", "config", "model"]),
     ("client", &["model"]),
-    (
-        "http",
-        &["adapter", "config", "db", "model", "ops", "scan"],
-    ),
+    ("http", &["adapter", "config", "db", "model", "ops", "scan"]),
     (
         "cli",
         &[
-            "adapter", "client", "cluster", "config", "db", "http", "model", "ops", "probe", "scan",
-            "view",
+            "adapter", "client", "cluster", "config", "db", "http", "model", "ops", "probe",
+            "scan", "view",
         ],
     ),
 ];

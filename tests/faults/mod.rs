@@ -7,6 +7,7 @@
 )]
 
 mod commit;
+mod detected;
 mod failover;
 mod layers;
 mod pool;

@@ -41,8 +41,8 @@ pub(super) fn installed() -> TestDatabase {
 }
 
 /// A context whose sessions come from a pool of so many.
-pub(super) fn pooled(database: &TestDatabase, size: usize, further: &str) -> Context {
-    let conninfo = format!("{} {further}", database.conninfo("postgres"));
+pub(super) fn pooled(database: &TestDatabase, role: &str, size: usize, further: &str) -> Context {
+    let conninfo = format!("{} {further}", database.conninfo(role));
     let database = library::database(&conninfo, Limits::default());
     library::context(database.pooled(size).expect("it is large enough"))
 }
@@ -90,7 +90,7 @@ fn a_pool_is_not_smaller_than_what_one_request_needs() {
 #[test]
 fn what_is_clean_is_used_again() {
     let database = installed();
-    let context = pooled(&database, 4, "");
+    let context = pooled(&database, "postgres", 4, "");
     server().block_on(async {
         let first = backend(&context).await;
         for _ in 0..5 {
@@ -113,7 +113,7 @@ fn what_is_clean_is_used_again() {
 #[test]
 fn a_change_needs_two_connections_and_leaves_both_clean() {
     let database = installed();
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     let server = server();
     server.block_on(async {
         for key in [HOT, RELEASE] {
@@ -135,7 +135,7 @@ fn a_change_needs_two_connections_and_leaves_both_clean() {
 #[test]
 fn a_backend_that_is_killed_between_two_requests_is_replaced() {
     let database = installed();
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     let server = server();
     for _ in 0..10 {
         let before = server.block_on(backend(&context));
@@ -150,7 +150,7 @@ fn a_change_that_nobody_waits_for_ends_with_its_locks() {
     let database = installed();
     database.execute(SLOW);
     let before = database.token_row(HOT);
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     let server = server();
     let backend_before = server.block_on(async {
         let mut planned = library::expire(HOT).plan(&context).await.expect("a plan");
@@ -173,9 +173,10 @@ fn a_change_that_nobody_waits_for_ends_with_its_locks() {
 #[test]
 fn a_transaction_that_was_left_open_goes_with_its_connection() {
     let database = installed();
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     let server = server();
-    let statement = format!("update api_keys set token_name = 'x' where id = '{HOT}' returning id");
+    let statement =
+        format!("update public.api_keys set token_name = 'x' where id = '{HOT}' returning id");
     let backend_before = server.block_on(async {
         let (session, identity) = context.connect().await.expect("it answers");
         let change = Change::apply(&session, &identity, Isolation::Latest, &statement, &[]);
@@ -199,7 +200,7 @@ fn a_transaction_that_was_left_open_goes_with_its_connection() {
 fn a_list_that_is_cut_early_is_ended_on_the_server() {
     let database = installed();
     database.add_tokens(50_000);
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     let server = server();
     let backend_before = server.block_on(async {
         let desk = context.open().await.expect("it fits");
@@ -219,7 +220,7 @@ fn a_list_that_is_cut_early_is_ended_on_the_server() {
 fn a_server_that_was_restarted_needs_no_new_pool() {
     let mut cluster = private_cluster();
     let database = TestDatabase::on(&cluster, Template::Coder);
-    let context = pooled(&database, 8, "");
+    let context = pooled(&database, "postgres", 8, "");
     let server = server();
     let all = |context: Context| async move {
         let requests = (0..24).map(|_| {
@@ -242,11 +243,35 @@ fn a_server_that_was_restarted_needs_no_new_pool() {
     server.block_on(all(context.clone()));
 }
 
+/// Processes that stand still until this is dropped.
+struct Stopped<'a>(&'a [i32]);
+
+impl<'a> Stopped<'a> {
+    fn new(pids: &'a [i32]) -> Self {
+        let stopped = Self(pids);
+        stopped.signal(Signal::STOP);
+        stopped
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in self.0 {
+            let pid = Pid::from_raw(*pid).expect("it is one");
+            kill_process(pid, signal).expect("it is ours");
+        }
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+    }
+}
+
 /// A backend that is stopped answers nothing, as one behind a wire that leads nowhere any more.
 #[test]
 fn silent_connections_cost_one_look_and_no_request() {
     let database = installed();
-    let context = pooled(&database, 4, "");
+    let context = pooled(&database, "postgres", 4, "");
     let server = server();
     let pids: Vec<i32> = server.block_on(async {
         let (one, two) = tokio::join!(context.connect(), context.connect());
@@ -254,17 +279,12 @@ fn silent_connections_cost_one_look_and_no_request() {
         sleep(Duration::from_millis(2_100)).await;
         pids.into()
     });
-    let signal = |signal: Signal| {
-        for pid in &pids {
-            let pid = Pid::from_raw(*pid).expect("it is one");
-            kill_process(pid, signal).expect("it is ours");
-        }
-    };
-    signal(Signal::STOP);
+    let stopped = Stopped::new(&pids);
     let begun = Instant::now();
-    let answered = server.block_on(timeout(Duration::from_secs(5), backend(&context)));
+    let answered =
+        server.block_on(async { timeout(Duration::from_secs(5), backend(&context)).await });
     let took = begun.elapsed();
-    signal(Signal::CONT);
+    drop(stopped);
     assert!(!pids.contains(&answered.expect("in time")));
     assert!(took < Duration::from_millis(1_900), "{took:?}");
 }
@@ -272,7 +292,7 @@ fn silent_connections_cost_one_look_and_no_request() {
 #[test]
 fn who_waits_too_long_for_a_connection_is_told() {
     let database = installed();
-    let context = pooled(&database, 2, "connect_timeout=2");
+    let context = pooled(&database, "postgres", 2, "connect_timeout=2");
     server().block_on(async {
         let _held = context.open().await.expect("it fits");
         let waiting = tokio::spawn({
@@ -319,7 +339,7 @@ fn with(context: &Context, interrupt: &Interrupt) -> Context {
 #[test]
 fn a_connection_obeys_whoever_holds_it() {
     let database = installed();
-    let context = pooled(&database, 4, "");
+    let context = pooled(&database, "postgres", 4, "");
     server().block_on(async {
         let [first, second] = [Interrupt::default(), Interrupt::default()];
         let pid = backend(&with(&context, &first)).await;
@@ -356,7 +376,7 @@ fn a_connection_obeys_whoever_holds_it() {
 #[test]
 fn who_waits_for_a_connection_can_be_interrupted() {
     let database = installed();
-    let context = pooled(&database, 2, "");
+    let context = pooled(&database, "postgres", 2, "");
     server().block_on(async {
         let _held = context.open().await.expect("it fits");
         let interrupt = Interrupt::default();

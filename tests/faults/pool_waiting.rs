@@ -51,7 +51,7 @@ fn a_pool_of_two_serves_thirty_two_at_once() {
     let database = installed();
     database.add_tokens(16);
     let limits = Limits {
-        lock: Duration::from_millis(400),
+        lock: Duration::from_secs(1),
         ..Limits::default()
     };
     let conninfo = format!("{} connect_timeout=60", database.conninfo("postgres"));
@@ -92,7 +92,11 @@ fn a_pool_of_two_serves_thirty_two_at_once() {
     blocker.execute("rollback");
     let many = |wanted: &Came| came.iter().filter(|came| *came == wanted).count();
     assert_eq!(many(&Came::Done), 13, "{came:#?}");
-    assert_eq!(many(&Came::Locked { holders: 1 }), 3, "{came:#?}");
+    let locked = came
+        .iter()
+        .filter(|came| matches!(came, Came::Locked { .. }));
+    assert_eq!(locked.count(), 3, "{came:#?}");
+    assert!(many(&Came::Locked { holders: 1 }) > 0, "{came:#?}");
     assert_eq!(many(&Came::NoSuchToken), 8, "{came:#?}");
     assert_eq!(many(&Came::NotAsExpected), 8, "{came:#?}");
     // Nobody held a session over a window.
@@ -108,7 +112,7 @@ fn a_pool_of_two_serves_thirty_two_at_once() {
 fn a_pool_of_two_kills_again_what_comes_back() {
     let database = installed();
     database.add_tokens(4);
-    let context = pooled(&database, 2, "connect_timeout=60");
+    let context = pooled(&database, "postgres", 2, "connect_timeout=60");
     let server = server();
     let requests: Vec<_> = (1..=4)
         .map(|number| {
@@ -123,12 +127,18 @@ fn a_pool_of_two_kills_again_what_comes_back() {
             })
         })
         .collect();
-    database.wait_for("select count(*) >= 4 from breakglass.operation where outcome = 'applied'");
-    database.execute(
-        "update api_keys set expires_at = now() + interval '1 day' where id like 'b00000000_'",
-    );
+    // Each once, as soon as it is dead.
+    database.execute("create table revived (key text)");
+    while database.value("select count(*) from revived") != "4" {
+        database.execute(
+            "with alive as (update api_keys set expires_at = now() + interval '1 day'
+                             where id like 'b00000000_' and expires_at < now()
+                               and id not in (select key from revived) returning id)
+             insert into revived select id from alive",
+        );
+    }
     for request in requests {
-        let receipt = server.block_on(timeout(Duration::from_secs(50), request));
+        let receipt = server.block_on(async { timeout(Duration::from_secs(50), request).await });
         let receipt = receipt.expect("it ends").expect("no panic");
         assert_eq!(receipt.verdict, Some(Verdict::Dead), "{receipt:#?}");
         assert_eq!(receipt.settled.reapplied.len(), 1, "{receipt:#?}");

@@ -1,4 +1,11 @@
 //! What a server can do that the command line cannot: the library's operations, called by name.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper that cannot go on fails the test that called it, and what was measured is told"
+)]
 
 mod paging;
 mod paging_at_random;
@@ -24,7 +31,7 @@ fn bound(database: &TestDatabase, owner: Option<&str>, kinds: Option<&[&str]>) -
     let kinds: Option<Vec<String>> =
         kinds.map(|kinds| kinds.iter().map(|&kind| kind.to_owned()).collect());
     let desk = open(&context);
-    let scope = Scope::resolve(&desk, owner, kinds.as_deref());
-    let scope = wait(scope).unwrap_or_else(|error| panic!("{error}"));
+    let scope = wait(Scope::resolve(&desk, owner, kinds.as_deref()));
+    let scope = scope.unwrap_or_else(|error| panic!("{error}"));
     Context { scope, ..context }
 }

@@ -34,6 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use breakglass::ops::Context;
 use fastrand::Rng;
 use futures_util::future::join_all;
 use tokio::runtime::Builder;
@@ -57,9 +58,13 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// One schedule: its actors side by side, then the judgement. What happened, by its name.
-async fn schedule(world: &World, place: u64, seed: u64) -> Result<Vec<&'static str>, String> {
+async fn schedule(
+    (world, context): (&World, &Context),
+    place: u64,
+    seed: u64,
+) -> Result<Vec<&'static str>, String> {
     let mut random = Rng::with_seed(seed);
-    let universe = Universe::create(world, place, &mut random).await;
+    let universe = Universe::create((world, context.clone()), place, &mut random).await;
     let operators = (0..random.usize(1..=3)).map(|_| Operator::new(&universe, random.fork()));
     let operators: Vec<Operator<'_>> = operators.collect();
     let application = Application::new(&universe, random.fork());
@@ -118,12 +123,15 @@ fn random_schedules_keep_the_promises() {
     let work = || {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime can be made");
+        // As the command line has it, a connection each time; and as a server has it.
+        let (fresh, pooled) = (world.context(), world.pooled());
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             if place >= schedules {
                 return;
             }
-            let ended = runtime.block_on(schedule(&world, place, first + place));
+            let context = if place % 4 == 0 { &fresh } else { &pooled };
+            let ended = runtime.block_on(schedule((&world, context), place, first + place));
             let mut told = told.lock().expect("no thread panicked with it");
             told.add(first + place, ended);
         }

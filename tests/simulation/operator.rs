@@ -115,7 +115,7 @@ impl<'a> Operator<'a> {
     pub(crate) fn new(universe: &'a Universe<'a>, random: Rng) -> Self {
         Self {
             universe,
-            context: universe.world.context(),
+            context: universe.context.clone(),
             random,
         }
     }
@@ -202,6 +202,7 @@ impl<'a> Operator<'a> {
             app_actor: None,
             os_user: None,
             host: None,
+            caller: None,
         }
     }
 

@@ -47,6 +47,9 @@ create trigger journal after insert or update or delete on public.oauth2_provide
     for each row execute function simulation.write_refresh();
 ";
 
+/// Connections of a pool: fewer than three operators can want at once.
+const SESSIONS: usize = 4;
+
 /// What the application calls itself.
 const CODERD: &str = "coderd";
 
@@ -75,6 +78,16 @@ impl World {
         library::context(library::database(&conninfo, Limits::default()))
     }
 
+    /// The same as a server has it, whose sessions are of one pool.
+    pub(crate) fn pooled(&self) -> Context {
+        let context = self.context();
+        let database = context.database.clone().pooled(SESSIONS);
+        Context {
+            database: database.expect("it is large enough"),
+            ..context
+        }
+    }
+
     /// A connection of the application.
     pub(crate) async fn application(&self) -> Client {
         let conninfo = format!(
@@ -95,6 +108,8 @@ impl World {
 /// One owner with some tokens, apart from those of every other schedule.
 pub(crate) struct Universe<'a> {
     pub(crate) world: &'a World,
+    /// What its operators work with.
+    pub(crate) context: Context,
     /// How the keys begin.
     pub(crate) prefix: String,
     pub(crate) owner: String,
@@ -102,7 +117,11 @@ pub(crate) struct Universe<'a> {
 }
 
 impl<'a> Universe<'a> {
-    pub(crate) async fn create(world: &'a World, place: u64, random: &mut Rng) -> Self {
+    pub(crate) async fn create(
+        (world, context): (&'a World, Context),
+        place: u64,
+        random: &mut Rng,
+    ) -> Self {
         let (prefix, owner) = (format!("s{place:06}"), format!("sim{place}"));
         let client = world.application().await;
         let mut sql = format!(
@@ -127,6 +146,7 @@ impl<'a> Universe<'a> {
         client.batch_execute(&sql).await.expect("it is made");
         Self {
             world,
+            context,
             prefix,
             owner,
             keys,

@@ -22,7 +22,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[must_use = "it is sent with .send()"]
 pub(crate) struct Ask<'a> {
     serving: &'a Serving,
-    place: usize,
     method: String,
     path: String,
     headers: Vec<(String, String)>,
@@ -30,7 +29,6 @@ pub(crate) struct Ask<'a> {
 }
 
 /// What came back.
-#[must_use = "assert the status with .status(n)"]
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: u16,
@@ -42,18 +40,11 @@ impl<'a> Ask<'a> {
     pub(super) fn new(serving: &'a Serving, method: &str, path: &str) -> Self {
         Self {
             serving,
-            place: 0,
             method: method.to_owned(),
             path: path.to_owned(),
             headers: Vec::new(),
             body: Bytes::new(),
         }
-    }
-
-    /// Asks at another of the places where the server listens.
-    pub(crate) fn at(mut self, place: usize) -> Self {
-        self.place = place;
-        self
     }
 
     /// As a principal, by its bearer token.
@@ -102,7 +93,7 @@ impl<'a> Ask<'a> {
     }
 
     async fn answer(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let address = &self.serving.addresses()[self.place];
+        let address = self.serving.url();
         let (host, path) = match (
             address.strip_prefix("http://"),
             address.strip_prefix("unix:"),

@@ -26,6 +26,7 @@ impl TestDatabase {
             adapters: builtin().expect("they load"),
             choice: Choice::default(),
             policy: Policy::default(),
+            detected: None,
             scope: Scope::default(),
         }
     }

@@ -32,6 +32,7 @@ pub(crate) fn context(database: Database) -> Context {
         choice: Choice::default(),
         policy: Policy::default(),
         scope: Scope::default(),
+        detected: None,
     }
 }
 

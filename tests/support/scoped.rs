@@ -36,6 +36,7 @@ pub(crate) fn with_adapters(database: &TestDatabase, adapters: Vec<Adapter>) -> 
         adapters,
         choice: Choice::default(),
         policy: Policy::default(),
+        detected: None,
         scope: Scope::default(),
     }
 }
@@ -84,12 +85,14 @@ pub(crate) fn restore(operation: Option<&str>, selectors: Vec<Selector>) -> Requ
 
 /// Makes a plan.
 pub(crate) fn plan(context: &Context, request: Request) -> Result<Planned, Box<Refusal>> {
-    wait(request.plan(context))
+    wait(Box::pin(request.plan(context)))
 }
 
 /// Makes a plan and carries it out.
 pub(crate) fn carry_out(context: &Context, request: Request) -> Result<Receipt, Box<Refusal>> {
-    wait(async { request.plan(context).await?.carry_out().await })
+    // On the heap: in a debug build the two are too large for the stack of a test.
+    let planned = plan(context, request)?;
+    wait(Box::pin(planned.carry_out()))
 }
 
 /// Runs a future to its end on the thread of the test.

@@ -57,11 +57,6 @@ impl Serving {
         &self.addresses[0]
     }
 
-    /// All the places where it listens, in the order in which they were named.
-    pub(crate) fn addresses(&self) -> &[String] {
-        &self.addresses
-    }
-
     /// The bearer token of a principal.
     #[track_caller]
     pub(crate) fn token(&self, principal: &str) -> &str {
@@ -95,12 +90,6 @@ impl Serving {
     /// The same as text, whatever it is.
     pub(crate) fn log_text(&self) -> String {
         self.log.so_far().join("\n")
-    }
-
-    /// Waits for a line of the log that holds a text.
-    #[track_caller]
-    pub(crate) fn logs(&self, text: &str) {
-        self.log.wait(0, |line| line.contains(text));
     }
 
     /// Sends it a signal: `HUP`, `INT`, `TERM`, `STOP`.
@@ -235,9 +224,12 @@ impl Principals {
     /// Gives every principal of a text a token, unless it brings its own.
     fn read(&mut self, text: &str) {
         let mut entries = text.split(PRINCIPAL);
-        self.text = entries.next().unwrap_or_default().to_owned();
+        entries
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut self.text);
         for entry in entries {
-            self.text += &format!("{PRINCIPAL}{entry}");
+            self.text.extend([PRINCIPAL, entry]);
             if entry.contains("[[principal.token]]") {
                 continue;
             }
@@ -247,8 +239,9 @@ impl Principals {
                 token.expose().to_owned()
             });
             let digest = BearerToken::received(token).digest();
-            self.text +=
-                &format!("\n[[principal.token]]\nid = \"{name}-1\"\nsha256 = \"{digest}\"\n");
+            let token =
+                format!("\n[[principal.token]]\nid = \"{name}-1\"\nsha256 = \"{digest}\"\n");
+            self.text.push_str(&token);
         }
     }
 

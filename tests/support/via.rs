@@ -48,7 +48,7 @@ const AT_THE_DATABASE: [(&str, &str); 0] = [];
 
 /// Whether the suite is run this way.
 static WANTED: LazyLock<bool> = LazyLock::new(|| {
-    let wanted = std::env::var("BREAKGLASS_TEST_VIA").ok();
+    let wanted = std::env::var_os("BREAKGLASS_TEST_VIA").and_then(|text| text.into_string().ok());
     match wanted.as_deref() {
         None | Some("") => false,
         Some("server") => true,

@@ -54,6 +54,7 @@ impl Stage {
             choice: Choice::default(),
             policy: Policy::default(),
             scope: Scope::default(),
+            detected: None,
         };
         let role = OperatorRole {
             name: OPERATOR_ROLE.to_owned(),

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use crate::db::{Interrupt, parse_limit};
 use crate::http::listen::{Address, Bound, Patience, ServerTls, TlsFiles, bind, serve};
 use crate::http::{App, RequestLimits, Settings};
-use crate::ops::Context;
+use crate::ops::{Context, Detected};
 
 /// How long a client may take for the head of a request, and to take what it is sent.
 const CLIENT: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 1024;
 pub(super) struct ServeArgs {
     #[command(subcommand)]
     command: Option<ServeCommand>,
-    /// Where to listen: ADDRESS:PORT or unix:/PATH; more than once for several
+    /// Where to listen: `ADDRESS:PORT` or `unix:/PATH`; more than once for several
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7345")]
     listen: Vec<Address>,
     /// The file that says who may call, and what they may do; read again on SIGHUP
@@ -169,6 +169,7 @@ fn app(args: &ServeArgs, context: Context) -> Result<App, Failure> {
         .map_err(|error| Failure::usage(error.to_string(), "give a larger `--pool-size`"))?;
     let context = Context {
         database,
+        detected: Some(Detected::default()),
         ..context
     };
     let settings = Settings {

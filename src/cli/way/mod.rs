@@ -29,7 +29,7 @@ pub(super) enum Way {
     /// At a database.
     Here(Box<Context>),
     /// At a server.
-    There(far::Far),
+    There(Box<far::Far>),
 }
 
 /// What was said of a server beside its own flags.
@@ -57,7 +57,7 @@ impl Way {
         args: &ServerArgs,
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
-        far::Far::new(said, args, interrupt).map(Self::There)
+        far::Far::new(said, args, interrupt).map(|far| Self::There(Box::new(far)))
     }
 
     /// The database, for what cannot be done at a server.

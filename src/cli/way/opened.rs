@@ -35,18 +35,6 @@ impl Way {
             Self::There(far) => Ok(Opened::There(Box::new(far.open().await?))),
         }
     }
-
-    /// Everything that lets an owner in, where nothing else is to be known.
-    ///
-    /// # Errors
-    ///
-    /// When there is no connection, or the word means nobody, or several.
-    pub(in crate::cli) async fn access(&self, request: &ShowOwner) -> Result<Access, Failure> {
-        match self {
-            Self::Here(context) => Ok(request.run(&context.open().await?).await?),
-            Self::There(far) => far.access(request).await,
-        }
-    }
 }
 
 impl Opened {

@@ -60,18 +60,21 @@ impl Way {
             batches,
             limit,
         } = wanted;
-        let request = ListOperations {
+        let mut request = ListOperations {
             since: since.map(|when| when.resolve(as_of)),
             until: until.map(|when| when.resolve(as_of)),
             actor,
             action,
             outcome,
             token,
+            companions: Vec::new(),
             owner,
             batches,
             limit,
             after: None,
         };
+        let looking = request.and_companions(context, session, identity.clone());
+        let session = looking.await?;
         let log = context.log(&session, &identity).await?;
         let reading = request.run(&log);
         let value = watched(&context.database, &session, reading).await?;

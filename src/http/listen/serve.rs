@@ -63,7 +63,9 @@ enum Listener {
     Tcp(TcpListener),
     Unix {
         listener: UnixListener,
-        _remove: Remove,
+        /// Held for its drop.
+        #[expect(dead_code, reason = "it removes the file when the listener is gone")]
+        remove: Remove,
     },
 }
 
@@ -102,10 +104,10 @@ pub async fn bind(address: &Address) -> io::Result<Bound> {
         Address::Unix(path) => {
             clear(path).await?;
             let listener = UnixListener::bind(path)?;
-            let _remove = Remove(path.clone());
+            let remove = Remove(path.clone());
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
             Ok(Bound {
-                listener: Listener::Unix { listener, _remove },
+                listener: Listener::Unix { listener, remove },
                 address: address.clone(),
             })
         }

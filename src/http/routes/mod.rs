@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::app::App;
+use super::coder;
 use super::problem::Refused;
 
 /// Everything that is answered.
@@ -32,7 +33,7 @@ pub(super) fn all() -> Router<App> {
         .method_not_allowed_fallback(not_so)
 }
 
-/// The native routes, with what they are said to be.
+/// The routes, with what they are said to be.
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::Api::openapi())
         .routes(routes!(tokens::list))
@@ -52,6 +53,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(service::health))
         .routes(routes!(service::ready))
         .routes(routes!(service::metrics))
+        .merge(coder::described())
 }
 
 async fn nothing() -> Refused {

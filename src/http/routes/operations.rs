@@ -49,18 +49,21 @@ pub(super) async fn list(
         limit,
         after,
     } = query;
-    let request = ListOperations {
+    let mut request = ListOperations {
         since: since.or(ago(identity.as_of, since_ms_ago)),
         until: until.or(ago(identity.as_of, until_ms_ago)),
         actor,
         action,
         outcome,
         token,
+        companions: Vec::new(),
         owner,
         batches,
         limit: Some(limit.unwrap_or(PAGE)),
         after: after.map(Cursor::new),
     };
+    let looking = request.and_companions(&context, session, identity.clone());
+    let session = looking.await?;
     let log = context.log(&session, &identity).await?;
     Ok(Json(request.page(&log).await?))
 }
@@ -99,7 +102,7 @@ pub(super) async fn show(
 /// Puts back what an operation set, as an operation of its own
 #[utoipa::path(post, path = "/v1/operations/{id}/restore", tag = "operations",
     params(("id" = String, Path, description = "the operation's id, or the beginning of it")),
-    request_body = Option<RestoreRequest>,
+    request_body = RestoreRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn restore(
     State(app): State<App>,

@@ -47,7 +47,7 @@ async fn fit(app: &App, caller: &Caller) -> Result<(), Refused> {
 
 /// Counts and times, as Prometheus reads them
 #[utoipa::path(get, path = "/metrics", tag = "service",
-    responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn metrics(State(app): State<App>, _caller: Caller) -> Response {
     if let Some(pool) = app.context().database.pool_status() {
         let metrics = app.metrics();

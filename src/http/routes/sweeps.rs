@@ -14,7 +14,7 @@ use crate::http::extract::bytes;
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::parts;
-use crate::model::wire::{SweepRequest, Verdicts};
+use crate::model::wire::{SweepAnswer, SweepRequest, Verdicts};
 use crate::model::{Hit, JSON_SCHEMA, Problem, SweepDocument, SweepHead, SweepSummary};
 use crate::ops::{Desk, Error, JudgeCandidates, Sweep};
 use crate::scan::{self, Leak, Options, Progress};
@@ -26,7 +26,7 @@ const CANDIDATES: usize = 4096;
 #[utoipa::path(post, path = "/v1/sweeps", tag = "sweeps",
     request_body(description = "a leak as text/plain, or as JSON what was found in one", content(
         (SweepRequest = "application/json"), (String = "text/plain"))),
-    responses((status = 200, content((SweepDocument = "application/json"), (Verdicts = "application/json"))),
+    responses((status = 200, body = SweepAnswer),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn sweep(
     State(app): State<App>,

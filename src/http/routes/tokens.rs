@@ -13,7 +13,7 @@ use crate::http::log::About;
 use crate::http::principals::Permission;
 use crate::http::problem::Refused;
 use crate::http::wanted::{self, Wanted};
-use crate::model::wire::{ChangeRequest, ExpireRequest, LookupRequest, TokenQuery};
+use crate::model::wire::{ChangeRequest, DeleteRequest, ExpireRequest, LookupRequest, TokenQuery};
 use crate::model::{Action, Cursor, Problem, Receipt, ShownDocument, TokenPage};
 use crate::ops::{Kinds, ListTokens, Selector, ShowToken};
 
@@ -94,7 +94,7 @@ async fn shown(
 
 /// Makes a token stop working, and keeps its row
 #[utoipa::path(post, path = "/v1/tokens/{key}/expire", tag = "tokens", params(("key" = String, Path)),
-    request_body = Option<ExpireRequest>,
+    request_body = ExpireRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn expire(
     State(app): State<App>,
@@ -117,13 +117,13 @@ pub(super) async fn expire(
 
 /// Removes a token's row for good
 #[utoipa::path(delete, path = "/v1/tokens/{key}", tag = "tokens", params(("key" = String, Path)),
-    request_body = Option<ChangeRequest>,
+    request_body = DeleteRequest,
     responses((status = 200, body = Receipt), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
     Path(key): Path<String>,
-    body: Body<ChangeRequest>,
+    body: Body<DeleteRequest>,
 ) -> Result<Response, Refused> {
     let wanted = Wanted::one(Action::Delete, &key);
     changed(
@@ -131,39 +131,21 @@ pub(super) async fn delete(
         &caller,
         wanted,
         body.ticket,
-        (body.value, body.reason),
+        (body.value.change, body.reason),
     )
     .await
 }
 
-/// Plans a change and carries it out, as one operation.
-pub(in crate::http) async fn changed(
+/// Carries a change out, and answers with its receipt.
+pub(super) async fn changed(
     app: &App,
     caller: &Caller,
     wanted: Wanted,
     ticket: Ticket,
     (mut change, reason): (ChangeRequest, Option<String>),
 ) -> Result<Response, Refused> {
-    caller.must(Permission::of(wanted.action))?;
     change.reason = change.reason.or(reason);
-    let action = wanted.action;
-    let request = wanted.request(app, caller, (ticket.id, ticket.digest.clone()), change)?;
-    let (own, by) = (app.clone(), caller.clone());
-    let work = move || -> crate::http::carry::Work {
-        Box::pin(async move {
-            let context = own.context_of(&by).await?;
-            let planned = match request.plan(&context).await {
-                Ok(planned) => planned,
-                Err(refusal) => {
-                    own.count_refusal(action, &refusal.error);
-                    return Err(refusal.into());
-                }
-            };
-            own.carry_out(&by, planned).await
-        })
-    };
-    let receipt = app.once(caller, ticket, work).await?;
-    Ok(told(receipt))
+    Ok(told(app.change(caller, wanted, ticket, change).await?))
 }
 
 /// The receipt as an answer.

@@ -18,10 +18,11 @@ pub struct Sender {
 
 /// What goes with every change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ChangeRequest {
-    /// Why; else the header `X-Breakglass-Reason`. One of the two is required.
+    /// Why. The header `X-Breakglass-Reason` will do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required, nullable = false, min_length = 1, pattern = r"\S")]
     pub reason: Option<String>,
     /// The ticket that asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,15 @@ pub struct ExpireRequest {
     /// Not now, but so many seconds after the database's now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_seconds: Option<u32>,
+    /// What goes with every change.
+    #[serde(flatten)]
+    pub change: ChangeRequest,
+}
+
+/// A delete of one token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeleteRequest {
     /// What goes with every change.
     #[serde(flatten)]
     pub change: ChangeRequest,

@@ -7,9 +7,10 @@ mod query;
 mod sweep;
 
 pub use change::{
-    ApplyRequest, ChangeRequest, DeclineRequest, ExpireRequest, RestoreRequest, Sender,
+    ApplyRequest, ChangeRequest, DeclineRequest, DeleteRequest, ExpireRequest, RestoreRequest,
+    Sender,
 };
 pub use filter::FilterWords;
 pub use plan::{LookupRequest, NamedToken, PlanRequest, RestoreWanted, Secret, SweptTokens};
-pub use query::{DoctorQuery, OperationQuery, TokenQuery};
-pub use sweep::{Candidate, CandidateVerdict, SweepRequest, Verdicts};
+pub use query::{DoctorQuery, OperationQuery, SortWord, TokenQuery};
+pub use sweep::{Candidate, CandidateVerdict, SweepAnswer, SweepRequest, Verdicts};

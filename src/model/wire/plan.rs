@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zeroize::Zeroize;
+use zeroize::Zeroize as _;
 
 use super::change::{ChangeRequest, is_false};
 use super::filter::FilterWords;
@@ -86,6 +86,7 @@ pub struct LookupRequest {
 pub struct RestoreWanted {
     /// The operation's id, or the beginning of it; left out, the latest that changed the token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub operation: Option<String>,
     /// Put back what is as it was left, where other columns changed since.
     #[serde(skip_serializing_if = "is_false")]
@@ -101,29 +102,33 @@ pub struct PlanRequest {
     pub action: Action,
     /// Tokens that are named one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 1000)]
+    #[schema(min_items = 1, max_items = 1000)]
     pub tokens: Vec<NamedToken>,
     /// Narrows names to one owner: key, login or email.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Everything that this lets through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub filter: Option<FilterWords>,
     /// Everything that lets this owner in: key, login or email.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub everything_of: Option<String>,
     /// What a sweep found alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub swept: Option<SweptTokens>,
     /// A plan file that somebody wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, nullable = false)]
     pub plan_file: Option<PlanFile>,
     /// The digest that the plan file must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_digest: Option<String>,
     /// What is to be taken back, for a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub restore: Option<RestoreWanted>,
     /// For an expire: not now, but at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

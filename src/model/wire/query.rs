@@ -2,11 +2,29 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::change::is_false;
 use super::filter::FilterWords;
 use crate::model::{Deed, Outcome};
+
+/// What a list can be sorted by, for the description: the words are the adapter's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum SortWord {
+    /// The key.
+    Key,
+    /// The name.
+    Name,
+    /// The owner's login.
+    Owner,
+    /// When it was made.
+    Created,
+    /// When it was last used.
+    LastUsed,
+    /// When it ends.
+    Expires,
+}
 
 /// Which tokens, in which order, and which page of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
@@ -27,21 +45,33 @@ pub struct TokenQuery {
     pub name: Option<String>,
     /// Not used for so long, such as `90d`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(pattern = r"^[0-9]{1,4}(ms|s|m|h|d)$")]
     pub unused_for: Option<String>,
     /// Ends within so long.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(pattern = r"^[0-9]{1,4}(ms|s|m|h|d)$")]
     pub expires_within: Option<String>,
     /// Ends later than this, or never: RFC 3339, or so long after now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(
+        pattern = r"^([0-9]{1,4}(ms|s|m|h|d)|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$"
+    )]
     pub expires_after: Option<String>,
     /// Made before this: RFC 3339, or so long before now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(
+        pattern = r"^([0-9]{1,4}(ms|s|m|h|d)|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$"
+    )]
     pub created_before: Option<String>,
     /// Made at this time or later: RFC 3339, or so long before now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(
+        pattern = r"^([0-9]{1,4}(ms|s|m|h|d)|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)$"
+    )]
     pub created_after: Option<String>,
     /// `key`, `name`, `owner`, `created`, `last_used` or `expires`; `key` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<SortWord>)]
     pub sort: Option<String>,
     /// Largest first.
     #[serde(skip_serializing_if = "is_false")]

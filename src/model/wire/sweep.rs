@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::{HitVerdict, Token};
+use crate::model::{HitVerdict, SweepDocument, Token};
 
 /// What a secret of a leak leads to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +45,16 @@ pub struct CandidateVerdict {
     pub verified: Option<bool>,
     /// The row that it leads to.
     pub token: Option<Token>,
+}
+
+/// What a sweep answers: all of it for a leak, the verdicts for what was found in one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum SweepAnswer {
+    /// For a leak.
+    Sweep(Box<SweepDocument>),
+    /// For candidates.
+    Verdicts(Verdicts),
 }
 
 /// The verdicts, one a candidate, in their order.

@@ -3,6 +3,7 @@
 //! are watched over the settle window here, all of them together; each batch has one look at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::iter;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -13,6 +14,7 @@ use crate::db::{self, UnderWay};
 use crate::model::{Action, TokenVerdict, Verdict};
 use crate::ops::error::Error;
 use crate::ops::observe::observe;
+use crate::ops::restore::restored_since;
 use crate::ops::settle::Looking;
 
 /// The shortest time from one look at all tokens to the next.
@@ -21,11 +23,17 @@ const POLL: Duration = Duration::from_millis(500);
 /// How much longer than a look the pause after it is.
 const PAUSE: u32 = 2;
 
+/// When it was seen, for whoever reads the record of a batch.
+const AT_THE_END: &str = "at the end of the run";
+
+/// What an observation of a run as a whole has for a key.
+const WHOLE_RUN: &str = "*";
+
 /// What the last look saw.
 #[derive(Debug, Default)]
 pub(super) struct LastLook {
-    /// The tokens that were seen alive, and whether that is on record.
-    pub(super) alive: BTreeMap<String, bool>,
+    /// The tokens that were seen alive, by their keys.
+    pub(super) alive: BTreeMap<String, Survivor>,
     /// Whether some could not be seen dead, since their rows are not there.
     pub(super) unknown: bool,
     /// How often all of them were looked at.
@@ -36,10 +44,92 @@ pub(super) struct LastLook {
     pub(super) cut: Option<Error>,
 }
 
+/// A token that was seen alive.
+#[derive(Debug)]
+pub(super) struct Survivor {
+    /// Resurrected, or restored where a restore on record took it back.
+    pub(super) verdict: Verdict,
+    /// What lives: it, or a companion of it; or whose restore it was.
+    pub(super) detail: String,
+    /// Whether that is on record.
+    recorded: bool,
+}
+
+impl LastLook {
+    /// The keys of the tokens with this verdict.
+    pub(super) fn those(&self, verdict: Verdict) -> Vec<&str> {
+        let alive = self.alive.iter();
+        let those = alive.filter(|(_, survivor)| survivor.verdict == verdict);
+        those.map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// What there is to say of each.
+    pub(super) fn survivors(&self) -> Vec<TokenVerdict> {
+        let alive = self.alive.iter();
+        alive
+            .map(|(key, survivor)| TokenVerdict {
+                key: key.clone(),
+                verdict: survivor.verdict,
+                detail: survivor.detail.clone(),
+            })
+            .collect()
+    }
+
+    /// The worst of it.
+    pub(super) fn verdict(&self) -> Verdict {
+        let any = |verdict| self.alive.values().any(|it| it.verdict == verdict);
+        if any(Verdict::Resurrected) {
+            Verdict::Resurrected
+        } else if self.unknown || self.cut.is_some() {
+            Verdict::Unknown
+        } else if any(Verdict::Restored) {
+            Verdict::Restored
+        } else {
+            Verdict::Dead
+        }
+    }
+
+    /// The same in words, for whoever reads the record of the run.
+    fn words(&self) -> String {
+        let looked = format!(
+            "{} over {:.1} s",
+            match self.looks {
+                1 => "one look at all tokens".to_owned(),
+                looks => format!("{looks} looks at all tokens"),
+            },
+            self.watched.as_secs_f64()
+        );
+        let alive = match self.alive.len() {
+            0 => String::new(),
+            alive => format!("; alive: {alive}"),
+        };
+        let cut = self
+            .cut
+            .as_ref()
+            .map(|error| format!("; ended by: {error}"));
+        format!("{looked}{alive}{}", cut.unwrap_or_default())
+    }
+}
+
 impl Run {
     /// Looks at all tokens of the run that are there, again and again over the settle window. What
-    /// was not looked at before, or could not be seen then, and what is alive is put on record.
+    /// was not looked at before, or could not be seen then, and what is alive is put on record with the
+    /// batches, and what it came to with the run: so that whoever resumes knows that it is over.
     pub(super) async fn last_look(&mut self) -> LastLook {
+        let mut look = self.watch_all().await;
+        let seen = TokenVerdict {
+            key: WHOLE_RUN.to_owned(),
+            verdict: look.verdict(),
+            detail: look.words(),
+        };
+        let recorded = observe(&self.planned.desk, self.operation.id, iter::once(&seen)).await;
+        if let Err(error) = recorded {
+            look.cut.get_or_insert(error);
+        }
+        look
+    }
+
+    async fn watch_all(&mut self) -> LastLook {
         let database = &self.planned.desk.database;
         let interrupt = database.interrupt().clone();
         // Whatever is seen in here, the batches stand.
@@ -100,6 +190,7 @@ impl Run {
             };
             looking.turn_to(batch.keys.clone());
             let found = looking.look(false).await?;
+            let back = restored_since(desk, by, &found.alive).await?;
             let alive: HashMap<String, String> = found
                 .alive
                 .into_iter()
@@ -111,10 +202,12 @@ impl Run {
             for key in batch.keys {
                 let (verdict, detail) = match alive.get(&key) {
                     // That is on record.
-                    Some(_) if look.alive.get(&key) == Some(&true) => continue,
+                    Some(_) if look.alive.get(&key).is_some_and(|it| it.recorded) => continue,
                     Some(detail) => {
-                        look.alive.insert(key.clone(), false);
-                        (Verdict::Resurrected, detail.as_str())
+                        let survivor = Survivor::new(detail, back.get(&key));
+                        let told = (survivor.verdict, survivor.detail.clone());
+                        look.alive.insert(key.clone(), survivor);
+                        told
                     }
                     None if judges_all => self.judge(missing.contains(&key)),
                     None => continue,
@@ -123,7 +216,7 @@ impl Run {
                 seen.push(TokenVerdict {
                     key,
                     verdict,
-                    detail: format!("{detail} at the end of the run"),
+                    detail,
                 });
             }
             if seen.is_empty() {
@@ -131,8 +224,8 @@ impl Run {
             }
             observe(desk, by, seen.iter()).await?;
             for seen in seen {
-                if let Some(recorded) = look.alive.get_mut(&seen.key) {
-                    *recorded = true;
+                if let Some(survivor) = look.alive.get_mut(&seen.key) {
+                    survivor.recorded = true;
                 }
             }
         }
@@ -140,14 +233,29 @@ impl Run {
     }
 
     /// What is told of a token that is not alive.
-    fn judge(&self, is_missing: bool) -> (Verdict, &'static str) {
-        match self.request.action {
+    fn judge(&self, is_missing: bool) -> (Verdict, String) {
+        let (verdict, what) = match self.request.action {
             Action::Delete => (Verdict::Dead, "the row is gone"),
             // It may live on under another key.
             Action::Expire if is_missing => (Verdict::Unknown, "the row is not there any more"),
             Action::Expire => (Verdict::Dead, "dead"),
             // There are no runs of restores: what a look says of one is not for here.
             Action::Restore => (Verdict::Unknown, "a restore is not looked at here"),
+        };
+        (verdict, format!("{what} {AT_THE_END}"))
+    }
+}
+
+impl Survivor {
+    fn new(detail: &str, taken_back: Option<&String>) -> Self {
+        let (verdict, detail) = match taken_back {
+            Some(whose) => (Verdict::Restored, whose.clone()),
+            None => (Verdict::Resurrected, format!("{detail} {AT_THE_END}")),
+        };
+        Self {
+            verdict,
+            detail,
+            recorded: false,
         }
     }
 }

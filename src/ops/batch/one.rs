@@ -162,6 +162,7 @@ impl Run {
                 planned: count(receipt.operation.planned),
                 changed: count(receipt.operation.changed),
                 unchanged: count(receipt.operation.unchanged),
+                companions: count(receipt.operation.companions_changed),
             },
             seen,
             here: true,

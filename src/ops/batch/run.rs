@@ -122,6 +122,11 @@ impl Run {
         Self::new(planned, references, operation, state, Source::Recorded)
     }
 
+    /// The request of whoever goes on with it.
+    pub(in crate::ops) fn request(&self) -> &Request {
+        &self.request
+    }
+
     /// The operation that began it.
     #[must_use]
     pub fn operation(&self) -> &Operation {
@@ -154,6 +159,13 @@ impl Run {
         self.state.progress()
     }
 
+    /// Whether nothing is left to be done or looked at. A last look that did not happen, was cut short
+    /// or saw tokens alive is left: one that saw all of them dead is on record.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.progress().is_complete() && (self.request.ends_at.is_some() || self.state.seen_dead())
+    }
+
     /// The batches that were tried and are not done.
     #[must_use]
     pub fn failures(&self) -> Vec<FailedBatch> {
@@ -175,22 +187,18 @@ impl Run {
             look = self.last_look().await;
             // What could not be seen then has been looked at now.
             if look.cut.is_none() && self.here.verdict == Some(Verdict::Unknown) {
-                self.here.verdict = Some(Verdict::Dead);
+                self.here.verdict = None;
             }
-            if look.unknown || look.cut.is_some() {
-                self.saw(Verdict::Unknown);
-            }
-            if !look.alive.is_empty() {
-                self.saw(Verdict::Resurrected);
-            }
+            self.saw(look.verdict());
             ended.stopped = look.cut.as_ref().map(|error| match look.looks {
                 0 => format!("the last look failed: {error}"),
                 _ => format!("not watched to the end of the settle window: {error}"),
             });
         }
+        self.read_anew(ended.error.as_ref()).await;
         self.tell(RunEvent::End, tell);
         Ended {
-            receipt: self.receipt(took.as_secs_f64(), look, ended.stopped),
+            receipt: self.receipt(took.as_secs_f64(), &look, ended.stopped),
             error: ended.error,
         }
     }
@@ -366,9 +374,11 @@ struct Stopped {
 /// The worse of two verdicts.
 pub(super) fn worse(one: Verdict, other: Verdict) -> Verdict {
     let rank = |verdict| match verdict {
-        Verdict::Resurrected | Verdict::Changed => 2,
-        Verdict::Unknown | Verdict::Accepted => 1,
-        Verdict::Dead | Verdict::Scheduled | Verdict::Restored | Verdict::Gone => 0,
+        Verdict::Resurrected | Verdict::Changed => 3,
+        Verdict::Unknown | Verdict::Accepted => 2,
+        // Taken back by a restore on record.
+        Verdict::Restored => 1,
+        Verdict::Dead | Verdict::Scheduled | Verdict::Gone => 0,
     };
     if rank(other) > rank(one) { other } else { one }
 }

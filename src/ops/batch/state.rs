@@ -5,11 +5,12 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::db::{self, Session};
-use crate::model::{FailedBatch, RunProgress};
+use crate::model::{FailedBatch, RunProgress, Verdict};
 use crate::ops::audit::enumerated;
 use crate::ops::error::Error;
 
 const BATCHES: &str = include_str!("../../../sql/audit/batches.sql");
+const LOOKED: &str = include_str!("../../../sql/audit/looked.sql");
 
 /// What became of one batch.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Counts {
     pub(super) changed: i64,
     /// Of those: dead before.
     pub(super) unchanged: i64,
+    /// Rows that died with them.
+    pub(super) companions: i64,
 }
 
 /// How far a run has come.
@@ -39,6 +42,8 @@ pub(in crate::ops) struct RunState {
     /// In their order; the first is number 1.
     batches: Vec<(i64, BatchState)>,
     progress: RunProgress,
+    /// Whether the last look that is on record saw all of them dead.
+    seen_dead: bool,
 }
 
 impl RunState {
@@ -65,6 +70,10 @@ impl RunState {
         for row in &rows {
             state.add_row(row)?;
         }
+        let rows = session.read(LOOKED, &[(&run, Type::UUID)]).await?;
+        let last = rows.first().map(|row| row.try_get::<_, String>("verdict"));
+        let last = last.transpose().map_err(db::Error::from)?;
+        state.seen_dead = last.is_some_and(|verdict| verdict == Verdict::Dead.as_str());
         Ok(state)
     }
 
@@ -121,6 +130,7 @@ impl RunState {
         progress.tokens_changed += counts.changed;
         progress.tokens_unchanged += counts.unchanged;
         progress.tokens_gone += *tokens - counts.planned;
+        progress.companions_changed += counts.companions;
         *state = BatchState::Done;
     }
 
@@ -144,6 +154,11 @@ impl RunState {
     /// How far it has come.
     pub(in crate::ops) fn progress(&self) -> &RunProgress {
         &self.progress
+    }
+
+    /// Whether all of it was seen dead when it was over.
+    pub(super) fn seen_dead(&self) -> bool {
+        self.seen_dead
     }
 
     /// The numbers of the batches that are not done, in their order.
@@ -198,5 +213,6 @@ pub(super) fn counts(row: &Row) -> Result<Counts, db::Error> {
         planned: count("planned")?,
         changed: count("changed")?,
         unchanged: count("unchanged")?,
+        companions: count("companions_changed")?,
     })
 }

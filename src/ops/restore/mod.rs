@@ -2,6 +2,7 @@
 //! and what of that makes a plan. `read_back` sees that it holds, `retold` is for telling it again.
 
 mod read_back;
+mod restored_since;
 mod retold;
 mod rows;
 
@@ -28,6 +29,7 @@ use crate::model::{
 };
 
 pub(super) use read_back::{advice, explain, read_back, worst};
+pub(super) use restored_since::restored_since;
 pub(super) use retold::{Restored, was_gone};
 use rows::{Fate, Left, Row, look, noted};
 
@@ -69,7 +71,7 @@ pub(super) async fn find(
             None => Error::NoSuchOperation(asked.unwrap_or_default()),
         });
     }
-    let columns = columns(desk, &left)?;
+    let columns = columns(desk, &left).map_err(|error| of_another(&operation, desk, error))?;
     let rows = look(desk, &columns, left, only.as_deref(), force).await?;
     let taken_back = taken_back(&operation, &rows);
     refuse_changed(&operation, &rows, force)?;
@@ -118,8 +120,11 @@ async fn latest(
     let [key] = keys.as_slice() else {
         return Err(Error::NoSuchToken(known.selector.clone()));
     };
-    let relation = desk.bound.token.display_name();
-    let operation = latest_of(&desk.log(), &relation, key).await?;
+    // It may have ended nothing but what must die with the token.
+    let theirs = companions(desk, &keys).await?.into_iter();
+    let mut rows: Vec<(String, String)> = theirs.map(|row| (row.relation, row.key)).collect();
+    rows.push((desk.bound.token.display_name(), key.clone()));
+    let operation = latest_of(&desk.log(), &rows).await?;
     match operation {
         Some(operation) => Ok((operation, Some(key.clone()))),
         None => Err(Unrestorable::NeverChanged(key.clone()).into()),
@@ -280,7 +285,8 @@ fn refuse_changed(operation: &Operation, rows: &[Row], force: bool) -> Result<()
     if !differences.is_empty() && !may_go_on {
         return Err(Unrestorable::ChangedSince {
             differences,
-            nothing_left: force,
+            // Offered only where it would write something.
+            nothing_left: force || !rows.iter().any(Row::can_be_put_back),
         }
         .into());
     }
@@ -296,7 +302,39 @@ fn check_size(request: &Request, policy: &Policy, plan: &Plan) -> Result<(), Err
     if let Some(expected) = request.expect.filter(|expected| *expected != found) {
         return Err(Error::Expected { expected, found });
     }
-    request.check_size(policy, found, false)
+    let checked = request.check_size(policy, found, false);
+    checked.map_err(|error| match error {
+        Error::TooManyRows {
+            planned,
+            cut,
+            most,
+            target,
+            restores: _,
+        } => Error::TooManyRows {
+            planned,
+            cut,
+            most,
+            target,
+            restores: true,
+        },
+        error => error,
+    })
+}
+
+/// Columns that are not those of this adapter may be those of the one that the operation was done with.
+fn of_another(operation: &Operation, desk: &Desk, error: Error) -> Error {
+    match (error, &operation.adapter) {
+        (Error::Unrestorable(Unrestorable::OtherColumns(columns)), Some(adapter))
+            if *adapter != desk.bound.adapter.name =>
+        {
+            Unrestorable::OtherAdapter {
+                columns,
+                adapter: adapter.clone(),
+            }
+            .into()
+        }
+        (error, _) => error,
+    }
 }
 
 /// The rows that are there, with everything that the statement compares.

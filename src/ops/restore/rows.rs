@@ -49,6 +49,8 @@ pub(super) struct Row {
     pub(super) fate: Fate,
     /// What is put back: nothing where it is so already.
     pub(super) before: Map<String, Value>,
+    /// Whether something of it could be put back, where others of its columns changed.
+    partly: bool,
     /// Columns that are neither as they were left nor as they were before.
     pub(super) differences: Vec<String>,
     pub(super) state: String,
@@ -104,6 +106,11 @@ impl Row {
             None => format!("token `{}`", self.left.key),
             Some(companion) => format!("{companion} `{}`", self.left.key),
         }
+    }
+
+    /// Whether `--force` would write something of it.
+    pub(super) fn can_be_put_back(&self) -> bool {
+        self.partly || (self.fate == Fate::Stands && !self.before.is_empty())
     }
 
     /// That it changed since, and how.
@@ -188,6 +195,7 @@ fn decide(left: Left, token: String, found: Option<&Standing>, force: bool) -> R
         token,
         fate: Fate::Gone,
         before: Map::new(),
+        partly: false,
         differences: Vec::new(),
         state: "gone".to_owned(),
         ends_at: None,
@@ -216,6 +224,7 @@ fn decide(left: Left, token: String, found: Option<&Standing>, force: bool) -> R
         Fate::Stands
     };
     if row.fate == Fate::Changed {
+        row.partly = !row.before.is_empty();
         row.before.clear();
     }
     row

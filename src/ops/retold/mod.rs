@@ -2,8 +2,8 @@
 //! under its id, because the first answer was lost.
 //!
 //! Operation, changes and verdicts are as they were told then. Tokens that were left alone are told
-//! as they are now. How often was looked, what a probe was answered on the way, and which rows of a
-//! restore `--force` left out is not on record.
+//! as they are now. How often was looked, what a probe was answered on the way, which rows of a
+//! restore `--force` left out, and what came for an owner meanwhile is not on record.
 
 mod seen;
 
@@ -63,6 +63,7 @@ impl Retell {
             signal: _,
             run: _,
             failed: _,
+            survivors: _,
         } = History::read(self.operation, &desk.log()).await?;
         let own = desk.bound.token.display_name();
         // Tokens come first in a receipt.
@@ -190,7 +191,7 @@ impl Story<'_> {
         let settled = Settled {
             reapplied,
             advice,
-            ..seen.settled()
+            ..seen.settled(self.action)
         };
         Receipt {
             schema: JSON_SCHEMA,
@@ -206,6 +207,7 @@ impl Story<'_> {
                 .as_ref()
                 .map(|named| named.name.clone()),
             taken_back,
+            came_meanwhile: None,
             operation: self.operation,
             changes: self.changes,
             unchanged,

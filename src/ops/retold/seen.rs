@@ -83,9 +83,12 @@ impl Seen {
     }
 
     /// How it was watched, as far as it is on record: as after one look.
-    pub(super) fn settled(self) -> Settled {
-        let is_so =
-            |seen: &TokenVerdict| settle::is_so(seen.verdict) || seen.verdict == Verdict::Restored;
+    pub(super) fn settled(self, action: Action) -> Settled {
+        let is_so = |seen: &TokenVerdict| match action {
+            Action::Restore => seen.verdict == Verdict::Restored,
+            // One that somebody else put back lives.
+            Action::Expire | Action::Delete => settle::is_so(seen.verdict),
+        };
         let mut unsettled = self.last;
         unsettled.retain(|seen| !is_so(seen));
         Settled {

@@ -79,13 +79,31 @@ impl Adviser<'_> {
                     "the change stands, see {show}; look whether it is dead with {look}"
                 ))
             }
+            Verdict::Restored => Some(self.when_taken_back()),
             _ => None,
         }
     }
 
+    /// What to do where a restore on record is why they live: nobody fights with a colleague.
+    fn when_taken_back(&self) -> String {
+        format!(
+            "a restore wanted it alive, see `{} audit show` with its id; ask whose it is before it is ended again",
+            self.program()
+        )
+    }
+
     /// What to type next where tokens of a run of batches came back to life. They are not killed again
     /// by themselves: nobody knows how many there are.
-    pub(in crate::ops) fn advice_on_run(&self, keys: &[&str]) -> String {
+    pub(in crate::ops) fn advice_on_run(&self, alive: &[&str], taken_back: bool) -> Option<String> {
+        match alive {
+            [] => taken_back.then(|| self.when_taken_back()),
+            alive => Some(self.when_late(alive)),
+        }
+    }
+
+    /// What to type next where tokens came back to life and nothing was tried against it: once more, and
+    /// only then what helps against a writer that does not stop.
+    pub(super) fn when_late(&self, keys: &[&str]) -> String {
         let program = self.program();
         let settle = &self.bound.adapter.settle;
         match self.action {

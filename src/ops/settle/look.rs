@@ -47,8 +47,21 @@ pub(in crate::ops) struct Sighting {
     pub(in crate::ops) key: String,
     /// What is alive: the token itself, or which companion of it.
     pub(in crate::ops) detail: String,
-    /// Whether it is a companion.
-    pub(super) is_companion: bool,
+    /// Name and key of the companion that it is, if it is one.
+    pub(super) companion: Option<(String, String)>,
+}
+
+impl Sighting {
+    /// The key of the very row that is alive.
+    pub(in crate::ops) fn row_key(&self) -> &str {
+        let companion = self.companion.as_ref();
+        companion.map_or(self.key.as_str(), |(_, key)| key.as_str())
+    }
+
+    /// What the adapter calls it, where it is a companion.
+    pub(in crate::ops) fn companion_name(&self) -> Option<&str> {
+        self.companion.as_ref().map(|(name, _)| name.as_str())
+    }
 }
 
 impl<'a> Looking<'a> {
@@ -146,12 +159,16 @@ impl<'a> Looking<'a> {
                 Seen::Alive(detail) => alive.push(Sighting {
                     key,
                     detail,
-                    is_companion: false,
+                    companion: None,
                 }),
-                Seen::Companion(detail) => alive.push(Sighting {
+                Seen::Companion {
+                    name,
+                    row_key,
+                    detail,
+                } => alive.push(Sighting {
                     key,
                     detail,
-                    is_companion: true,
+                    companion: Some((name, row_key)),
                 }),
                 Seen::Missing => missing.push(key),
                 Seen::Dead(state) => dead.push((key, state)),
@@ -206,7 +223,11 @@ impl<'a> Looking<'a> {
             } else {
                 ""
             };
-            return Ok(Seen::Companion(format!("{name} {key}{late} is alive")));
+            return Ok(Seen::Companion {
+                detail: format!("{name} {key}{late} is alive"),
+                name,
+                row_key: key,
+            });
         }
         let is_dead: Option<bool> = row.try_get("dead")?;
         Ok(match (state, self.expected) {
@@ -225,7 +246,11 @@ impl<'a> Looking<'a> {
 /// What one row of an answer says.
 enum Seen {
     Alive(String),
-    Companion(String),
+    Companion {
+        name: String,
+        row_key: String,
+        detail: String,
+    },
     Missing,
     Dead(State),
     Gone,

@@ -3,9 +3,11 @@
 //! life is killed again, as an operation of its own, and what was seen is recorded.
 //!
 //! `look` asks the database, `window` asks again and again, `re_apply` kills again, `verdict` says
-//! what it all came to, `advice` what to type next.
+//! what it all came to, `advice` what to type next, `after_probe` looks once more when the application
+//! was asked in vain.
 
 mod advice;
+mod after_probe;
 mod look;
 mod re_apply;
 mod verdict;
@@ -19,14 +21,15 @@ use super::desk::Desk;
 use super::error::Error;
 use super::observe::observe;
 use super::planned::Planned;
+use super::restore::restored_since;
 use crate::db::UnderWay;
 use crate::model::{Action, Reapplied, Settled, TokenVerdict, Verdict};
-use look::Sighting;
 use re_apply::{Again, re_apply};
-use window::{Ended, Watch};
+use window::{Ended, Watch, Window};
 
 pub(super) use advice::Adviser;
-pub(super) use look::Looking;
+pub(super) use after_probe::look_after_probe;
+pub(super) use look::{Looking, Sighting};
 pub(super) use verdict::worst;
 
 /// How often what came back to life is killed again. What is written back more often has a writer
@@ -59,6 +62,8 @@ struct Story {
     reapplied: Vec<Reapplied>,
     /// Tokens that are alive and are not killed again, with what is told of them.
     given_up: BTreeMap<String, String>,
+    /// Tokens that are alive because a restore on record took the operation back, each with whose.
+    taken_back: BTreeMap<String, String>,
     /// What was seen on the way and could not be recorded then.
     unrecorded: Vec<TokenVerdict>,
 }
@@ -67,40 +72,8 @@ struct Story {
 pub(super) async fn settle(planned: &Planned, operation: Uuid) -> (Verdict, Settled) {
     let desk = &planned.desk;
     let interrupt = desk.database.interrupt().clone();
-    let adapters = &desk.bound.adapter.settle;
-    let length = planned.request.settle.unwrap_or(adapters.window);
-    let mut watch = Watch::new(desk, &planned.plan);
     let mut story = Story::default();
-    let (mut attempts, mut is_last) = (0, false);
-    let window = loop {
-        // Whatever is done in here, the change itself stands.
-        let _committed = interrupt.begin(UnderWay::Committed(operation));
-        let window = watch.window(length).await;
-        let Ended::Alive(alive) = &window.ended else {
-            break window;
-        };
-        if interrupt.is_raised() || is_last {
-            break window;
-        }
-        if attempts == REAPPLIED_AT_MOST {
-            story.give_up(alive);
-            is_last = true;
-            if planned.plan.tokens.len() <= story.given_up.len() {
-                break window;
-            }
-        } else {
-            attempts += 1;
-            let Again {
-                reapplied,
-                given_up,
-            } = Box::pin(re_apply(planned, operation, alive)).await;
-            story.came_back(desk, operation, alive).await;
-            story.reapplied.extend(reapplied);
-            story.given_up.extend(given_up);
-        }
-        // The others are watched on, over a whole window.
-        watch.ignore(&story.given_up);
-    };
+    let window = story.watch(planned, operation).await;
     let _committed = interrupt.begin(UnderWay::Committed(operation));
     let mut seen = story.verdicts(planned, &window);
     // The verdict is told in any case; without its record it is one that nobody can look up.
@@ -130,6 +103,70 @@ pub(super) fn is_so(verdict: Verdict) -> bool {
 }
 
 impl Story {
+    /// Watches over a whole window in which nothing comes back to life, or for as long as anything is
+    /// done about what does.
+    async fn watch(&mut self, planned: &Planned, operation: Uuid) -> Window {
+        let desk = &planned.desk;
+        let interrupt = desk.database.interrupt().clone();
+        let adapters = &desk.bound.adapter.settle;
+        let length = planned.request.settle.unwrap_or(adapters.window);
+        let mut watch = Watch::new(desk, &planned.plan);
+        let (mut attempts, mut is_last) = (0, false);
+        loop {
+            // Whatever is done in here, the change itself stands.
+            let _committed = interrupt.begin(UnderWay::Committed(operation));
+            let mut window = watch.window(length).await;
+            let is_of_others = self.set_aside(desk, operation, &mut window).await;
+            let Ended::Alive(alive) = &window.ended else {
+                return window;
+            };
+            if interrupt.is_raised() || is_last {
+                return window;
+            }
+            if is_of_others {
+                // Nothing is done about what an operator wanted alive.
+            } else if attempts == REAPPLIED_AT_MOST {
+                self.give_up(alive);
+                is_last = true;
+            } else {
+                attempts += 1;
+                let Again {
+                    reapplied,
+                    given_up,
+                } = Box::pin(re_apply(planned, operation, alive)).await;
+                self.came_back(desk, operation, alive).await;
+                self.reapplied.extend(reapplied);
+                self.given_up.extend(given_up);
+            }
+            let left = self.given_up.len() + self.taken_back.len();
+            if (is_last || is_of_others) && planned.plan.tokens.len() <= left {
+                return window;
+            }
+            // The others are watched on, over a whole window.
+            let known = self.given_up.keys().chain(self.taken_back.keys());
+            watch.ignore(known.cloned().collect());
+        }
+    }
+
+    /// Keeps apart what a restore on record took back, and tells whether that is all that is alive. A
+    /// log that cannot be read knows of no restore: then what lives is killed again, as ever.
+    async fn set_aside(&mut self, desk: &Desk, operation: Uuid, window: &mut Window) -> bool {
+        let Ended::Alive(alive) = &mut window.ended else {
+            return false;
+        };
+        let back = restored_since(desk, operation, alive)
+            .await
+            .unwrap_or_default();
+        let others = alive.iter().filter(|it| !back.contains_key(&it.key));
+        let others: Vec<Sighting> = others.cloned().collect();
+        self.taken_back.extend(back);
+        if others.is_empty() {
+            return true;
+        }
+        *alive = others;
+        false
+    }
+
     /// Tokens were seen alive. That is recorded at once; where it cannot be, with the last verdict.
     async fn came_back(&mut self, desk: &Desk, operation: Uuid, alive: &[Sighting]) {
         let seen: Vec<TokenVerdict> = alive

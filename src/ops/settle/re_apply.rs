@@ -150,7 +150,7 @@ async fn plan(
     // A row that is gone again by now needs nothing more, and a companion cannot be planned without.
     let mut given_up: BTreeMap<String, String> = alive
         .iter()
-        .filter(|sighting| sighting.is_companion)
+        .filter(|sighting| sighting.companion_name().is_some())
         .map(|sighting| {
             (
                 sighting.key.clone(),

@@ -55,7 +55,10 @@ impl Story {
         tokens
             .map(|planned| {
                 let key = planned.token.key.clone();
-                let (verdict, detail) = verdict(&key);
+                let (verdict, detail) = match self.taken_back.get(&key) {
+                    Some(whose) => (Verdict::Restored, whose.clone()),
+                    None => verdict(&key),
+                };
                 TokenVerdict {
                     key,
                     verdict,
@@ -115,6 +118,8 @@ pub(in crate::ops) fn worst(seen: &[TokenVerdict]) -> Verdict {
         Verdict::Unknown
     } else if any(Verdict::Accepted) {
         Verdict::Accepted
+    } else if any(Verdict::Restored) {
+        Verdict::Restored
     } else if any(Verdict::Scheduled) {
         Verdict::Scheduled
     } else {

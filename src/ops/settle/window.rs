@@ -1,6 +1,6 @@
 //! Looking at once, again and again, and a last time at the end of the window.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -76,8 +76,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Says nothing more of these when they are seen alive.
-    pub(super) fn ignore(&mut self, keys: &BTreeMap<String, String>) {
-        self.ignored.extend(keys.keys().cloned());
+    pub(super) fn ignore(&mut self, keys: Vec<String>) {
+        self.ignored.extend(keys);
     }
 
     /// Watches over one whole window, or until something is seen alive.

@@ -17,7 +17,7 @@ const CLIENTS: usize = 32;
 /// One request: now a token, now a plan of several that overlaps others'.
 fn ask(serving: &Serving, keys: &[String], number: usize) -> u16 {
     let key = &keys[number % keys.len()];
-    if number % 5 != 0 {
+    if !number.is_multiple_of(5) {
         let path = format!("/v1/tokens/{key}/expire");
         let ask = serving.ask("POST", &path).by("admin").reason(REASON);
         return ask.json(&json!({"settle_ms": 0})).send().code;
@@ -61,18 +61,19 @@ fn a_thousand_expires_of_overlapping_sets_are_one_change_each() {
         .flatten()
         .collect();
     let (next, codes) = (AtomicUsize::new(0), std::sync::Mutex::new(BTreeMap::new()));
+    let client = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= REQUESTS {
+                return;
+            }
+            let code = ask(&serving, &keys, number);
+            *codes.lock().unwrap().entry(code).or_insert(0) += 1;
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= REQUESTS {
-                        return;
-                    }
-                    let code = ask(&serving, &keys, number);
-                    *codes.lock().unwrap().entry(code).or_insert(0) += 1;
-                }
-            });
+            scope.spawn(client);
         }
     });
     let codes = codes.into_inner().unwrap();

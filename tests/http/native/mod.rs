@@ -1,6 +1,7 @@
 //! The native routes: what is answered, what is on record, and what is left alone.
 #![expect(
     clippy::indexing_slicing,
+    clippy::unwrap_used,
     reason = "a helper that finds no value fails its test"
 )]
 

@@ -30,7 +30,7 @@ fn a_database_that_comes_back_is_used_again() {
 
 #[test]
 fn a_standby_that_was_promoted_is_used_instead() {
-    let mut primary = private_cluster();
+    let primary = private_cluster();
     let database = TestDatabase::on(&primary, Template::Coder);
     database.breakglass().arg("init").run().success();
     let standby = Standby::of(&primary);
