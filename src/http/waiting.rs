@@ -66,7 +66,11 @@ impl Waiting {
         caller: &Caller,
         ticket: &Ticket,
     ) -> Result<Option<Proposal>, Refused> {
-        let found = find(context, caller, None, Some(ticket.id)).await?;
+        let found = match find(context, caller, None, Some(ticket.id)).await {
+            // Nothing waits where nothing is installed, or may be read; planning says it better.
+            Err(error) if ["missing", "permission_denied"].contains(&error.code()) => None,
+            found => found?,
+        };
         let Some(waiting) = found else {
             return Ok(None);
         };

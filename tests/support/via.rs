@@ -44,7 +44,28 @@ const SERVERS: [&str; 7] = [
 const VARIABLES: [&str; 5] = ["BREAKGLASS_", "DATABASE_URL", "CODER_PG_", "PG", "HOME"];
 
 /// Tests that are run at the database in any case: how their names begin, and why.
-const AT_THE_DATABASE: [(&str, &str); 0] = [];
+const AT_THE_DATABASE: [(&str, &str); 5] = [
+    (
+        "cli::audit::an_operation_in_json_has_exactly_these_fields",
+        WHO,
+    ),
+    ("cli::audit::operations_as_a_table_are_one_line_each", WHO),
+    (
+        "cli::audit_show::one_operation_is_shown_with_its_rows_and_what_was_seen",
+        WHO,
+    ),
+    (
+        "cli::remove::an_expire_is_recorded_with_all_its_fields",
+        WHO,
+    ),
+    (
+        "cli::remove::the_receipt_in_json_tells_what_is_recorded",
+        WHO,
+    ),
+];
+
+/// Why a test that holds the whole of a record is not run at a server.
+const WHO: &str = "the record of a server has who asked it besides, which tests/http holds";
 
 /// Whether the suite is run this way.
 static WANTED: LazyLock<bool> = LazyLock::new(|| {

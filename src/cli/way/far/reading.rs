@@ -11,7 +11,7 @@ use crate::cli::way::reading::{Read, WantedOperations};
 use crate::cli::when::When;
 use crate::model::wire::{DoctorQuery, OperationQuery};
 use crate::model::{Diagnosis, History, Operation};
-use crate::ops::Doctor;
+use crate::ops::{Doctor, Error};
 
 /// Operations on a page at most.
 const PAGE: u32 = 5_000;
@@ -41,6 +41,10 @@ impl Far {
 
     /// One operation with everything that is recorded of it.
     pub(in crate::cli::way) async fn history(&self, id: &str) -> Result<Read<History>, Failure> {
+        // No path has an empty part.
+        if id.is_empty() {
+            return Err(Error::NoSuchOperation(String::new()).into());
+        }
         let document = self.read(self.client.operation(id)).await?;
         Ok(Read {
             as_of: document.as_of.unwrap_or(DateTime::UNIX_EPOCH),
