@@ -12,8 +12,9 @@ use crate::db::{self, Database, Kind, Session};
 use crate::model::Blocker;
 
 /// A wait that is shorter is nobody's business: the second connection is opened after it, or after
-/// a quarter of the lock's limit.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// a quarter of the lock's limit. On a server that is busy everything takes some time, and looking
+/// then would make it busier.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// How often the look is repeated: chains change while they are waited for.
 const POLL: Duration = Duration::from_millis(200);
