@@ -19,6 +19,9 @@ use uuid::Uuid;
 use crate::support::cluster::runtime;
 use crate::support::{Template, TestDatabase};
 
+/// What is written over a time, instead of waiting for it.
+const PASSED: &str = "2000-01-01T00:00:00Z";
+
 /// Coder's tables, and breakglass installed.
 pub(super) fn coder() -> TestDatabase {
     TestDatabase::prepared("holding", Template::Coder, |database| {

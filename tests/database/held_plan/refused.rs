@@ -4,7 +4,6 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
-use std::thread;
 use std::time::Duration;
 
 use breakglass::model::Action;
@@ -15,7 +14,9 @@ use breakglass::ops::{
 use breakglass::probe::{Secret, Target};
 
 use super::same_record::record;
-use super::{apply, carry_out, coder, context, expire, hold, id, plan, refused, request, take_up};
+use super::{
+    PASSED, apply, carry_out, coder, context, expire, hold, id, plan, refused, request, take_up,
+};
 use crate::support::cluster::runtime;
 use crate::support::{TestDatabase, seed};
 
@@ -95,15 +96,23 @@ fn a_restore_is_refused_where_its_rows_changed_meanwhile() {
 
 #[test]
 fn an_end_that_has_passed_meanwhile_is_refused() {
-    let soon = Request {
-        ends_at: Some(Ends::In(Duration::from_secs(2))),
+    let database = coder();
+    let later = Request {
+        ends_at: Some(Ends::In(Duration::from_hours(1))),
         ..expire(id(seed::HOT))
     };
-    let refusal = refused_after(soon, |_| thread::sleep(Duration::from_millis(2_100)));
+    let held = hold(&database, plan(&database, later));
+    let mut document = serde_json::to_value(&held).expect("it is JSON");
+    document["request"]["ends_at"] = PASSED.into();
+    document["plan"]["ends_at"] = PASSED.into();
+    let late = serde_json::from_value(document).expect("it is a plan");
+    let refusal = refused(apply(late, &database));
     assert!(
         matches!(refusal.error, Error::EndPassed { .. }),
         "{refusal:?}"
     );
+    assert_eq!(refusal.recording, Recording::Recorded);
+    assert!(database.is_alive(seed::HOT));
 }
 
 #[test]
