@@ -21,6 +21,9 @@ use crate::ops::{
     Swept,
 };
 
+/// How long an answer may wait for what is seen after the commit, in milliseconds: as the description says.
+const LONGEST_SETTLE_MS: u32 = 60_000;
+
 /// Which tokens, and what is to become of them.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -158,6 +161,11 @@ impl Wanted {
             leave_companions,
             sender,
         } = change;
+        if settle_ms.is_some_and(|ms| ms > LONGEST_SETTLE_MS) {
+            return Err(Refused::usage(format!(
+                "`settle_ms` is more than {LONGEST_SETTLE_MS}: nobody waits for an answer so long"
+            )));
+        }
         let given = reason.filter(|reason| !reason.trim().is_empty());
         let reason = given.ok_or_else(|| {
             Refused::usage("nothing says why")

@@ -56,6 +56,14 @@ pub(super) fn document(api: OpenApi) -> Value {
         for schema in schemas.values_mut() {
             join(schema, &known);
         }
+        if let Some(Value::Array(ways)) = schemas
+            .get_mut("NamedToken")
+            .and_then(|it| it.get_mut("oneOf"))
+        {
+            for way in ways.iter_mut().filter_map(Value::as_object_mut) {
+                way.insert("additionalProperties".to_owned(), Value::Bool(false));
+            }
+        }
         if let Some(plan) = schemas
             .get_mut("PlanRequest")
             .and_then(Value::as_object_mut)
@@ -93,6 +101,7 @@ fn join(schema: &mut Value, known: &Map<String, Value>) {
             }
         }
     }
+    whole.insert("additionalProperties".to_owned(), Value::Bool(false));
     *schema = Value::Object(whole);
 }
 

@@ -153,6 +153,7 @@ fn what_nobody_understands_is_refused_before_anything_is_done() {
         (r#"{"dryrun": true}"#, "application/json", 422),
         (r#"{"sender": {"uid": 1}}"#, "application/json", 422),
         (r#"{"in_seconds": "soon"}"#, "application/json", 422),
+        (r#"{"settle_ms": 60001}"#, "application/json", 422),
         (
             r#"{"in_seconds": 5, "at": "2036-01-01T00:00:00Z"}"#,
             "application/json",
